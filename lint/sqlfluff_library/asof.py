@@ -1,0 +1,36 @@
+"""What sqlfluff sees in place of the package's macros: SQL of the same shape, so that what people write can be linted.
+
+Linting only. dbt never reads this file.
+"""
+
+
+def points(entity):
+    return f"(select * from {entity})"
+
+
+def left_join_known(events, on, corrected=False, **kwargs):
+    return f"left join {events} as {kwargs['as']} on true"
+
+
+def left_join_last_known(events, on, **kwargs):
+    return f"left join {events} as {kwargs['as']} on true"
+
+
+def within(events, length):
+    return f"{events}.occurred_at > point.as_of"
+
+
+def hours_between(earlier, later):
+    return f"({later} - {earlier})"
+
+
+def cap(expression, high):
+    return f"case when {expression} > {high} then {high} else {expression} end"
+
+
+def known_category(expression, categories):
+    return expression
+
+
+def cutoff():
+    return "(select 1)"

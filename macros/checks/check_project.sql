@@ -1,0 +1,61 @@
+{#
+  Refuses, before anything runs and on every engine, what the graph shows to be against the rules. Each message names the
+  file and the remedy. (What hides in SQL text is left to check_parsed_sql.)
+#}
+{% macro check_project() %}
+    {%- if asof.models_of('clock') | length != 1 -%}
+        {{- asof.refuse('the project needs one model in models/clock, clock.sql, with the one line {{ asof.clock() }}.') -}}
+    {%- endif -%}
+    {%- do asof.publish_lag_seconds() -%}
+    {%- for node in asof.models_of('group') -%}{%- do asof.check_group(asof.group_spec_of(node)) -%}{%- endfor -%}
+    {%- for node in asof.models_of('service') -%}{%- do asof.check_service(asof.service_spec_of(node)) -%}{%- endfor -%}
+{% endmacro %}
+
+{% macro check_group(spec) %}
+    {%- set where = spec.node.original_file_path ~ ': ' ~ spec.id -%}
+    {%- for parent in spec.node.depends_on.nodes -%}
+        {%- set node = graph.nodes.get(parent) or graph.sources.get(parent) -%}
+        {%- if asof.role(node) not in ['event', 'entity', 'clock'] -%}
+            {{- asof.refuse(where ~ ' reads ' ~ node.name ~ '. A feature group reads one entity (asof.points) and event models of models/staging '
+                ~ '(asof.left_join_known, asof.left_join_last_known), nothing else: anything else could hold what was not known at as_of.') -}}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if modules.re.findall('left_join_known\(', spec.node.raw_code) | length > 1 -%}
+        {{- asof.refuse(where ~ ' joins known events twice; the rows of one stream would multiply those of the other. Make two groups.') -}}
+    {%- endif -%}
+    {%- set code = modules.re.sub('\{#.*?#\}|--[^\n]*', '', spec.node.raw_code, flags=modules.re.DOTALL) -%}
+    {%- set inside = modules.re.sub('asof\.(left_join_known|left_join_last_known|points)\(\s*ref\([^)]*\)', '', code) -%}
+    {%- if modules.re.search('\\b(ref|source)\\s*\\(', inside) -%}
+        {{- asof.refuse(where ~ ' has a ref or source outside asof.points, asof.left_join_known and asof.left_join_last_known. Those joins keep out what was '
+            ~ 'not known at as_of; a bare relation does not.') -}}
+    {%- endif -%}
+    {%- do asof.check_documented(spec.node, where, 'feature_group') -%}
+{% endmacro %}
+
+{% macro check_service(spec) %}
+    {%- set where = spec.node.original_file_path ~ ': ' ~ spec.id -%}
+    {%- for parent in spec.node.depends_on.nodes if parent != spec.rows_node.unique_id -%}
+        {%- set node = graph.nodes.get(parent) or graph.sources.get(parent) -%}
+        {{- asof.refuse(where ~ ' reads ' ~ node.name ~ '. A service sees its rows only (' ~ spec.rows_node.name ~ '): what is not in them is not available when a '
+            ~ 'prediction is asked for. Make it a feature, or a request column of ' ~ spec.examples_node.name ~ '.') -}}
+    {%- endfor -%}
+    {%- do asof.check_documented(spec.node, where, 'service') -%}
+{% endmacro %}
+
+{# An owner, a description and the test line: what a catalog is worth reading for, and what a publication stands on. #}
+{% macro check_documented(node, where, test) %}
+    {%- if not asof.owner_of(node) -%}
+        {{- asof.refuse(where ~ ' has no owner. Name who answers for it in its YAML: `config: {meta: {owner: logistics-ml}}`.') -}}
+    {%- endif -%}
+    {%- if not node.description -%}
+        {{- asof.refuse(where ~ ' has no description. Say in its YAML what one row is.') -}}
+    {%- endif -%}
+    {%- if not node.config.contract.enforced -%}
+        {{- asof.refuse(where ~ ' has no enforced contract. Add `config: {contract: {enforced: true}}` to its YAML: history, training and the API take their types from it.') -}}
+    {%- endif -%}
+    {%- for candidate in graph.nodes.values() if candidate.resource_type == 'test' and candidate.attached_node == node.unique_id
+            and candidate.test_metadata and candidate.test_metadata.name == test -%}
+        {{- return(none) -}}
+    {%- endfor -%}
+    {{- asof.refuse(where ~ ' has no test line. Add to its YAML: `data_tests: [asof.' ~ test ~ ']`.') -}}
+{% endmacro %}

@@ -1,0 +1,29 @@
+{#
+  `dbt run-operation erase --args '{entity: customers, key: {customer_id: C-031}, reason: "request 117"}'`: the one exception to
+  append-only. Removes every row of one entity from the history of all groups on it and from the entity's memory, and
+  keeps that it happened (not whom). Take the person out of the sources first, or the next build sees them again; then build,
+  and prune the snapshots that still hold them.
+#}
+{% macro erase(entity, key, reason) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- set node = asof.model_named(entity) -%}
+    {%- if node is none or asof.role(node) != 'entity' -%}
+        {{- asof.refuse('there is no entity ' ~ entity ~ '. There are: ' ~ asof.models_of('entity') | map(attribute='name') | join(', ') ~ '.') -}}
+    {%- endif -%}
+    {%- set keys = asof.entity_keys(node) -%}
+    {%- if key is not mapping or key.keys() | sort | list != keys | sort | list -%}
+        {{- asof.refuse('the key of ' ~ entity ~ ' is ' ~ keys | join(', ') ~ '; say all of it: --args \'{entity: ' ~ entity ~ ', key: {' ~ keys[0] ~ ': ...}, reason: ...}\'.') -}}
+    {%- endif -%}
+    {%- set conditions = [] -%}
+    {%- for name in keys -%}{%- do conditions.append(name ~ ' = ' ~ asof.literal(key[name])) -%}{%- endfor -%}
+    {%- set deletions = ['delete from ' ~ asof.relation_of(node) ~ ' where ' ~ conditions | join(' and ')] -%}
+    {%- for group in asof.models_of('group') -%}
+        {%- set spec = asof.group_spec_of(group) -%}
+        {%- if spec.entity.unique_id == node.unique_id and load_relation(spec.history) is not none -%}
+            {%- do deletions.append('delete from ' ~ spec.history ~ ' where ' ~ conditions | join(' and ')) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do asof.run_together(deletions + [asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
+    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories. Now `dbt build`, then `python -m serve prune --keep 1`.') -%}
+{% endmacro %}

@@ -1,0 +1,26 @@
+{#
+  Joins the attributes of an entity as they were known at each point: of the events known at `as_of`, the last one in
+  the order (`occurred_at`, `known_at`, `event_id`). At most one row per point, so it may stand beside the known-join.
+
+      {{ "{{ asof.left_join_last_known(ref('stg_shipments'), as='shipment', on='order_id') }}" }}
+
+  A row is the last known one from its own `known_at` until any later-ordered row of the same entity is known. What was
+  not known by the clock's last moment is cut off first: it changes nothing, and the window is the costly part.
+#}
+{% macro left_join_last_known(events, as, on) -%}
+    left join (
+        select
+            version.*,
+            min(known_at) over (
+                partition by {{ on if on is string else on | join(', ') }}
+                order by occurred_at, known_at, event_id
+                rows between 1 following and unbounded following
+            ) as superseded_at
+        from {{ events }} as version
+        where version.known_at <= {{ asof.last_moment() }}
+    ) as {{ as }}
+        on {{ asof.same_keys(as, 'point', on) }}
+        and {{ as }}.occurred_at <= point.as_of
+        and {{ as }}.known_at <= point.as_of
+        and ({{ as }}.superseded_at is null or {{ as }}.superseded_at > point.as_of)
+{%- endmacro %}

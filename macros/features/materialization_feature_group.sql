@@ -1,0 +1,56 @@
+{#
+  A feature group: a view with the logic, and its compiled text on record. Refuses, by the engine's own parser, what
+  its text must not hold (see check_parsed_sql).
+#}
+{% materialization feature_group, default %}
+    {%- do asof.check_parsed_sql(model, compiled_code, 'feature group') -%}
+    {%- do asof.record_definition(model, compiled_code) -%}
+    {{ return(dbt.materialization_view_default()) }}
+{% endmaterialization %}
+
+{# A service: a view with the contract, likewise. #}
+{% materialization service, default %}
+    {%- do asof.check_parsed_sql(model, compiled_code, 'service') -%}
+    {%- do asof.record_definition(model, compiled_code) -%}
+    {{ return(dbt.materialization_view_default()) }}
+{% endmaterialization %}
+
+{# Keeps the compiled SQL of a group or service, with a hash that white space, comments and the warehouse's name leave alone. #}
+{% macro record_definition(node, compiled_sql) %}
+    {%- if flags.EMPTY or flags.SAMPLE -%}{{- return(none) -}}{%- endif -%}
+    {%- set id = asof.versioned_id(node) -%}
+    {%- set text = asof.unqualified(node, compiled_sql) -%}
+    {%- call statement('forget_definition', auto_begin=true) -%}
+        delete from {{ asof.registry('definitions') }} where id = '{{ id }}'
+    {%- endcall -%}
+    {%- do asof.fault_point('within_definition') -%}
+    {%- call statement('record_definition', auto_begin=true) -%}
+        {{ asof.insert_sql('definitions', [[id, 'sha256:' ~ asof.sha256(asof.normalised(text)), invocation_id, text]]) }}
+    {%- endcall -%}
+    {%- do adapter.commit() -%}
+    {%- do asof.fault_point('after_definition') -%}
+{% endmacro %}
+
+{# Compiled SQL with the models it reads by their bare names. #}
+{% macro unqualified(node, compiled_sql) %}
+    {%- set out = namespace(sql=compiled_sql) -%}
+    {%- for parent in node.depends_on.nodes if parent in graph.nodes -%}
+        {%- set relation = asof.relation_of(graph.nodes[parent]) -%}
+        {%- set out.sql = out.sql | replace(relation | string, relation.identifier) -%}
+    {%- endfor -%}
+    {{- return(out.sql | trim) -}}
+{% endmacro %}
+
+{% macro normalised(sql) %}
+    {%- set bare = modules.re.sub('/\*.*?\*/', ' ', modules.re.sub('--[^\n]*', ' ', sql), flags=modules.re.DOTALL) -%}
+    {{- return(modules.re.sub('\s+', ' ', bare) | trim) -}}
+{% endmacro %}
+
+{# The hash of a group's or service's SQL as it was last built. #}
+{% macro definition_in_force(id) %}
+    {%- set found = run_query("select definition from " ~ asof.registry('definitions') ~ " where id = '" ~ id ~ "'").rows -%}
+    {%- if found | length == 0 -%}
+        {{- asof.refuse(id ~ ' was never built in this warehouse: run `dbt run` with its model selected too (dbt run -s +' ~ id | replace('@', '_v') ~ '_history).') -}}
+    {%- endif -%}
+    {{- return(found[0][0]) -}}
+{% endmacro %}

@@ -1,0 +1,68 @@
+{#
+  The shape all composite tests share: one row per rule that is broken, with how many rows break it and one of them.
+  checks: a list of {rule, sql}, each sql returning the offending rows.
+#}
+{% macro problems(checks) %}
+    {%- for check in checks %}
+    select
+        '{{ check.rule | replace("'", "''") }}' as problem,
+        count(*) as row_count,
+        cast(min(cast(offending as varchar)) as varchar) as for_example
+    from (
+        {{ check.sql }}
+    ) as offending
+    having count(*) > 0
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+    {%- if not checks %}
+    select 'none' as problem, 0 as row_count, cast(null as varchar) as for_example where false
+    {%- endif %}
+{% endmacro %}
+
+{# The node a generic test is attached to. Inside a test, `model` is the relation under test. #}
+{% macro tested_node() %}
+    {{- return(graph.nodes[context['model'].attached_node]) -}}
+{% endmacro %}
+
+{# `shipment_v1` of the model a generic test is attached to; also at parse time, when only its arguments are known. #}
+{% macro tested_base() %}
+    {%- set text = context['model'].test_metadata.kwargs.model -%}
+    {%- set name = modules.re.search("ref\('([^']+)'", text).group(1) -%}
+    {%- set version = modules.re.search("v(?:ersion)?\s*=\s*'?(\d+)", text) -%}
+    {{- return({'name': name, 'version': version.group(1) if version else '1', 'base': name ~ '_v' ~ (version.group(1) if version else '1')}) -}}
+{% endmacro %}
+
+{# Rules that hold for each row of declared columns: meta.range, meta.categories, meta.max_null_rate. #}
+{% macro column_checks(relation, columns) %}
+    {%- set checks = [] -%}
+    {%- for column in columns -%}
+        {%- if column.meta.get('range') -%}
+            {%- set low, high = column.meta.range[0], column.meta.range[1] -%}
+            {%- set outside = [] -%}
+            {%- if low is not none -%}{%- do outside.append(column.name ~ ' < ' ~ low) -%}{%- endif -%}
+            {%- if high is not none -%}{%- do outside.append(column.name ~ ' > ' ~ high) -%}{%- endif -%}
+            {%- do checks.append({'rule': column.name ~ ' lies outside its declared range ' ~ column.meta.range,
+                'sql': 'select * from ' ~ relation ~ ' where ' ~ outside | join(' or ')}) -%}
+        {%- endif -%}
+        {%- if column.meta.get('categories') -%}
+            {%- set known = [] -%}
+            {%- for category in column.meta.categories + ['other'] -%}{%- do known.append(asof.literal(category)) -%}{%- endfor -%}
+            {%- do checks.append({'rule': column.name ~ ' is none of its declared categories',
+                'sql': 'select * from ' ~ relation ~ ' where ' ~ column.name ~ ' not in (' ~ known | join(', ') ~ ')'}) -%}
+        {%- endif -%}
+        {%- if column.meta.get('max_null_rate') is not none -%}
+            {%- do checks.append({'rule': column.name ~ ' is null more often than its declared max_null_rate ' ~ column.meta.max_null_rate,
+                'sql': 'select ' ~ column.name ~ ' from ' ~ relation ~ ' where ' ~ column.name ~ ' is null and (select count(*) filter (where ' ~ column.name
+                    ~ ' is null) > ' ~ column.meta.max_null_rate ~ ' * count(*) from ' ~ relation ~ ')'}) -%}
+        {%- endif -%}
+        {%- if column.type.startswith('double') or column.type.startswith('float') or column.type.startswith('real') -%}
+            {%- if '[' not in column.type -%}
+            {%- do checks.append({'rule': column.name ~ ' is NaN or infinite', 'sql': 'select * from ' ~ relation ~ ' where cast(' ~ column.name
+                ~ " as varchar) in ('nan', 'NaN', 'inf', '-inf', 'Infinity', '-Infinity')"}) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(checks) -}}
+{% endmacro %}

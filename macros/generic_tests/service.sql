@@ -1,0 +1,24 @@
+{#
+  A service: one answer per row, declared ranges and categories, no NaN, and one training row per example less those
+  counted out.
+#}
+{% test service(model) %}
+    {%- set service = asof.tested_base() -%}
+    {%- set rows = ref(service.base ~ '_rows') -%}
+    {%- set training = ref(service.base ~ '_training') -%}
+    {%- if execute -%}
+    {%- set spec = asof.service_spec(service.name, service.version) -%}
+    {%- set examples = asof.relation_of(spec.examples_node) -%}
+    {{ asof.problems([
+        {'rule': 'not exactly one answer per row', 'sql': 'select rows.row_id from ' ~ rows ~ ' as rows left join ' ~ model
+            ~ ' as service on service.row_id = rows.row_id group by rows.row_id having count(service.row_id) <> 1'},
+        {'rule': 'an answer to no row', 'sql': 'select service.row_id from ' ~ model ~ ' as service left join ' ~ rows
+            ~ ' as rows on service.row_id = rows.row_id where rows.row_id is null'},
+        {'rule': 'a training row twice, or of no example', 'sql': 'select training.row_id from ' ~ training ~ ' as training left join ' ~ examples
+            ~ ' as example on training.row_id = cast(example.row_id as varchar) group by training.row_id having count(*) > 1 or count(example.row_id) = 0'},
+        {'rule': 'a labelled answer is missing from training', 'sql': 'select answer.row_id from (' ~ asof.answer_sql(spec, model, rows) ~ ') as answer inner join '
+            ~ examples ~ ' as example on answer.row_id = cast(example.row_id as varchar) left join ' ~ training ~ ' as training on training.row_id = answer.row_id '
+            ~ "where answer.status <> 'REJECTED' and training.row_id is null and example.label_known_at <= " ~ asof.cutoff_of_run()},
+    ] + asof.column_checks(model, spec.features)) }}
+    {%- endif -%}
+{% endtest %}

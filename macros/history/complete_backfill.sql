@@ -1,0 +1,65 @@
+{#
+  Ends a backfill: only now do its rows count, all at once. Refuses if the group began to count meanwhile; closes what
+  it leaves alive and the existing rows don't know, with a tombstone at the first counted moment.
+#}
+{% macro complete_backfill(spec, plan) %}
+    {%- set counted = asof.counted_span(spec.id) -%}
+    {%- set already = run_query("select count(*) from " ~ asof.registry('backfills') ~ " where backfill_id = '" ~ plan.run_id ~ "' and completed_at is not null").rows[0][0] -%}
+    {%- if already -%}{{- return(none) -}}{%- endif -%}
+    {%- do asof.refuse_backfill_after_counted(spec, counted, asof.backfill_range()) -%}
+    {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
+    {%- do asof.fault_point('before_completion') -%}
+    {%- if counted.moments > 0 -%}
+        {%- call statement('close', auto_begin=true) -%}
+            insert into {{ spec.history }} ({{ (key_names + ['as_of', 'run_id', 'is_tombstone']) | join(', ') }})
+            select {{ key_names | join(', ') }}, {{ asof.sql_time(counted.first) }}, '{{ plan.run_id }}', true
+            from (
+                select
+                    history.*,
+                    row_number() over (partition by {{ key_names | join(', ') }} order by as_of desc) as recency
+                from {{ spec.history }} as history
+                where run_id = '{{ plan.run_id }}'
+            ) as last_row
+            where
+                recency = 1
+                and not is_tombstone
+                and not exists (
+                    select 1
+                    from {{ spec.history }} as known
+                    where
+                        {{ asof.same_keys('known', 'last_row', key_names) }}
+                        and known.as_of = {{ asof.sql_time(counted.first) }}
+                        and known.run_id in (select run_id from {{ asof.registry('counted_moments') }} where group_id = '{{ spec.id }}')
+                )
+        {%- endcall -%}
+    {%- endif -%}
+    {%- do asof.fault_point('within_completion') -%}
+    {%- call statement('complete', auto_begin=true) -%}
+        update {{ asof.registry('backfills') }} set completed_at = {{ asof.sql_time(asof.wall_clock()) }} where backfill_id = '{{ plan.run_id }}'
+    {%- endcall -%}
+    {%- do adapter.commit() -%}
+    {%- do asof.fault_point('after_completion') -%}
+    {%- do asof.say(spec.id ~ ': the backfill is complete and counts.') -%}
+{% endmacro %}
+
+{#
+  `dbt run-operation start_over --args '{group: shipment@1}'`: forgets the history of a group that was never
+  published (a formula still being worked on). A published group is refused.
+#}
+{% macro start_over(group) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- set name, version = (group ~ '@').split('@')[:2] -%}
+    {%- set spec = asof.group_spec(name, version) -%}
+    {%- set publications = run_query("select count(*) from " ~ asof.registry('publications') ~ " where group_id = '" ~ spec.id ~ "'").rows[0][0] -%}
+    {%- if publications -%}
+        {{- asof.refuse(spec.id ~ ' was published ' ~ publications ~ ' times; what was served stays recorded. Write the new meaning as version '
+            ~ (spec.version + 1) ~ '.') -}}
+    {%- endif -%}
+    {%- set drops = ['drop table if exists ' ~ spec.history] -%}
+    {%- for table in ['moments', 'known_rows', 'backfills'] -%}
+        {%- do drops.append('delete from ' ~ asof.registry(table) ~ " where group_id = '" ~ spec.id ~ "'") -%}
+    {%- endfor -%}
+    {%- do asof.run_together(drops) -%}
+    {%- do asof.say(spec.id ~ ' starts over: its history is empty.') -%}
+{% endmacro %}

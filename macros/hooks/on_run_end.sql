@@ -1,0 +1,85 @@
+{# After a command that builds or tests: its results are kept, what failed is shown, the training sets are counted, and what is green is published. #}
+{% macro on_run_end(results) %}
+    {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
+        {%- do asof.keep_results(results) -%}
+        {#- from here on the tables and what is known of them are whole; a kill while publishing leaves something to publish -#}
+        {%- do run_query('update ' ~ asof.registry('runs') ~ ' set finished_at = ' ~ asof.sql_time(asof.wall_clock()) ~ " where run_id = '" ~ invocation_id ~ "'") -%}
+        {%- do asof.show_failures(results) -%}
+        {%- do asof.count_training(results) -%}
+        {%- if flags.WHICH in ['build', 'test', 'retry'] -%}{%- do asof.write_training_sets() -%}{%- endif -%}
+        {%- if flags.WHICH in ['build', 'test', 'retry'] and asof.publish_folder() is not none and asof.backfill_range() is none -%}
+            {%- do asof.publish() -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# The last result of each node, with the run it came from. #}
+{% macro keep_results(results) %}
+    {%- set number = run_query("select run_number from " ~ asof.registry('runs') ~ " where run_id = '" ~ invocation_id ~ "'").rows[0][0] -%}
+    {%- set rows = [] -%}
+    {%- for result in results if result.node.resource_type in ['model', 'test', 'unit_test', 'seed', 'snapshot'] -%}
+        {%- do rows.append([result.node.unique_id, result.node.resource_type | string, result.status | string, number | int, invocation_id,
+            (result.node.depends_on.nodes | first) if result.node.resource_type == 'unit_test' else none]) -%}
+    {%- endfor -%}
+    {%- if rows -%}
+        {%- set ids = [] -%}
+        {%- for row in rows -%}{%- do ids.append(asof.literal(row[0])) -%}{%- endfor -%}
+        {%- do asof.run_together(['delete from ' ~ asof.registry('results') ~ ' where unique_id in (' ~ ids | join(', ') ~ ')',
+            asof.insert_sql('results', rows)]) -%}
+    {%- endif -%}
+    {%- do asof.fault_point('after_results') -%}
+{% endmacro %}
+
+{# What our own tests found, in words: dbt prints a count only. #}
+{% macro show_failures(results) %}
+    {%- for result in results if result.node.resource_type == 'test' and result.status | string in ['fail', 'warn']
+            and result.node.test_metadata and result.node.test_metadata.namespace == 'asof' -%}
+        {%- for row in run_query('select * from (' ~ result.node.compiled_code ~ ') as problem limit 10').rows -%}
+            {%- do asof.say(result.node.name ~ ': ' ~ row.values() | map('string') | join(' | ')) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{# Row count of each training set built: the examples' less those left out, and why. #}
+{% macro count_training(results) %}
+    {%- for result in results if result.node.resource_type == 'model' and result.status | string == 'success' and asof.role(result.node) == 'training' and not flags.EMPTY -%}
+        {%- set service = asof.parse_model_name(result.node.name, 'training') -%}
+        {%- set counts = asof.training_counts(asof.service_spec(service.name, service.version)) -%}
+        {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ counts.training ~ ' training rows of ' ~ counts.examples ~ ' examples; left out: '
+            ~ counts.no_snapshot ~ ' without a snapshot, ' ~ counts.rejected ~ ' rejected, ' ~ counts.not_yet_labelled ~ ' not yet labelled.') -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{#
+  Training sets as files, `<service>_v<n>.parquet`, so that they can be read while a build holds the warehouse. Each is written
+  once its service (also one under construction) is green, and replaced whole.
+#}
+{% macro write_training_sets() %}
+    {%- set built = asof.last_build() -%}
+    {%- if asof.training_folder() is none or built is none or built.kind in ['backfill', 'empty'] -%}{{- return(none) -}}{%- endif -%}
+    {%- for node in asof.models_of('service') -%}
+        {%- set spec = asof.service_spec_of(node) -%}
+        {%- set training = asof.model_named(spec.base ~ '_training') -%}
+        {%- if training is not none and asof.why_not_green(asof.publication_scope([], [spec]), built) is none -%}
+            {%- do asof.fault_point('before_training_file') -%}
+            {%- do asof.export_parquet('select * from ' ~ asof.relation_of(training) ~ ' order by prediction_time, row_id',
+                asof.training_folder() ~ '/' ~ spec.base ~ '.parquet') -%}
+            {%- do asof.fault_point('after_training_file') -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{#
+  {examples, no_snapshot, rejected, not_yet_labelled, training} of a service; each example is counted once, for the first reason in this order.
+#}
+{% macro training_counts(spec) %}
+    {%- set examples = asof.relation_of(spec.examples_node) -%}
+    {%- set training = asof.relation_of(asof.model_named(spec.base ~ '_training')) -%}
+    {%- set row = run_query(
+        'with answer as (' ~ asof.answer_sql(spec, asof.relation_of(spec.node), asof.relation_of(spec.rows_node)) ~ ') '
+        ~ 'select count(*), count(*) filter (where answer.row_id is null), '
+        ~ "count(*) filter (where answer.status = 'REJECTED'), "
+        ~ "count(*) filter (where answer.status <> 'REJECTED' and not coalesce(example.label_known_at <= " ~ asof.cutoff_of_run() ~ ', false)), (select count(*) from ' ~ training ~ ') '
+        ~ 'from ' ~ examples ~ ' as example left join answer on answer.row_id = cast(example.row_id as varchar)').rows[0] -%}
+    {{- return({'examples': row[0] | int, 'no_snapshot': row[1] | int, 'rejected': row[2] | int, 'not_yet_labelled': row[3] | int, 'training': row[4] | int}) -}}
+{% endmacro %}

@@ -1,0 +1,27 @@
+{#
+  Before any command that builds or tests: the records are opened (and repaired), the project is checked, the run noted.
+  Guarded by flags.WHICH, since dbt renders hooks for `compile` and `docs generate` too.
+#}
+{% macro on_run_start() %}
+    {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
+        {%- do asof.open_records() -%}
+        {%- if flags.WHICH in ['run', 'build', 'test', 'retry'] -%}
+            {%- do asof.check_project() -%}
+        {%- endif -%}
+        {%- set range_ = asof.backfill_range() -%}
+        {%- set kind = 'empty' if flags.EMPTY or flags.SAMPLE else ('backfill' if range_ is not none else 'normal') -%}
+        {%- set last = run_query('select coalesce(max(run_number), 0) from ' ~ asof.registry('runs')).rows[0][0] | int -%}
+        {%- do run_query(asof.insert_sql('runs', [[last + 1, invocation_id, flags.WHICH, kind, asof.wall_clock(), asof.now(), asof.now_is_injected(),
+            asof.run_as_of() if range_ is none else none, none]])) -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# Windows of days are exact only where a day has 24 hours: every session is in UTC. #}
+{% macro check_session() %}{{ return(adapter.dispatch('check_session', 'asof')()) }}{% endmacro %}
+{% macro default__check_session() %}
+    {%- set zone = run_query("select current_setting('TimeZone')").rows[0][0] -%}
+    {%- if zone | lower not in ['utc', 'etc/utc'] -%}
+        {{- asof.refuse("the warehouse session's time zone is " ~ zone ~ ". Set it to UTC in profiles.yml (DuckDB: `settings: {TimeZone: UTC}`), else days "
+            ~ "would be an hour off across a change of daylight saving time.") -}}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,58 @@
+{# What the manifest says of a group. Types as declared; times RFC 3339 UTC. #}
+{% macro group_manifest(spec, entry, file, written) %}
+    {%- set features = [] -%}
+    {%- for feature in spec.features -%}
+        {%- do features.append({'name': feature.name, 'type': feature.type, 'description': feature.description,
+            'profile': asof.column_profile(spec.latest, feature)}) -%}
+    {%- endfor -%}
+    {{- return({
+        'name': spec.name, 'version': spec.version, 'description': spec.node.description, 'owner': asof.owner_of(spec.node),
+        'as_of': asof.rfc3339(entry.as_of), 'run_id': entry.run_id, 'max_age_seconds': spec.max_age_seconds,
+        'keys': asof.column_list(spec['keys']), 'features': features, 'definition': entry.definition,
+        'file': file, 'rows': written.rows, 'bytes': written.bytes, 'sha256': written.sha256,
+    }) -}}
+{% endmacro %}
+
+{% macro column_list(columns) %}
+    {%- set out = [] -%}
+    {%- for column in columns -%}{%- do out.append({'name': column.name, 'type': column.type, 'description': column.description}) -%}{%- endfor -%}
+    {{- return(out) -}}
+{% endmacro %}
+
+{# What a feature looked like when it was published: {rows, nulls, min, max, mean}, as text where not a number. Drift is held against it. #}
+{% macro column_profile(relation, column) %}
+    {%- set numeric = modules.re.match('^(tinyint|smallint|int|integer|bigint|double|float|real|decimal|numeric)', column.type) and '[' not in column.type -%}
+    {%- set name = column.name -%}
+    {%- set row = run_query('select count(*), count(*) - count(' ~ name ~ '), cast(min(' ~ name ~ ') as varchar), cast(max(' ~ name ~ ') as varchar), '
+        ~ ('avg(cast(' ~ name ~ ' as decimal(38, 6)))' if numeric and not modules.re.match('^(double|float|real)', column.type)
+           else ('avg(' ~ name ~ ' order by ' ~ name ~ ')' if numeric else 'null')) ~ ' from ' ~ relation).rows[0] -%}
+    {{- return({'rows': row[0] | int, 'nulls': row[1] | int, 'min': row[2], 'max': row[3], 'mean': row[4] | float if row[4] is not none else none}) -}}
+{% endmacro %}
+
+{# What the manifest says of a service: all that the shim needs to answer for it. `definition` covers what changes an answer. #}
+{% macro service_manifest(spec) %}
+    {%- set found = run_query("select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'").rows -%}
+    {%- if found | length == 0 -%}
+        {{- asof.refuse(spec.id ~ ' was never built in this warehouse: run `dbt build`.') -}}
+    {%- endif -%}
+    {%- set request, groups, features, looked_up = [], [], [], [] -%}
+    {%- for column in spec.request -%}
+        {%- do request.append({'name': column.name, 'type': column.type, 'required': not column.meta.get('optional', false), 'description': column.description}) -%}
+    {%- endfor -%}
+    {%- for group in spec.groups -%}
+        {%- do groups.append({'name': group.name, 'group': group.group, 'via': group.via} if group.via else {'name': group.name, 'group': group.group, 'keys': group['keys']}) -%}
+    {%- endfor -%}
+    {%- for feature in spec.features -%}
+        {%- do features.append({'name': feature.name, 'type': feature.type, 'description': feature.description, 'missing': feature.meta.get('missing', 'allow'),
+            'range': feature.meta.get('range'), 'categories': feature.meta.get('categories')}) -%}
+    {%- endfor -%}
+    {%- for column in spec.looked_up -%}{%- do looked_up.append({'name': column.name, 'type': column.type}) -%}{%- endfor -%}
+    {%- set sql = asof.served_sql(spec, found[0][0]) | trim -%}
+    {%- set meaning = [asof.normalised(sql), request | map(attribute='name') | list, request | map(attribute='type') | list, request | map(attribute='required') | list, groups] -%}
+    {{- return({
+        'name': spec.name, 'version': spec.version, 'is_latest': spec.version | string == spec.node.latest_version | string,
+        'description': spec.node.description, 'owner': asof.owner_of(spec.node), 'definition': 'sha256:' ~ asof.sha256(tojson(meaning)),
+        'keys': asof.column_list(spec['keys']), 'request': request, 'groups': groups, 'features': features,
+        'looked_up': looked_up, 'sql': sql,
+    }) -}}
+{% endmacro %}

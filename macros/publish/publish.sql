@@ -1,0 +1,96 @@
+{#
+  Publishes what was built and tested, at the end of a green `dbt build` or `dbt test`; says why where it does not.
+  Data first, then the manifest, last the pointer: a kill at any point leaves the snapshot before in force.
+#}
+{% macro publish() %}
+    {%- set verdict = asof.publication_gate() -%}
+    {%- if verdict.reason -%}
+        {%- do asof.say('nothing published: ' ~ verdict.reason) -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set folder = asof.publish_folder() -%}
+    {%- set pointer = asof.pointer() -%}
+    {%- if pointer is not none and pointer.hold -%}
+        {%- do asof.say('nothing published: on hold since ' ~ pointer.hold.since ~ ' (' ~ pointer.hold.reason ~ '). Release it with `dbt run-operation release`; the next '
+            ~ 'green build publishes.') -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set current = asof.manifest_of(pointer.snapshot_id) if pointer is not none else none -%}
+    {%- do asof.refuse_changed_definitions(verdict, current) -%}
+    {%- if current is not none and asof.same_snapshot(verdict, current) -%}
+        {%- do asof.say('nothing published: tables, definitions and moments equal those of publication ' ~ pointer.sequence_number ~ '.') -%}
+        {{- return(none) -}}
+    {%- endif -%}
+
+    {%- set created = asof.now(ticking=true) -%}
+    {%- set snapshot_id = modules.re.sub('[^0-9]', '', created[:19])[:8] ~ 'T' ~ modules.re.sub('[^0-9]', '', created[11:19]) ~ 'Z-' ~ invocation_id[:8] -%}
+    {%- do asof.fault_point('before_parquet') -%}
+    {%- set groups = {} -%}
+    {%- for entry in verdict.groups -%}
+        {%- set spec = entry.spec -%}
+        {%- set file = spec.base ~ '-' ~ snapshot_id ~ '.parquet' -%}
+        {%- set order = spec['keys'] | map(attribute='name') | join(', ') -%}
+        {%- set written = asof.export_parquet('select * from ' ~ spec.latest ~ ' order by ' ~ order, folder ~ '/' ~ file) -%}
+        {%- do groups.update({spec.id: asof.group_manifest(spec, entry, file, written)}) -%}
+        {%- do asof.fault_point('between_parquet') -%}
+    {%- endfor -%}
+    {%- do asof.fault_point('after_parquet') -%}
+    {%- set services = {} -%}
+    {%- for spec in verdict.services -%}
+        {%- do services.update({spec.id: asof.service_manifest(spec)}) -%}
+    {%- endfor -%}
+    {%- set manifest = {
+        'format': 1, 'snapshot_id': snapshot_id, 'created_at': asof.rfc3339(created), 'now_injected': asof.now_is_injected(),
+        'invocation_id': invocation_id, 'code_version': env_var('ASOF_CODE_VERSION', '') or none,
+        'publish_lag_seconds': asof.publish_lag_seconds(), 'groups': groups, 'services': services,
+    } -%}
+    {%- do asof.write_text(folder ~ '/' ~ asof.manifest_name(snapshot_id), tojson(manifest)) -%}
+    {%- set pointer = asof.move_pointer(snapshot_id, manifest, 'build', none) -%}
+    {%- do asof.say('published ' ~ snapshot_id ~ ' as number ' ~ pointer.sequence_number ~ ' at ' ~ pointer.published_at ~ ': '
+        ~ groups | length ~ ' groups, ' ~ services | length ~ ' services.') -%}
+{% endmacro %}
+
+{# Whether nothing would change: same services and groups, each of the same moment, run and definition. #}
+{% macro same_snapshot(verdict, current) %}
+    {%- set here, there = [], [] -%}
+    {%- for entry in verdict.groups -%}
+        {%- do here.append([entry.spec.id, entry.definition, asof.rfc3339(entry.as_of), entry.run_id, entry.spec.max_age_seconds]) -%}
+    {%- endfor -%}
+    {%- for spec in verdict.services -%}{%- do here.append([spec.id, asof.service_manifest(spec).definition]) -%}{%- endfor -%}
+    {%- for id, group in current.groups.items() -%}
+        {%- do there.append([id, group.definition, group.as_of, group.run_id, group.max_age_seconds]) -%}
+    {%- endfor -%}
+    {%- for id, service in current.services.items() -%}{%- do there.append([id, service.definition]) -%}{%- endfor -%}
+    {{- return(tojson(here | sort) == tojson(there | sort)) -}}
+{% endmacro %}
+
+{#
+  A published group or service keeps its meaning under its version. Refuses the publication where its compiled text changed,
+  unless a person accepted that very text (accept_definition).
+#}
+{% macro refuse_changed_definitions(verdict, current) %}
+    {%- if current is none -%}{{- return(none) -}}{%- endif -%}
+    {%- set now_ = {} -%}
+    {%- for entry in verdict.groups -%}{%- do now_.update({entry.spec.id: entry.definition}) -%}{%- endfor -%}
+    {%- for spec in verdict.services -%}{%- do now_.update({spec.id: asof.service_manifest(spec).definition}) -%}{%- endfor -%}
+    {%- set accepted = [] -%}
+    {%- for row in run_query('select id, definition from ' ~ asof.registry('accepted')).rows -%}{%- do accepted.append(row[0] ~ row[1]) -%}{%- endfor -%}
+    {%- for published in [current.groups, current.services] -%}
+        {%- for id, was in published.items() if id in now_ and now_[id] != was.definition and id ~ now_[id] not in accepted -%}
+            {{- asof.refuse('publication held: the compiled text of ' ~ id ~ ' changed since it was published under this version (' ~ was.definition[:19] ~ '... to '
+                ~ now_[id][:19] ~ '...). A changed meaning is a new version: put the published text back and write version ' ~ (id.split('@')[1] | int + 1)
+                ~ '. If the meaning is the same, accept it: dbt run-operation accept_definition --args \'{id: ' ~ id ~ ', reason: "..."}\' and build again.') -}}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{# `dbt run-operation accept_definition --args '{id: shipment@1, reason: "comment moved"}'`: lets the text as last built go out. #}
+{% macro accept_definition(id, reason) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- set name, version = id.split('@') -%}
+    {%- set services = asof.models_of('service') | selectattr('name', 'equalto', name) | list -%}
+    {%- set definition = asof.service_manifest(asof.service_spec(name, version)).definition if services else asof.definition_in_force(id) -%}
+    {%- do run_query(asof.insert_sql('accepted', [[id, definition, reason, asof.wall_clock()]])) -%}
+    {%- do asof.say('accepted the present text of ' ~ id ~ ': ' ~ reason) -%}
+{% endmacro %}

@@ -1,0 +1,16 @@
+{#
+  Where this target publishes, or none: `vars: {asof_publish_to: {<target name>: <folder>}}`. A target that is not listed never
+  publishes. ASOF_PUBLISHED names another folder for a target that is listed.
+#}
+{% macro publish_folder() %}
+    {%- set folders = var('asof_publish_to', {}) -%}
+    {%- if target.name not in folders -%}{{- return(none) -}}{%- endif -%}
+    {{- return(env_var('ASOF_PUBLISHED', '') or folders[target.name]) -}}
+{% endmacro %}
+
+{# Where training sets are written as files, beside the folder that is published: they hold labels, so never in it. #}
+{% macro training_folder() %}
+    {%- set folders = var('asof_training_to', {}) -%}
+    {%- if target.name not in folders -%}{{- return(none) -}}{%- endif -%}
+    {{- return(env_var('ASOF_TRAINING', '') or folders[target.name]) -}}
+{% endmacro %}

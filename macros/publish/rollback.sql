@@ -1,0 +1,64 @@
+{#
+  `dbt run-operation rollback --args '{to: 15}'` makes the snapshot of an earlier publication the current one (where `to` is
+  left out, the one served before the current one first was; so a second rollback goes further back) as a new
+  publication, and holds: builds and tests go on but neither count nor publish until `dbt run-operation release`. It
+  writes to the warehouse, so on DuckDB it cannot run while a build does: one writer at a time.
+#}
+{% macro rollback(to=none, reason='rollback') %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- set pointer = asof.current_pointer_or_refuse() -%}
+    {%- set which = 'sequence_number = ' ~ to if to is not none
+        else 'sequence_number < (select min(sequence_number) from ' ~ asof.registry('publications') ~ " where snapshot_id = '" ~ pointer.snapshot_id ~ "')" -%}
+    {%- set found = run_query('select distinct sequence_number, snapshot_id from ' ~ asof.registry('publications') ~ " where snapshot_id <> '"
+        ~ pointer.snapshot_id ~ "' and " ~ which ~ ' order by sequence_number desc limit 1').rows -%}
+    {%- if found | length == 0 -%}
+        {{- asof.refuse('there is no other snapshot to roll back to' ~ (' as publication ' ~ to if to is not none else '') ~ '. The current one is ' ~ pointer.snapshot_id
+            ~ ' (publication ' ~ pointer.sequence_number ~ ').') -}}
+    {%- endif -%}
+    {%- set snapshot_id = found[0][1] -%}
+    {%- set manifest = asof.manifest_of(snapshot_id) -%}
+    {%- if manifest is none -%}
+        {{- asof.refuse('the files of ' ~ snapshot_id ~ ' (publication ' ~ found[0][0] ~ ') are no longer in ' ~ asof.publish_folder() ~ ': pruned, or copied elsewhere.') -}}
+    {%- endif -%}
+    {%- for group in manifest.groups.values() if not asof.file_exists(asof.publish_folder() ~ '/' ~ group.file) -%}
+        {{- asof.refuse('the file ' ~ group.file ~ ' of ' ~ snapshot_id ~ ' is no longer in ' ~ asof.publish_folder() ~ '.') -}}
+    {%- endfor -%}
+    {%- set moved = asof.move_pointer(snapshot_id, manifest, 'rollback', {'reason': reason, 'since': asof.rfc3339(asof.now(ticking=true))}) -%}
+    {%- do asof.say('rolled back to ' ~ snapshot_id ~ ' (publication ' ~ found[0][0] ~ ') as publication ' ~ moved.sequence_number
+        ~ ', and on hold: nothing is published until `dbt run-operation release`.') -%}
+{% endmacro %}
+
+{# `dbt run-operation hold --args '{reason: "..."}'`: what is served stays until released. #}
+{% macro hold(reason) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.set_hold({'reason': reason, 'since': asof.rfc3339(asof.now(ticking=true))}) -%}
+    {%- do asof.say('on hold: ' ~ reason ~ '. Release with `dbt run-operation release`.') -%}
+{% endmacro %}
+
+{# `dbt run-operation release`: publishes nothing; the next green build does. #}
+{% macro release() %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.set_hold(none) -%}
+    {%- do asof.say('released: the next green build publishes.') -%}
+{% endmacro %}
+
+{% macro set_hold(hold) %}
+    {%- do asof.open_records() -%}
+    {%- set pointer = asof.current_pointer_or_refuse() -%}
+    {#- what was built under the hold never counts: only a new build may publish -#}
+    {%- do run_query('update ' ~ asof.registry('runs') ~ " set kind = 'held' where kind = 'normal'") -%}
+    {%- do pointer.update({'hold': hold}) -%}
+    {%- do asof.fault_point('before_hold') -%}
+    {%- do asof.write_text(asof.publish_folder() ~ '/current.json', tojson(pointer)) -%}
+    {%- do asof.fault_point('after_hold') -%}
+{% endmacro %}
+
+{% macro current_pointer_or_refuse() %}
+    {%- set pointer = asof.pointer() -%}
+    {%- if pointer is none -%}
+        {{- asof.refuse('nothing was published yet' ~ (' in ' ~ asof.publish_folder() if asof.publish_folder() else ': the target ' ~ target.name
+            ~ ' names no publish folder (var asof_publish_to)') ~ '.') -}}
+    {%- endif -%}
+    {{- return(pointer) -}}
+{% endmacro %}

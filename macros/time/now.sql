@@ -1,0 +1,25 @@
+{#
+  The one injectable "now" of builds and publications, as a UTC literal to the microsecond
+  (`2026-05-01 08:58:00.000000+00:00`). ASOF_NOW (RFC 3339 with an offset) fixes it; otherwise it is the start of
+  this invocation, or with `ticking=true` this very moment.
+  Errors: an ASOF_NOW without an offset, unreadable, or beyond the machine's own clock (a typo in the year would
+  otherwise block every later build, since moments only go forward).
+#}
+{% macro now(ticking=false) %}
+    {%- set wall = modules.datetime.datetime.now(modules.pytz.utc) -%}
+    {%- set injected = env_var('ASOF_NOW', '') -%}
+    {%- if injected -%}
+        {%- set moment = asof.parse_time(injected, 'ASOF_NOW') -%}
+        {%- if asof.as_datetime(moment) > wall -%}
+            {{- asof.refuse("ASOF_NOW is " ~ moment ~ ", which lies beyond this machine's clock (" ~ asof.time_literal(wall)
+                ~ "). Moments only go forward, so a typo here would block every later build: correct it.") -}}
+        {%- endif -%}
+        {{- return(moment) -}}
+    {%- endif -%}
+    {{- return(asof.time_literal(wall if ticking else run_started_at)) -}}
+{% endmacro %}
+
+{# True when ASOF_NOW fixes the clock: a snapshot made so says so, and the shim refuses it off loopback. #}
+{% macro now_is_injected() %}
+    {{- return(env_var('ASOF_NOW', '') != '') -}}
+{% endmacro %}

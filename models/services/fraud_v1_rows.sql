@@ -1,0 +1,1 @@
+{{ asof.rows(['card@1']) }}

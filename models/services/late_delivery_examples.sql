@@ -1,0 +1,62 @@
+-- Every order is scored a minute after it was placed, with distance and carrier sent along (the snapshot may not know it
+-- yet), and each morning at nine until it is delivered or cancelled.
+with first_version as (
+    select shipment.*
+    from (
+        select
+            version.*,
+            row_number() over (partition by order_id order by occurred_at, known_at) as version_number
+        from {{ ref('stg_shipments') }} as version
+    ) as shipment
+    where version_number = 1
+),
+
+outcome as (
+    select
+        shipment.order_id,
+        shipment.placed_at,
+        shipment.distance_km,
+        shipment.carrier,
+        delivery.occurred_at > shipment.promised_at as is_late,
+        delivery.known_at as label_known_at,
+        least(delivery.known_at, cancellation.known_at) as settled_at
+    from first_version as shipment
+    left join {{ ref('stg_deliveries') }} as delivery on shipment.order_id = delivery.order_id
+    left join {{ ref('stg_cancellations') }} as cancellation on shipment.order_id = cancellation.order_id
+),
+
+morning as (
+    select cast(day as timestamptz) as day
+    from generate_series(timestamptz '2026-04-20 00:00+00', timestamptz '2026-05-04 00:00+00', interval '24 hours') as days (day)
+),
+
+asked as (
+    select
+        order_id || '/placed' as row_id,
+        order_id,
+        placed_at + interval '60 seconds' as prediction_time,
+        cast(distance_km as double) as request_distance_km,
+        carrier as request_carrier,
+        is_late,
+        label_known_at
+    from outcome
+
+    union all
+
+    select
+        outcome.order_id || '/' || cast(cast(morning.day as date) as varchar) as row_id,
+        outcome.order_id,
+        morning.day + interval '9 hours' as prediction_time,
+        cast(null as double) as request_distance_km,
+        cast(null as varchar) as request_carrier,
+        outcome.is_late,
+        outcome.label_known_at
+    from outcome
+    inner join morning
+        on outcome.placed_at < morning.day + interval '9 hours'
+        and (outcome.settled_at is null or outcome.settled_at > morning.day + interval '9 hours')
+)
+
+select *
+from asked
+where prediction_time < {{ asof.cutoff() }}

@@ -1,0 +1,1 @@
+{{ asof.rows(['shipment@1', 'warehouse@1']) }}

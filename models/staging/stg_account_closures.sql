@@ -1,0 +1,8 @@
+select
+    customer_id || ' on ' || cast(closed_at as varchar) as event_id,
+    closed_at as occurred_at,
+    loaded_at as known_at,
+
+    -- the entity
+    customer_id
+from {{ ref('raw_account_closures') }}

@@ -1,0 +1,8 @@
+select
+    order_id as event_id,
+    cancelled_at as occurred_at,
+    loaded_at as known_at,
+
+    -- the entity
+    order_id
+from {{ ref('raw_cancellations') }}

@@ -1,0 +1,8 @@
+select
+    customer_id || ' on ' || cast(signed_up_at as varchar) as event_id,
+    signed_up_at as occurred_at,
+    loaded_at as known_at,
+
+    -- the entity
+    customer_id
+from {{ ref('raw_customers') }}

@@ -1,0 +1,138 @@
+"""`python -m serve`: starts the shim under granian, or runs one of the commands in `commands.py`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from serve import commands
+from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
+from serve.clock import ClockError, clock_from_environment
+from serve.tokens import Tokens, TokensError
+
+# Per worker, requests evaluated at a time: DuckDB releases the GIL, so somewhat more than cores pay
+BLOCKING_THREADS = 2 * (os.cpu_count() or 1) + 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; every option of serving is also read from ASOF_<OPTION>."""
+    parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
+    env = os.environ.get
+    parser.add_argument("--folder", type=Path, default=env("ASOF_FOLDER", "published"), help="the published folder")
+    parser.add_argument(
+        "--host", default=env("ASOF_HOST", "127.0.0.1"), help="address; others than loopback need --tokens"
+    )
+    parser.add_argument("--port", type=int, default=env("ASOF_PORT", "8000"), help="0 takes a free one")
+    parser.add_argument(
+        "--workers", type=int, default=env("ASOF_WORKERS", "1"), help="processes, each with its own copy"
+    )
+    parser.add_argument(
+        "--tokens", type=Path, default=env("ASOF_TOKENS") or None, help="JSON file with the bearer tokens"
+    )
+    parser.add_argument(
+        "--max-entities",
+        type=int,
+        default=env("ASOF_MAX_ENTITIES", str(MAX_ENTITIES)),
+        help="rows per request",
+    )
+    parser.add_argument("--max-body", type=int, default=env("ASOF_MAX_BODY", str(MAX_BODY)), help="bytes per request")
+    parser.set_defaults(run=serve)
+    subcommands = parser.add_subparsers(title="commands", metavar="")
+    for module in commands.MODULES:
+        module.register(subcommands)
+    return parser
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        check_exposure(options.host, options.tokens)
+        clock_from_environment()
+        if options.tokens:
+            Tokens(options.tokens)
+        port = _free_port(options.host, options.port)
+    except (ConfigurationError, ClockError, TokensError) as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    # Worker processes build the application themselves (serve.app.create_from_environment)
+    for name in ("folder", "host", "tokens", "max_entities", "max_body"):
+        os.environ[f"ASOF_{name.upper()}"] = str(getattr(options, name) or "")
+    os.environ["ASOF_FOLDER"] = str(Path(options.folder).absolute())
+    if not Path(options.folder).is_dir():
+        print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
+
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LOGGING_CONFIG
+
+    url = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+    handlers = LOGGING_CONFIG["handlers"].items()  # standard output holds one line: the URL
+
+    class Server(Granian):
+        """Granian, and a line when it is ready."""
+
+        def startup(self, *arguments: Any) -> None:
+            super().startup(*arguments)
+            # Only now: workers are forked, and a thread running meanwhile would leave its locks held in them
+            threading.Thread(target=_announce, args=(url,), daemon=True).start()
+
+    server = Server(
+        "serve.app:create_from_environment",
+        factory=True,
+        address=options.host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=options.workers,
+        blocking_threads=BLOCKING_THREADS,
+        log_level="warning",
+        log_dictconfig={"handlers": {name: {**handler, "stream": "ext://sys.stderr"} for name, handler in handlers}},
+    )
+    server.serve()
+    return 0
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0. Raises OSError if it is taken: granian shares ports, and would not
+    notice.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return probe.getsockname()[1]
+
+
+def _announce(url: str) -> None:
+    """Prints the URL once the first worker answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever HTTP_PROXY says
+    while True:
+        try:
+            # Briefly: granian opens the port once before its workers do, and nobody answers what arrives then
+            with direct.open(f"{url}/health", timeout=0.5):
+                break
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    print(f"asof serves on {url}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parses the command line and runs what it asks for; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    return options.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,317 @@
+"""The Flask application: routes, and how answers and errors are written. Everything else is in the modules
+beside it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import os
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from serve import catalog
+from serve.clock import Clock, clock_from_environment, serving_now
+from serve.folder import Folder, Publication
+from serve.snapshot import Service
+from serve.sqltypes import rfc3339
+from serve.tokens import Tokens
+from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
+
+MAX_ENTITIES = 1000
+MAX_BODY = 1024 * 1024  # bytes
+RETRY_AFTER = "5"  # seconds, while there is no snapshot
+
+log = logging.getLogger("asof.serve")
+
+
+class ConfigurationError(ValueError):
+    """The shim must not start like this."""
+
+
+class Problem(Exception):
+    """An answer that is an error, as application/problem+json (RFC 9457). `more` holds further members of
+    it.
+    """
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers or {}
+        title = HTTPStatus(status).phrase
+        self.document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+
+    def response(self) -> Response:
+        """The Flask response."""
+        return Response(json.dumps(self.document), self.status, self.headers, content_type="application/problem+json")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_exposure(host: str, tokens: str | os.PathLike[str] | None) -> None:
+    """Raises ConfigurationError for what may only be done on loopback: no tokens, or a frozen clock."""
+    if is_loopback(host):
+        return
+    if not tokens:
+        raise ConfigurationError(f"{host} is not a loopback address: give a tokens file (--tokens, ASOF_TOKENS)")
+    if os.environ.get("ASOF_NOW"):
+        raise ConfigurationError(f"{host} is not a loopback address: ASOF_NOW, a frozen clock, is for loopback only")
+
+
+class Shim:
+    """What the routes share: the folder, the clock, the tokens and the limits."""
+
+    def __init__(self, folder: Folder, clock: Clock, tokens: Tokens | None, max_entities: int) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.tokens = tokens
+        self.max_entities = max_entities
+
+    def publication(self) -> Publication:
+        """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
+        current = self.folder.current
+        if current is None:
+            refused = self.folder.refused
+            why = f"the snapshot was refused: {refused.reason}" if refused else "no snapshot is published yet"
+            raise Problem(503, why, headers={"Retry-After": RETRY_AFTER})
+        return current
+
+    def authorise(self, service: Service | None = None) -> None:
+        """Problem 401 without a valid token, 403 if it does not open the service. Nothing where no tokens
+        are set.
+        """
+        if self.tokens is None:
+            return
+        token = self.tokens.find(request.headers.get("Authorization"))
+        if token is None:
+            raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
+        if service and not token.may_read(service.name, service.version):
+            raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
+
+    def service(self, publication: Publication, asked: str) -> Service:
+        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if
+        unknown.
+        """
+        name, at, version = asked.partition("@")
+        service = publication.snapshot.service(name, version if at else None)
+        if service is None:
+            existing = sorted(publication.snapshot.services)
+            raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
+        return service
+
+    def answer(self, publication: Publication, service: Service, entities: list[dict[str, Any]]) -> Response:
+        """The answer for checked entities, all at one prediction time."""
+        plan = publication.plans[service.id]
+        now = serving_now(self.clock, publication.pointer.published_at)
+        try:
+            rows = plan.evaluate(self.folder.engine.cursor(), entities, now)
+        except duckdb.DataError as error:
+            if len(service.inputs) == len(service.keys):
+                raise
+            # The SQL computes with what the caller sent, and cannot: a number too large to multiply, say
+            wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
+            raise Problem(422, "the service cannot compute with these values", errors=[wrong.as_json()]) from error
+        head = publication.heads.get(service.id)
+        if head is None:
+            head = publication.heads[service.id] = _head(publication, service)
+        written = ",".join([plan.row_json(row) for row in rows])
+        body = f'{head},"prediction_time":"{rfc3339(now)}","rows":[{written}]}}'
+        return Response(body, content_type="application/json")
+
+
+def _head(publication: Publication, service: Service) -> str:
+    """The answer's JSON up to the prediction time: the same for every request to this publication."""
+    fields = {
+        "service": service.name,
+        "version": service.version,
+        "snapshot_id": publication.snapshot.snapshot_id,
+        "definition": service.definition,
+        "sequence_number": publication.pointer.sequence_number,
+        "as_of": {lookup.name: rfc3339(lookup.group.as_of) for lookup in service.lookups},
+        "published_at": rfc3339(publication.pointer.published_at),
+    }
+    return json.dumps(fields, separators=(",", ":"))[:-1]
+
+
+def create_app(
+    folder: str | os.PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    tokens: str | os.PathLike[str] | None = None,
+    max_entities: int = MAX_ENTITIES,
+    max_body: int = MAX_BODY,
+    now: Clock | None = None,
+) -> Flask:
+    """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes).
+
+    `host` is where the server will listen: it decides what is allowed.
+    Raises ConfigurationError, TokensError, ClockError.
+    """
+    check_exposure(host, tokens)
+    clock = now or clock_from_environment()
+    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock)
+    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities)
+    app = Flask("serve", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.json.sort_keys = False
+    app.extensions["asof"] = shim
+    _register_errors(app)
+    _register_services(app, shim)
+    _register_pages(app, shim)
+    watched.start()
+    return app
+
+
+def _register_errors(app: Flask) -> None:
+    app.register_error_handler(Problem, Problem.response)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        code = error.code or 500
+        if code < 400:  # a redirect is no problem
+            return error.get_response()
+        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+        return Problem(code, error.description or "", headers=headers).response()
+
+    @app.errorhandler(Exception)
+    def failure(error: Exception) -> Response:
+        log.exception("a request failed", exc_info=error)
+        return Problem(500, "the shim failed; its log says why").response()
+
+
+def _register_services(app: Flask, shim: Shim) -> None:
+    @app.post("/v1/services/<asked>")
+    def post_service(asked: str) -> Response:
+        shim.authorise()
+        publication = shim.publication()
+        service = shim.service(publication, asked)
+        shim.authorise(service)
+        if request.mimetype != "application/json":
+            raise Problem(415, f"Content-Type is {request.mimetype or 'missing'}, expected application/json")
+        try:
+            body = parse_json(_read_body(app.config["MAX_CONTENT_LENGTH"]))
+        except BadJson as error:
+            raise Problem(400, f"the body is not valid JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise Problem(400, 'the body is not an object, expected {"entities": [...]}')
+        try:
+            entities = check_body(service, body, shim.max_entities)
+        except TooMany as error:
+            raise Problem(413, str(error)) from None
+        except Invalid as error:
+            raise _unprocessable(error) from None
+        return shim.answer(publication, service, entities)
+
+    @app.get("/v1/services/<asked>")
+    def get_service(asked: str) -> Response:
+        shim.authorise()
+        publication = shim.publication()
+        service = shim.service(publication, asked)
+        shim.authorise(service)
+        try:
+            entities = check_query(service, request.args.to_dict(flat=False))
+        except Invalid as error:
+            raise _unprocessable(error) from None
+        return shim.answer(publication, service, entities)
+
+
+def _read_body(limit: int) -> bytes:
+    """The request's body. Problem 413 if it is larger than `limit` bytes."""
+    data = request.get_data(cache=False)
+    # Sent without a length, a body is cut at the limit without a word; the rest may have changed its meaning
+    if request.content_length is None and len(data) >= limit:
+        raise Problem(413, f"the body has {limit} bytes or more")
+    return data
+
+
+def _unprocessable(error: Invalid) -> Problem:
+    first = error.errors[0]
+    detail = f"{first.pointer} {first.detail}"
+    if len(error.errors) > 1:
+        detail += f", and {len(error.errors) - 1} more errors"
+    return Problem(422, detail, errors=[each.as_json() for each in error.errors])
+
+
+def _register_pages(app: Flask, shim: Shim) -> None:
+    def now_for(publication: Publication | None) -> datetime:
+        return serving_now(shim.clock, publication.pointer.published_at) if publication else shim.clock()
+
+    def state() -> dict[str, Any]:
+        current, refused = shim.folder.current, shim.folder.refused
+        return {
+            "snapshot_id": current.snapshot.snapshot_id if current else None,
+            "sequence_number": current.pointer.sequence_number if current else None,
+            "hold": current.pointer.hold if current else None,
+            "folder_missing": shim.folder.missing,
+            "refused": {
+                "snapshot_id": refused.snapshot_id,
+                "reason": refused.reason,
+                "since": rfc3339(refused.since),
+            }
+            if refused
+            else None,
+        }
+
+    @app.get("/v1/catalog")
+    def get_catalog() -> dict[str, Any]:
+        shim.authorise()
+        publication = shim.publication()
+        return catalog.catalog(publication, now_for(publication))
+
+    @app.get("/")
+    def get_page() -> Response:
+        shim.authorise()
+        current, refused = shim.folder.current, shim.folder.refused
+        base, with_token = request.host_url.rstrip("/"), shim.tokens is not None
+        html = catalog.page(current, refused.reason if refused else None, now_for(current), base, with_token=with_token)
+        response = Response(html, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        return response
+
+    # Probes need no token: a balancer has none, and they tell no value
+    @app.get("/health")
+    def get_health() -> dict[str, Any]:
+        return {"status": "up", **state()}
+
+    @app.get("/ready")
+    def get_ready() -> dict[str, Any]:
+        shim.publication()
+        return {"status": "ready", **state()}
+
+    @app.get("/ready/<asked>")
+    def get_ready_service(asked: str) -> dict[str, Any]:
+        publication = shim.publication()
+        service = shim.service(publication, asked)
+        now = now_for(publication)
+        stale = [each.group for each in service.lookups if catalog.is_stale(each.group, now)]
+        if stale:
+            told = [
+                f"{each.id} is {catalog.age_seconds(each, now):.0f} s old, of {each.max_age_seconds} s"
+                for each in stale
+            ]
+            raise Problem(503, f"{service.id} is stale: {'; '.join(told)}", headers={"Retry-After": RETRY_AFTER})
+        return {"status": "ready", "service": service.id, **state()}
+
+
+def create_from_environment() -> Flask:
+    """The factory that each server process calls; `python -m serve` puts its options into the environment."""
+    return create_app(
+        os.environ.get("ASOF_FOLDER", "published"),
+        host=os.environ.get("ASOF_HOST", "127.0.0.1"),
+        tokens=os.environ.get("ASOF_TOKENS") or None,
+        max_entities=int(os.environ.get("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
+        max_body=int(os.environ.get("ASOF_MAX_BODY", MAX_BODY)),
+    )

@@ -1,0 +1,9 @@
+"""The commands of `python -m serve` besides serving. Each module here has a `register(commands)` that adds
+its own.
+"""
+
+from __future__ import annotations
+
+from serve import new, prune
+
+MODULES = [prune, new]

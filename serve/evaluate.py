@@ -1,0 +1,210 @@
+"""Runs a service's SQL text over the rows that were looked up in memory. No formula stands here.
+
+DuckDB evaluates; it is given nothing but parameters: no file, no network, one thread, UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from serve.columns import quote
+from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
+from serve.sqltypes import SqlType, json_writer, parse_type
+
+log = logging.getLogger("asof.serve")
+
+Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
+
+
+@dataclass(frozen=True)
+class Row:
+    """One evaluated row. `features` are the values in the service's order, None for a REJECTED row."""
+
+    status: str
+    groups: tuple[str, ...]
+    features: tuple[Any, ...] | None
+    rejected: tuple[str, ...]
+
+
+class Engine:
+    """One in-memory DuckDB for the process. A connection serves one thread at a time: `cursor()` is per
+    thread.
+    """
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        # `global`, because a cursor does not take over what was only set on the connection it came from
+        self._connection.execute("set global TimeZone = 'UTC'")
+        # The SQL text is trusted by its hash, yet has no business with files; row-level SQL never needs them
+        self._connection.execute("set enable_external_access = false; set lock_configuration = true")
+        self._lock = threading.Lock()
+        self._local = threading.local()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """This thread's own cursor; it lives as long as the thread."""
+        cursor = getattr(self._local, "cursor", None)
+        if cursor is None:
+            with self._lock:
+                cursor = self._local.cursor = self._connection.cursor()
+        return cursor
+
+
+# Per request: what a looked_up column is filled from. Arguments: index of the row, the entity, the row
+# found in each
+# group (by lookup name), and now.
+_Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
+
+
+class Plan:
+    """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
+
+    def __init__(self, service: Service, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Parses and binds the SQL. Raises SnapshotError if the text does not run or answers other
+        columns.
+        """
+        self.service = service
+        self._direct = [lookup for lookup in service.lookups if lookup.via is None]
+        self._via = [lookup for lookup in service.lookups if lookup.via is not None]
+        self._sources = [_source(service, name) for name, _ in service.looked_up]
+        self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
+        columns = ", ".join(
+            f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
+        )
+        looked_up = f"with looked_up as (select {columns})"
+        answer = self._answer_columns()
+        # The text may end in a comment, hence the line breaks
+        selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
+        query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
+        try:
+            self._check_answer(cursor, f"{looked_up} select * from (\n{service.sql}\n)", answer)
+            # Parsed once: binding and planning remain per request
+            (self._statement,) = cursor.extract_statements(query)
+        except (duckdb.Error, ValueError) as error:
+            raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+
+    def _answer_columns(self) -> dict[str, SqlType]:
+        varchar = parse_type("varchar")
+        fixed = [
+            "row_id",
+            "status",
+            "rejected_columns",
+            *(f"{each.name}_status" for each in self.service.lookups),
+        ]
+        return dict.fromkeys(fixed, varchar) | {each.name: each.type for each in self.service.features}
+
+    def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
+        empty = [[] for _ in self.service.looked_up]
+        found = [(name, parse_type(str(kind))) for name, kind, *_ in cursor.execute(query, empty).description]
+        cursor.fetchall()
+        if found != list(expected.items()):
+            told = ", ".join(f"{name} {kind.name}" for name, kind in found)
+            wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
+            raise ValueError(f"it answers ({told}), the manifest says ({wanted})")
+
+    def evaluate(self, cursor: duckdb.DuckDBPyConnection, entities: list[Entity], now: datetime) -> list[Row]:
+        """One Row per entity, in order. `now` is the prediction time, aware UTC. Raises duckdb.Error."""
+        if not entities:
+            return []
+        found = [self._find(entity) for entity in entities]
+        asked = list(enumerate(zip(entities, found, strict=True)))
+        parameters = [[source(at, entity, rows, now) for at, (entity, rows) in asked] for source in self._sources]
+        answers = cursor.execute(self._statement, parameters).fetchall()
+        answered = {row[0]: row for row in answers}
+        if len(answers) != len(entities) or len(answered) != len(entities):
+            raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {len(entities)}")
+        return [self._row(answered[str(at)]) for at in range(len(entities))]
+
+    def row_json(self, row: Row) -> str:
+        """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row
+        only.
+        """
+        statuses = zip(self.service.lookups, row.groups, strict=True)
+        groups = ",".join([f"{json.dumps(lookup.name)}:{json.dumps(status)}" for lookup, status in statuses])
+        head = f'{{"status":{json.dumps(row.status)},"groups":{{{groups}}},"features":'
+        if row.features is None:
+            return f'{head}null,"rejected":{json.dumps(row.rejected)}}}'
+        values = zip(self._writers, row.features, strict=True)
+        return f"{head}{{{','.join([name + write(value) for (name, write), value in values])}}}}}"
+
+    def _find(self, entity: Entity) -> dict[str, int | None]:
+        rows = {lookup.name: lookup.group.find([entity[key] for key in lookup.keys]) for lookup in self._direct}
+        for lookup in self._via:
+            rows[lookup.name] = self._follow(lookup, rows)
+        return rows
+
+    def _follow(self, lookup: Lookup, rows: dict[str, int | None]) -> int | None:
+        """One hop through a stored value of another group: as stored, so a stale group still leads on."""
+        through, column = lookup.via
+        first = next(each for each in self._direct if each.name == through)
+        key = first.group.value(column, rows[through])
+        return None if key is None else lookup.group.find([key])
+
+    def _row(self, row: tuple[Any, ...]) -> Row:
+        _, status, rejected, *rest = row
+        count = len(self.service.lookups)
+        features = None if status == "REJECTED" else tuple(rest[count:])
+        return Row(status, tuple(rest[:count]), features, tuple(rejected.split(",")) if rejected else ())
+
+
+def _source(service: Service, name: str) -> _Source:
+    """Where the looked_up column `name` comes from. Raises SnapshotError if from nowhere, or from two
+    groups.
+    """
+    if name == "row_id":
+        return lambda at, entity, rows, now: str(at)
+    if name == "prediction_time":
+        return lambda at, entity, rows, now: now
+    if name in service.inputs:
+        return lambda at, entity, rows, now: entity[name]
+    for lookup in service.lookups:
+        group, of = lookup.group, lookup.name
+        if name == f"{of}__found":
+            return lambda at, entity, rows, now: rows[of] is not None
+        if name == f"{of}__as_of":
+            return lambda at, entity, rows, now: group.as_of
+        if name == f"{of}__max_age_seconds":
+            return lambda at, entity, rows, now: group.max_age_seconds
+    owners = [lookup for lookup in service.lookups if name in lookup.group.features]
+    if len(owners) != 1:
+        raise SnapshotError(f"service {service.id}: looked_up column {name!r} stands in {len(owners)} of its groups")
+    group, of = owners[0].group, owners[0].name
+    return lambda at, entity, rows, now: group.value(name, rows[of])
+
+
+def _fetchable(name: str, kind: SqlType) -> str:
+    """The column so that Python can fetch it: DuckDB hands over timestamptz only with pytz; in UTC,
+    timestamp is equal.
+    """
+    if "timestamptz" in kind.name:
+        return f"{quote(name)}::{kind.name.replace('timestamptz', 'timestamp')} as {quote(name)}"
+    return quote(name)
+
+
+def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:
+    """A plan for every service, each run once on a known and an unknown entity. Raises SnapshotError.
+
+    So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
+    """
+    cursor = engine.cursor()
+    plans = {}
+    for service in snapshot.services.values():
+        plan = plans[service.id] = Plan(service, cursor)
+        unknown: Entity = dict.fromkeys(service.inputs)
+        known = dict(unknown)
+        for lookup in service.lookups:
+            known.update(zip(lookup.keys, lookup.group.table.first_keys(), strict=False))
+        try:
+            plan.evaluate(cursor, [known, unknown], now)
+        except duckdb.DataError as error:  # null stands for request columns here, which real requests may have to send
+            log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
+        except (duckdb.Error, LookupError) as error:
+            raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+    return plans

@@ -1,0 +1,130 @@
+"""Watches the published folder: the current publication, swapped whole, and never for a bad one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from serve.clock import Clock
+from serve.evaluate import Engine, Plan, plan_all
+from serve.snapshot import Pointer, Snapshot, SnapshotError
+
+POLL_SECONDS = 0.2
+RETRY_SECONDS = 5.0  # a refused snapshot is tried again this often: a copy of the folder may still be arriving
+
+log = logging.getLogger("asof.serve")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A pointer and what it points at, loaded and ready. Requests hold on to the one that they began with."""
+
+    pointer: Pointer
+    snapshot: Snapshot
+    plans: dict[str, Plan]
+    heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why what current.json says is not served."""
+
+    reason: str
+    snapshot_id: str | None
+    since: datetime
+
+
+class Folder:
+    """The published folder as the shim sees it. `current`, `refused` and `missing` may be read from any
+    thread.
+    """
+
+    def __init__(self, path: Path, *, allow_injected_now: bool, clock: Clock) -> None:
+        """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
+        loopback).
+        """
+        self.path = Path(path)
+        self.engine = Engine()
+        self.current: Publication | None = None
+        self.refused: Refusal | None = None
+        self.missing = False  # current.json cannot be read; what was loaded is served on
+        self._allow_injected_now = allow_injected_now
+        self._clock = clock
+        self._seen: bytes | None = None
+        self._retry_at = 0.0
+        self._stop = threading.Event()
+        self._polling = threading.Lock()
+
+    def start(self) -> None:
+        """Loads what is there, then polls in a daemon thread."""
+        self.poll()
+        threading.Thread(target=self._watch, name="asof-folder", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the polling; what is loaded stays."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                self.poll()
+            except Exception:  # the watcher must outlive anything that a folder can hold
+                log.exception("watching %s failed; trying again", self.path)
+
+    def poll(self) -> None:
+        """Looks once at current.json, and takes up or refuses what it says. One thread at a time does."""
+        with self._polling:
+            self._poll()
+
+    def _poll(self) -> None:
+        try:
+            # A few hundred bytes: comparing them is surer than comparing file times
+            text = (self.path / "current.json").read_bytes()
+        except OSError as error:
+            if not self.missing:
+                log.warning("%s: %s", self.path / "current.json", error.strerror)
+            self.missing = True
+            return
+        self.missing = False
+        if text == self._seen and (self.refused is None or time.monotonic() < self._retry_at):
+            return
+        self._seen = text
+        pointer = None
+        try:
+            pointer = Pointer.parse(text)
+            publication = self._load(pointer)
+        except Exception as error:
+            if not isinstance(error, (SnapshotError, MemoryError)):
+                log.exception("loading the snapshot failed in a way that was not foreseen")
+            self._refuse(str(error) or type(error).__name__, pointer)
+            return
+        before = self.current
+        self.current = publication  # the swap: requests under way keep the one they hold
+        self.refused = None
+        if before and pointer.sequence_number < before.pointer.sequence_number:
+            log.warning("publication %s follows %s", pointer.sequence_number, before.pointer.sequence_number)
+        log.info("serving publication %s, snapshot %s", pointer.sequence_number, pointer.snapshot_id)
+
+    def _load(self, pointer: Pointer) -> Publication:
+        if pointer.now_injected and not self._allow_injected_now:
+            raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
+        before = self.current
+        if before and before.pointer.manifest_sha256 == pointer.manifest_sha256:
+            return Publication(pointer, before.snapshot, before.plans)  # a hold, or published again
+        snapshot = Snapshot.load(self.path, pointer, before.snapshot if before else None)
+        if snapshot.now_injected and not self._allow_injected_now:
+            raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
+        return Publication(pointer, snapshot, plan_all(snapshot, self.engine, self._clock()))
+
+    def _refuse(self, reason: str, pointer: Pointer | None) -> None:
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        snapshot_id = pointer.snapshot_id if pointer else None
+        if self.refused and (self.refused.reason, self.refused.snapshot_id) == (reason, snapshot_id):
+            return  # said already
+        self.refused = Refusal(reason, snapshot_id, self._clock())
+        kept = self.current.pointer.snapshot_id if self.current else None
+        log.error("REFUSED snapshot %s: %s; still serving %s", snapshot_id, reason, kept or "nothing")

@@ -1,0 +1,390 @@
+"""A published snapshot in memory: checked against its hashes and its declared schema, or refused whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from serve.columns import Column, load_column, quote
+from serve.sqltypes import SqlType, parse_rfc3339, parse_type
+
+FORMAT = 1  # of the pointer and of the manifest
+
+
+class SnapshotError(Exception):
+    """A pointer, manifest or Parquet file that cannot be served; the message names the file and what is
+    wrong.
+    """
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """`current.json`: which snapshot is published, since when. Times are aware UTC datetimes."""
+
+    sequence_number: int
+    snapshot_id: str
+    published_at: datetime
+    kind: str  # "build" or "rollback"
+    hold: dict[str, Any] | None
+    manifest: str
+    manifest_sha256: str
+    now_injected: bool
+
+    @classmethod
+    def parse(cls, text: bytes) -> Pointer:
+        """The pointer in the bytes of current.json. Raises SnapshotError."""
+        try:
+            raw = json.loads(text)
+            _require_format(raw["format"])
+            return cls(
+                sequence_number=int(raw["sequence_number"]),
+                snapshot_id=str(raw["snapshot_id"]),
+                published_at=parse_rfc3339(raw["published_at"]),
+                kind=str(raw["kind"]),
+                hold=raw["hold"],
+                manifest=_plain_name(raw["manifest"]),
+                manifest_sha256=str(raw["manifest_sha256"]),
+                now_injected=bool(raw["now_injected"]),
+            )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise SnapshotError(f"current.json: {_reason(error)}") from None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A column that the caller sends: a key, or a request column."""
+
+    name: str
+    type: SqlType
+    required: bool
+    description: str = ""
+
+
+class Table:
+    """The rows of a group: its columns, and where each key stands. It knows neither names nor versions of
+    groups.
+    """
+
+    def __init__(self, keys: dict[Any, int], columns: dict[str, Column], rows: int) -> None:
+        self._keys = keys
+        self.columns = columns
+        self.rows = rows
+
+    def find(self, keys: Sequence[Any]) -> int | None:
+        """The 0-based row of one entity, given its key values in the group's order; None if it is not
+        there.
+        """
+        # A composite key is looked up as a tuple, never as joined text: ('1', '11') is not ('11', '1')
+        return self._keys.get(keys[0] if len(keys) == 1 else tuple(keys))
+
+    def first_keys(self) -> tuple[Any, ...]:
+        """The key values of some entity; empty if there is none."""
+        key = next(iter(self._keys), ())
+        return key if isinstance(key, tuple) else (key,)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A feature group of the snapshot. `as_of` is UTC; `max_age_seconds` is when it goes stale."""
+
+    id: str  # "shipment@1"
+    name: str
+    version: int
+    description: str
+    owner: str
+    as_of: datetime
+    max_age_seconds: int
+    keys: dict[str, SqlType]
+    features: dict[str, SqlType]
+    definition: str
+    sha256: str
+    table: Table
+    raw: dict[str, Any]  # as it stands in the manifest
+
+    def find(self, keys: Sequence[Any]) -> int | None:
+        """The row of the entity with these key values, None if it is not in the latest table."""
+        return self.table.find(keys)
+
+    def value(self, column: str, row: int | None) -> Any:
+        """A stored feature (or `as_of`, when the row last changed) at a row; None for null and where row
+        is None.
+        """
+        return None if row is None else self.table.columns[column][row]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How a service reaches a group: by keys the caller sends, or `via` (group name, column) of another
+    group.
+    """
+
+    name: str
+    group: Group
+    keys: tuple[str, ...]
+    via: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column that a service answers."""
+
+    name: str
+    type: SqlType
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service version, as the manifest declares it. `sql` is run over `looked_up`, one row per entity
+    asked for.
+    """
+
+    id: str  # "late_delivery@1"
+    name: str
+    version: int
+    is_latest: bool
+    description: str
+    owner: str
+    definition: str
+    inputs: dict[str, Input]  # keys first, then request columns
+    keys: tuple[str, ...]
+    lookups: tuple[Lookup, ...]
+    features: tuple[Feature, ...]
+    looked_up: tuple[tuple[str, SqlType], ...]
+    sql: str
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All groups and services of one snapshot."""
+
+    snapshot_id: str
+    created_at: datetime
+    now_injected: bool
+    groups: dict[str, Group]
+    services: dict[str, Service]
+    raw: dict[str, Any]
+
+    def service(self, name: str, version: str | None = None) -> Service | None:
+        """A service by name, of the given version, else of the latest one; None if there is no such
+        service.
+        """
+        if version is not None:
+            return self.services.get(f"{name}@{version}")
+        return next((each for each in self.services.values() if each.name == name and each.is_latest), None)
+
+    @classmethod
+    def load(cls, folder: Path, pointer: Pointer, previous: Snapshot | None = None) -> Snapshot:
+        """Reads and checks the snapshot that `pointer` names. Raises SnapshotError, and then holds nothing.
+
+        Tables whose file is byte for byte one of `previous` are taken over from there, not loaded again.
+        """
+        raw = cls._read_manifest(folder, pointer)
+        known = (
+            {(group.sha256, *_columns_of(group)): group.table for group in previous.groups.values()} if previous else {}
+        )
+        try:
+            groups = {key: _load_group(folder, key, each, known) for key, each in raw["groups"].items()}
+            services = {key: _service(key, each, groups) for key, each in raw["services"].items()}
+            return cls(
+                snapshot_id=raw["snapshot_id"],
+                created_at=parse_rfc3339(raw["created_at"]),
+                now_injected=bool(raw["now_injected"]) or pointer.now_injected,
+                groups=groups,
+                services=services,
+                raw=raw,
+            )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise SnapshotError(f"{pointer.manifest}: {_reason(error)}") from None
+
+    @staticmethod
+    def _read_manifest(folder: Path, pointer: Pointer) -> dict[str, Any]:
+        try:
+            text = (folder / pointer.manifest).read_bytes()
+        except OSError as error:
+            raise SnapshotError(f"{pointer.manifest}: {error.strerror}") from None
+        if hashlib.sha256(text).hexdigest() != pointer.manifest_sha256:
+            raise SnapshotError(f"{pointer.manifest}: its sha256 is not the one in current.json")
+        try:
+            raw = json.loads(text)
+            _require_format(raw["format"])
+            if raw["snapshot_id"] != pointer.snapshot_id:
+                raise ValueError(f"snapshot_id is {raw['snapshot_id']!r}, current.json says {pointer.snapshot_id!r}")
+        except (ValueError, TypeError, LookupError) as error:
+            raise SnapshotError(f"{pointer.manifest}: {_reason(error)}") from None
+        return raw
+
+
+def _require_format(found: Any) -> None:
+    if found != FORMAT:
+        raise ValueError(f"format {found!r} is unknown to this shim, which reads format {FORMAT}")
+
+
+def _plain_name(name: str) -> str:
+    if Path(name).name != name:
+        raise ValueError(f"{name!r} is not the name of a file in the published folder")
+    return name
+
+
+def _reason(error: Exception) -> str:
+    return f"has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _types(columns: list[dict[str, Any]]) -> dict[str, SqlType]:
+    return {column["name"]: parse_type(column["type"]) for column in columns}
+
+
+def _columns_of(group: Group) -> tuple[Any, ...]:
+    return tuple(group.keys.items()), tuple(group.features.items())
+
+
+# -------------------- group files
+
+
+def _load_group(folder: Path, group_id: str, raw: dict[str, Any], known: dict[Any, Table]) -> Group:
+    keys, features = _types(raw["keys"]), _types(raw["features"])
+    path = folder / _plain_name(raw["file"])
+    try:
+        _check_file(path, raw)
+        content = (raw["sha256"], tuple(keys.items()), tuple(features.items()))
+        table = known.get(content)
+        if table is None:
+            table = known[content] = _load_table(path, keys, features)
+        if table.rows != raw["rows"]:
+            raise ValueError(f"has {table.rows} rows, the manifest says {raw['rows']}")
+    except OSError as error:
+        raise SnapshotError(f"{path.name}: {error.strerror}") from None
+    except (duckdb.Error, ValueError) as error:
+        raise SnapshotError(f"{path.name}: {error}") from None
+    return Group(
+        id=group_id,
+        name=raw["name"],
+        version=int(raw["version"]),
+        description=raw.get("description") or "",
+        owner=raw.get("owner") or "",
+        as_of=parse_rfc3339(raw["as_of"]),
+        max_age_seconds=int(raw["max_age_seconds"]),
+        keys=keys,
+        features=features,
+        definition=raw["definition"],
+        sha256=raw["sha256"],
+        table=table,
+        raw=raw,
+    )
+
+
+def _check_file(path: Path, raw: dict[str, Any]) -> None:
+    size = path.stat().st_size
+    if size != raw["bytes"]:
+        raise ValueError(f"has {size} bytes, the manifest says {raw['bytes']}")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != raw["sha256"]:
+            raise ValueError("its sha256 is not the one in the manifest")
+
+
+def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlType]) -> Table:
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        source = f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')"
+        _check_schema(connection, source, keys | {"as_of": parse_type("timestamptz")} | features)
+        columns = {name: load_column(connection, source, name, kind) for name, kind in features.items()}
+        columns["as_of"] = load_column(connection, source, "as_of", parse_type("timestamptz"))
+        index, rows = _index(connection, source, keys)
+    return Table(index, columns, rows)
+
+
+def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
+    found = {name: kind for name, kind, *_ in connection.execute(f"describe select * from {source}").fetchall()}
+    for name, kind in declared.items():
+        if name not in found:
+            raise ValueError(f"has no column {name!r}")
+        if parse_type(found[name]) != kind:
+            raise ValueError(f"column {name!r} is {found[name].lower()}, the manifest says {kind.name}")
+    if surplus := sorted(set(found) - set(declared)):
+        raise ValueError(f"has columns that the manifest does not: {', '.join(surplus)}")
+
+
+def _index(connection: duckdb.DuckDBPyConnection, source: str, keys: dict[str, SqlType]) -> tuple[dict[Any, int], int]:
+    """Key -> 0-based row, and the number of rows. The one place with a Python object per row: hashing
+    needs it.
+    """
+    parts = []
+    for name, kind in keys.items():
+        if kind.kind in ("list", "float", "double"):
+            raise ValueError(f"key column {name!r} is {kind.name}, which cannot be looked up by equality")
+        if kind.kind in ("varchar", "integer", "boolean"):
+            (array,) = connection.execute(f"select {quote(name)} as v from {source}").fetchnumpy().values()
+            values = array.tolist()  # None where masked
+        else:
+            column = load_column(connection, source, name, kind)
+            (rows,) = connection.execute(f"select count(*) from {source}").fetchone()
+            values = [column[row] for row in range(rows)]
+        if None in values:
+            raise ValueError(f"key column {name!r} holds a null")
+        parts.append(values)
+    if not parts:
+        raise ValueError("a group without key columns")
+    rows = len(parts[0])
+    index = dict(zip(parts[0] if len(parts) == 1 else zip(*parts, strict=True), range(rows), strict=True))
+    if len(index) != rows:
+        raise ValueError(f"{rows - len(index)} rows repeat the key of another")
+    return index, rows
+
+
+# -------------------- services
+
+
+def _service(service_id: str, raw: dict[str, Any], groups: dict[str, Group]) -> Service:
+    inputs = {
+        each["name"]: Input(
+            each["name"], parse_type(each["type"]), each.get("required", True), each.get("description") or ""
+        )
+        for each in [*raw["keys"], *raw["request"]]
+    }
+    keys = tuple(each["name"] for each in raw["keys"])
+    lookups = tuple(_lookup(each, groups, keys) for each in raw["groups"])
+    by_name = {each.name: each for each in lookups}
+    for lookup in lookups:
+        if lookup.via:
+            first = by_name.get(lookup.via[0])
+            if first is None or first.via or lookup.via[1] not in first.group.features or len(lookup.group.keys) != 1:
+                raise ValueError(
+                    f"service {service_id}: {lookup.name} via {'.'.join(lookup.via)} is not one hop to a key"
+                )
+    if not lookups:
+        raise ValueError(f"service {service_id} looks up no group")
+    return Service(
+        id=service_id,
+        name=raw["name"],
+        version=int(raw["version"]),
+        is_latest=bool(raw["is_latest"]),
+        description=raw.get("description") or "",
+        owner=raw.get("owner") or "",
+        definition=raw["definition"],
+        inputs=inputs,
+        keys=keys,
+        lookups=lookups,
+        features=tuple(Feature(each["name"], parse_type(each["type"]), each) for each in raw["features"]),
+        looked_up=tuple(_types(raw["looked_up"]).items()),
+        sql=raw["sql"],
+        raw=raw,
+    )
+
+
+def _lookup(raw: dict[str, Any], groups: dict[str, Group], keys: tuple[str, ...]) -> Lookup:
+    group = groups.get(raw["group"])
+    if group is None:
+        raise ValueError(f"group {raw['group']!r} is not in the snapshot")
+    if via := raw.get("via"):
+        return Lookup(raw["name"], group, (), (via["group"], via["column"]))
+    if len(raw["keys"]) != len(group.keys) or not set(raw["keys"]) <= set(keys):
+        raise ValueError(f"lookup {raw['name']!r}: keys {raw['keys']} do not fit the keys of {group.id}")
+    return Lookup(raw["name"], group, tuple(raw["keys"]), None)

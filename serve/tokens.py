@@ -1,0 +1,98 @@
+"""Bearer tokens: only their SHA-256 is kept in the file, and the file may change under a running shim."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger("asof.serve")
+
+
+class TokensError(ValueError):
+    """The tokens file cannot be read, or is not of the form that docs and `Tokens` describe."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """One caller. `services` holds names ("late_delivery"), versions of them ("late_delivery@1"), or "*"."""
+
+    name: str
+    sha256: str
+    services: frozenset[str]
+
+    def may_read(self, name: str, version: int) -> bool:
+        """Whether this token opens the given service version."""
+        return not self.services.isdisjoint({"*", name, f"{name}@{version}"})
+
+
+class Tokens:
+    """The tokens of a file: {"tokens": [{"name": "...", "sha256": "<hex of the token>", "services":
+    ["*"]}]}.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises TokensError: a shim must not start on a file that it cannot read."""
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._stamp = self._stat()
+        self._tokens = _read(self._path)
+
+    def find(self, authorization: str | None) -> Token | None:
+        """The token of an `Authorization: Bearer ...` header, None if there is none or it is unknown."""
+        self._reload_if_changed()
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            return None
+        digest = hashlib.sha256(secret.strip().encode("utf-8", "surrogateescape")).hexdigest()
+        found = None
+        for token in self._tokens:  # all of them, each in constant time: timing says nothing about any
+            if hmac.compare_digest(token.sha256, digest):
+                found = token
+        return found
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            stat = os.stat(self._path)
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _reload_if_changed(self) -> None:
+        stamp = self._stat()
+        if stamp == self._stamp:
+            return
+        with self._lock:
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            try:
+                self._tokens = _read(self._path)
+                log.info("read %s tokens from %s", len(self._tokens), self._path)
+            except TokensError as error:
+                # A half-written file must neither lock everybody out nor let anybody in
+                log.error("%s; the tokens read before stay in force", error)
+
+
+def _read(path: Path) -> tuple[Token, ...]:
+    try:
+        raw = json.loads(path.read_bytes())
+        tokens = tuple(
+            Token(each["name"], each["sha256"].lower(), frozenset(each["services"])) for each in raw["tokens"]
+        )
+        if any(isinstance(each["services"], str) for each in raw["tokens"]):
+            raise ValueError("services is not a list")
+    except OSError as error:
+        raise TokensError(f"tokens file {path}: {error.strerror}") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise TokensError(f"tokens file {path}: {error!r}") from None
+    for token in tokens:
+        if not re.fullmatch(r"[0-9a-f]{64}", token.sha256):
+            raise TokensError(f"tokens file {path}: sha256 of {token.name!r} is not 64 hex digits")
+    return tokens

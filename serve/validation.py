@@ -1,0 +1,166 @@
+"""What a caller may send: strict parsing of JSON, and typed checks that name every wrong field by JSON
+pointer.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from serve.evaluate import Entity
+from serve.snapshot import Input, Service
+from serve.sqltypes import WrongValue, describe_type, from_json
+
+MAX_ERRORS = 100
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One wrong field. `pointer` is a JSON pointer (RFC 6901) into the request body."""
+
+    pointer: str
+    detail: str
+    expected: str
+
+    def as_json(self) -> dict[str, str]:
+        """As it stands in a problem document."""
+        return {"pointer": self.pointer, "detail": self.detail, "expected": self.expected}
+
+
+class BadJson(ValueError):
+    """Text that is no JSON, or JSON that means two things."""
+
+
+class TooMany(ValueError):
+    """More entities than the limit."""
+
+
+class Invalid(ValueError):
+    """Well-formed JSON that does not fit the service; `errors` holds at most MAX_ERRORS of what is wrong."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("the request does not fit the service")
+        self.errors = errors
+
+
+def parse_json(text: bytes | str) -> Any:
+    """JSON with numbers kept exact: int, or Decimal where there is a fraction or exponent (also NaN).
+
+    Raises BadJson, also for an object that names a member twice and for nesting too deep to read.
+    """
+    try:
+        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+        return json.loads(
+            decoded,
+            parse_float=_number,
+            parse_int=_integer,
+            parse_constant=Decimal,
+            object_pairs_hook=_object,
+        )
+    except RecursionError:
+        raise BadJson("it is nested too deeply") from None
+    except BadJson:
+        raise
+    except ValueError as error:
+        raise BadJson(str(error)) from None
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond what Decimal can hold
+        return Decimal("Infinity")
+
+
+def _integer(text: str) -> int | Decimal:
+    # Python refuses to read very long integers, and no column type holds them; as Decimal they are out of
+    # range
+    return int(text) if len(text) <= 400 else Decimal(text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise BadJson(f"an object names {next(name for name in names if names.count(name) > 1)!r} twice")
+    return members
+
+
+def check_body(service: Service, body: dict[str, Any], max_entities: int) -> list[Entity]:
+    """The entities of a POST body. Raises Invalid, TooMany."""
+    errors = [FieldError(f"/{_escape(name)}", "is not known", 'only "entities"') for name in body if name != "entities"]
+    entities = body.get("entities")
+    if not isinstance(entities, list):
+        detail = "is not a list" if "entities" in body else "is missing"
+        errors.insert(0, FieldError("/entities", detail, "a list with one object per row"))
+        raise Invalid(errors[:MAX_ERRORS])
+    if len(entities) > max_entities:
+        raise TooMany(f"{len(entities)} entities were sent, {max_entities} are allowed")
+    checked = []
+    for index, entity in enumerate(entities):
+        checked.append(_check_entity(service, entity, f"/entities/{index}", errors))
+        if len(errors) >= MAX_ERRORS:
+            break
+    if errors:
+        raise Invalid(errors[:MAX_ERRORS])
+    return checked
+
+
+def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entity]:
+    """The one entity of a GET, from query arguments parsed by declared type. Raises Invalid."""
+    errors: list[FieldError] = []
+    entity: dict[str, Any] = {}
+    for name, texts in arguments.items():
+        declared = service.inputs.get(name)
+        if len(texts) > 1:
+            expected = describe_type(declared.type) if declared else _known(service)
+            errors.append(FieldError(f"/entities/0/{_escape(name)}", "is given more than once", expected))
+        entity[name] = texts[0] if declared is None else _from_text(declared, texts[0])
+    checked = _check_entity(service, entity, "/entities/0", errors)
+    if errors:
+        raise Invalid(errors[:MAX_ERRORS])
+    return [checked]
+
+
+def _from_text(declared: Input, text: str) -> Any:
+    """A query argument as the JSON value it stands for; text that is none stays text, and fails as such."""
+    if declared.type.kind in ("varchar", "date", "timestamptz"):
+        return text
+    try:
+        return parse_json(text)
+    except BadJson:
+        return text
+
+
+def _check_entity(service: Service, entity: Any, pointer: str, errors: list[FieldError]) -> Entity:
+    if not isinstance(entity, dict):
+        errors.append(FieldError(pointer, "is not an object", f"an object with {_known(service)}"))
+        return {}
+    checked: Entity = {}
+    for name, declared in service.inputs.items():
+        value = entity.get(name)
+        if value is None:
+            checked[name] = None
+            if declared.required:
+                detail = "is null" if name in entity else "is missing"
+                errors.append(FieldError(f"{pointer}/{_escape(name)}", detail, describe_type(declared.type)))
+            continue
+        try:
+            checked[name] = from_json(declared.type, value)
+        except WrongValue as error:
+            errors.append(FieldError(f"{pointer}/{_escape(name)}", str(error), error.expected))
+    if len(entity) > len(service.inputs) or not entity.keys() <= service.inputs.keys():
+        for name in entity.keys() - service.inputs.keys():
+            errors.append(FieldError(f"{pointer}/{_escape(name)}", "is not known", _known(service)))
+    return checked
+
+
+def _known(service: Service) -> str:
+    return "one of: " + ", ".join(service.inputs)
+
+
+def _escape(name: str) -> str:
+    """A name as a part of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,203 @@
+"""The real process: `python -m serve` on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+class Server:
+    """A running shim; `url` is where."""
+
+    def __init__(self, *options, **environment):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "serve", "--port", "0", *map(str, options)],
+            cwd=ROOT,
+            env=clean | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # so that `end` reaches the workers too
+        )
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"asof serves on (http://\S+)\n", line)
+        if not found:
+            self.end()
+        assert found, line
+        self.url = found[1]
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return json.load(response)
+
+    def end(self):
+        """Leaves nothing behind, whatever the test did: granian's workers outlive a killed main process."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def stop(self, how=signal.SIGTERM):
+        """Sends the signal; returns the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def start():
+    servers = []
+
+    def start(*options, **environment):
+        servers.append(Server(*options, **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()
+
+
+def test_swaps_drop_no_request_and_mix_no_snapshots(start, publisher):
+    server = start("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
+    stop, answers, failures = threading.Event(), [], []
+
+    def ask():
+        while not stop.is_set():
+            try:
+                answers.append(server.get("/v1/services/late_delivery?order_id=O-204"))
+            except OSError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    pickup = []
+    for mark in range(8, 13):
+        publisher.publish(mark=mark)
+        published = time.monotonic()
+        while server.get("/health")["sequence_number"] != publisher.sequence:
+            assert time.monotonic() - published < 5
+            time.sleep(0.02)
+        pickup.append(time.monotonic() - published)
+        time.sleep(0.1)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert max(pickup) < 1.0, pickup
+    assert {answer["sequence_number"] for answer in answers} == set(range(1, 7))
+    for answer in answers:
+        features = answer["rows"][0]["features"]
+        assert features["mark"] == features["warehouse_mark"] == answer["sequence_number"] + 6
+        assert answer["snapshot_id"].endswith(f"{answer['sequence_number']:08x}")
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_requests_finish(start, publisher, how):
+    server = start("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
+    host, port = server.url.removeprefix("http://").split(":")
+    body = json.dumps({"entities": [{"left_id": "1", "right_id": "11"}] * 1000}).encode()
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = "POST /v1/services/pairs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json"
+        head = f"{head}\r\nContent-Length: {len(body)}"
+        # in flight when the signal comes: the head is sent, the last byte of the body is not
+        connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode() + body[:-1])
+        time.sleep(0.3)
+        server.process.send_signal(how)
+        time.sleep(0.3)
+        connection.sendall(body[-1:])
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.count(b'"status":"OK"') == 1000
+    assert server.process.wait(20) == 0
+
+
+def test_it_starts_without_dbt_or_pandas_and_before_the_folder_is_there(start, tmp_path, publisher):
+    blocked = tmp_path / "blocked"
+    for name in ("dbt", "pandas", "pyarrow", "pytz"):
+        (blocked / name).mkdir(parents=True)
+        (blocked / name / "__init__.py").write_text(f"raise ImportError('{name} is not installed here')")
+    later = tmp_path / "later"
+    server = start("--folder", later, ASOF_NOW="2026-05-01T09:00:00Z", PYTHONPATH=str(blocked))
+    with pytest.raises(urllib.error.HTTPError) as error:
+        server.get("/ready")
+    assert error.value.code == 503
+    assert error.value.headers["Retry-After"]
+    error.value.close()
+    publisher.folder.rename(later)
+    deadline = time.monotonic() + 5
+    while server.get("/health")["sequence_number"] != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    answer = server.get("/v1/services/kinds?id=1")
+    assert answer["rows"][0]["features"]["moments"] == ["2026-05-01T00:00:00.000007Z"]
+    assert server.stop() == 0
+
+
+def test_a_body_without_a_length_is_read_and_limited(start, publisher):
+    server = start("--folder", publisher.folder, "--max-body", "2000", ASOF_NOW="2026-05-01T09:00:00Z")
+
+    def post(*chunks):
+        request = urllib.request.Request(
+            f"{server.url}/v1/services/pairs",
+            iter(chunks),
+            {"Content-Type": "application/json"},
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    assert post(b'{"entities": ', b'[{"left_id": "1", "right_id": "11"}]}') == 200
+    assert post(b'{"entities": []}', b" " * 3000) == 413
+
+
+def run(*options, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "serve", *map(str, options)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+def test_mistakes_are_named_at_the_start(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = run("--port", port)
+        assert ended.returncode == 1
+        assert f"cannot listen on 127.0.0.1 port {port}" in ended.stderr
+    ended = run("--host", "0.0.0.0")
+    assert ended.returncode == 2
+    assert "tokens" in ended.stderr
+    ended = run("--tokens", tmp_path / "none.json")
+    assert ended.returncode == 2
+    assert "none.json" in ended.stderr
+    ended = run(ASOF_NOW="yesterday")
+    assert ended.returncode == 2
+    assert "ASOF_NOW" in ended.stderr
+    assert run("--port", "x").returncode == 2

@@ -1,0 +1,118 @@
+"""The walk-throughs and the README are followed to the letter: commands are run, code is put where they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Reader:
+    """Someone who follows a page in a fresh copy of the project, block by block."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in tracked.decode().split("\0"):
+            if name and (ROOT / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+        self.environment = inherited | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def open(self, page: str) -> None:
+        text = (ROOT / page).read_text()
+        self.blocks = re.findall(r"^ *```(\w+)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+
+    def next(self, language: str) -> str:
+        """The text of the next block, which must be of this language."""
+        found, text = self.blocks.pop(0)
+        assert found == language, f"the next block is {found}, not {language}:\n{text}"
+        return text
+
+    def run(self) -> str:
+        """Runs the commands of the next block, in one shell, and returns what they printed."""
+        commands = re.findall(r"^ *\$ (.*(?:\\\n.*)*)", self.next("console"), re.MULTILINE)
+        for command in commands:
+            if match := re.match(r"export (\w+)=(\S+)", command):
+                self.environment[match[1]] = match[2]
+        shell = subprocess.run(
+            ["bash", "-euc", "\n".join(commands)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert shell.returncode == 0, f"{commands}\n{shell.stdout}\n{shell.stderr}"
+        return shell.stdout
+
+    def write(self, file: str, text: str) -> None:
+        (self.folder / file).write_text(text)
+
+    def replace_from(self, file: str, start: str, text: str) -> None:
+        """Replaces everything from the last line that is `start` on."""
+        before, found, _ = (self.folder / file).read_text().rpartition(start)
+        assert found, f"{start!r} is not in {file}"
+        self.write(file, before + text)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    return Reader(tmp_path_factory.mktemp("docs") / "asof")
+
+
+@pytest.mark.xdist_group("docs")
+def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None:
+    reader.open("docs/add-a-feature.md")
+    reader.run()  # the now, seeds
+    assert "wrote models/online/shipment_activity_v1_latest.sql" in reader.run()
+    reader.write("models/features/shipment_activity_v1.sql", reader.next("sql"))
+    reader.replace_from("models/features/shipment_activity.yml", "    columns:\n", reader.next("yaml"))
+    assert "scans_6h" in reader.run()
+    assert "starts over" in reader.run()
+    assert "the backfill is complete and counts" in reader.run()
+    assert not reader.blocks
+
+    reader.open("docs/add-a-service.md")
+    assert "wrote models/training/reroute_v1_training.sql" in reader.run()
+    reader.write("models/services/reroute_examples.sql", reader.next("sql"))
+    reader.write("models/services/reroute_v1.sql", reader.next("sql"))
+    yaml = reader.folder / "models/services/reroute.yml"
+    request, contract = reader.next("yaml"), reader.next("yaml")
+    examples, _, service = yaml.read_text().partition("      - name: outcome\n")
+    service = re.sub(r"(      - name: row_id\n.*\n.*\n)(?:.*\n)*?(    versions:)", rf"\1{contract}\2", service)
+    yaml.write_text(f"{examples}{request}      - name: outcome\n{service}")
+    printed = reader.run()
+    assert re.search(r"published \S+ as number 1", printed)
+    assert '"status":"OK"' in printed
+    assert not reader.blocks
+    training = duckdb.read_parquet(str(reader.folder / "training/reroute_v1.parquet"))
+    assert "hours_since_last_scan" in training.columns
+
+
+@pytest.mark.xdist_group("docs")
+def test_the_readme_reads_training_data_in_three_lines_and_its_plain_dbt_commands_work(reader: Reader) -> None:
+    reader.open("README.md")
+    commands = [block for block in reader.blocks if "dbt seed" in block[1]]
+    plain = commands[0][1].replace("$ source .venv/bin/activate\n", "").replace(" && dbt docs serve", "")
+    reader.blocks = [(commands[0][0], plain)]
+    fresh = Reader(reader.folder.parent / "readme")
+    fresh.blocks = reader.blocks
+    assert re.search(r"published \S+ as number 1", fresh.run())
+    assert (fresh.folder / "target/catalog.json").exists()
+
+    fresh.open("README.md")
+    snippet = next(text for language, text in fresh.blocks if language == "python")
+    assert len(snippet.strip().splitlines()) == 3
+    script = f"{snippet}\nprint(len(train), list(train.columns))"
+    shown = subprocess.run([sys.executable, "-c", script], cwd=fresh.folder, capture_output=True, text=True, check=True)
+    assert "'is_late'" in shown.stdout

@@ -1,0 +1,401 @@
+"""What is refused, with the fault planted: each error names what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.world import Run, World
+
+NOW = "2026-05-01 12:00"
+SERVICE = (
+    "select row_id, color, coalesce(events_30d, 0) as events_30d, cast(amount_total as double) as amount_total, "
+    "cast(null as double) as hours_since_last_event, size as place_size, request_amount, is_known from ("
+    "select *, thing_status = 'OK' as is_known from {{ ref('score_v1_rows') }}) as rows"
+)
+GROUP = "models/features/thing_v1.sql"
+GROUP_YAML = "models/features/thing.yml"
+SERVICE_SQL = "models/services/score_v1.sql"
+SERVICE_YAML = "models/services/score.yml"
+
+
+@pytest.fixture(scope="module")
+def sound_world(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
+    """A world that builds and publishes; the faults are planted in it one at a time."""
+    world = World(tmp_path_factory.mktemp("refusals") / "world", template=parsed_world)
+    world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
+    world.thing("t", "2026-05-01 07:30")
+    world.example("x", "t", "2026-05-01 10:30")
+    world.build("2026-05-01 11:00")
+    return world
+
+
+@pytest.fixture
+def faulty(sound_world: World) -> Iterator[World]:
+    """The same world; what a test changes in its models is put back afterwards, and nothing may have come of it."""
+    kept = {path: path.read_text() for path in files_of(sound_world)}
+    pointer, history = sound_world.pointer, sound_world.history()
+    yield sound_world
+    for path in files_of(sound_world) - kept.keys():
+        path.unlink()
+    for path, text in kept.items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+    assert (sound_world.pointer, sound_world.history()) == (pointer, history)
+
+
+def files_of(world: World) -> set[Path]:
+    """What a person writes of a project."""
+    written = [path for folder in ("models", "macros") for path in (world.folder / folder).rglob("*.*")]
+    return {*written, world.folder / "dbt_project.yml", world.folder / "profiles.yml"}
+
+
+def words(run: Run) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"\n\d\d:\d\d:\d\d ", " ", run.output))
+
+
+def assert_says(run: Run, *texts: str) -> None:
+    for text in texts:
+        assert text in words(run), run.output
+
+
+# ---------------------------------------------------------------------------- seen in the graph, before anything runs
+
+
+@dataclass
+class Fault:
+    """Edits to plant (file, old text, new text; None removes the file), and what the error says."""
+
+    edits: list[tuple[str, str | None, str]]
+    says: list[str]
+
+
+GRAPH_FAULTS = {
+    "a service reads another model": Fault(
+        [(SERVICE_SQL, "from {{ ref('score_v1_rows') }}", "from {{ ref('score_v1_rows') }}, {{ ref('stg_events') }}")],
+        ["models/services/score_v1.sql: score@1 reads stg_events", "Make it a feature, or a request column"],
+    ),
+    "a service reads its examples, where the labels are": Fault(
+        [(SERVICE_SQL, "from {{ ref('score_v1_rows') }}", "from {{ ref('score_examples') }}")],
+        ["models/services/score_v1.sql: score@1 reads score_examples", "A service sees its rows only (score_v1_rows)"],
+    ),
+    "a group has a bare ref": Fault(
+        [(GROUP, "group by", "left join {{ ref('stg_events') }} as later on later.thing_id = point.thing_id group by")],
+        ["models/features/thing_v1.sql: thing@1 has a ref or source outside asof.points, asof.left_join_known"],
+    ),
+    "a group has a source": Fault(
+        [(GROUP, "group by", "left join {{ source('raw', 'events') }} as later on true group by")],
+        ["models/features/thing_v1.sql: thing@1", "reads events", "event models of models/staging"],
+    ),
+    "a group reads another group": Fault(
+        [(GROUP, "group by", "left join {{ ref('place', v=1) }} as other on true group by")],
+        ["models/features/thing_v1.sql: thing@1 reads place", "could hold what was not known at as_of"],
+    ),
+    "a group joins two streams of events": Fault(
+        [
+            (
+                GROUP,
+                "group by",
+                "{{ asof.left_join_known(ref('stg_departures'), as='other', on='thing_id') }} group by",
+            )
+        ],
+        ["models/features/thing_v1.sql: thing@1 joins known events twice", "Make two groups"],
+    ),
+    "a group has no owner": Fault(
+        [(GROUP_YAML, "owner: tests, ", "")],
+        ["thing@1 has no owner", "meta: {owner: logistics-ml}"],
+    ),
+    "a group has no description": Fault(
+        [(GROUP_YAML, "    description: One row per thing and moment.\n", "")],
+        ["thing@1 has no description", "Say in its YAML what one row is"],
+    ),
+    "a group has no test line": Fault(
+        [(GROUP_YAML, "    data_tests: [asof.feature_group]\n", "")],
+        ["thing@1 has no test line", "data_tests: [asof.feature_group]"],
+    ),
+    "a group has no contract": Fault(
+        [(GROUP_YAML, "config: {meta: {owner", "config: {contract: {enforced: false}, meta: {owner")],
+        ["thing@1 has no enforced contract", "config: {contract: {enforced: true}}"],
+    ),
+    "a group has no max_age": Fault(
+        [(GROUP_YAML, ", max_age: 2 hours", "")],
+        ["thing@1 declares no max_age", "meta: {max_age: 2 hours}"],
+    ),
+    "a group has no version": Fault(
+        [
+            (GROUP_YAML, "    versions: [{v: 1}]\n", ""),
+            (GROUP_YAML, "    latest_version: 1\n", ""),
+            (GROUP, None, "models/features/thing.sql"),
+            ("models/history/thing_v1_history.sql", "{{ asof.history() }}", "select 1 as one"),
+            ("models/online/thing_v1_latest.sql", "{{ asof.latest() }}", "select 1 as one"),
+            ("models/services/score_v1_rows.sql", "'thing@1', ", ""),
+            (GROUP_YAML, "    data_tests: [asof.feature_group]\n", ""),
+        ],
+        ["models/features/thing.sql: thing has no version", "versions: [{v: 1}]"],
+    ),
+    "a group has no latest model": Fault(
+        [
+            ("models/online/thing_v1_latest.sql", None, ""),
+            (GROUP_YAML, "    data_tests: [asof.feature_group]\n", ""),
+        ],
+        ["thing@1 has no model thing_v1_latest", "models/online/thing_v1_latest.sql", "{{ asof.latest() }}"],
+    ),
+    "a group has no history model": Fault(
+        [
+            ("models/history/place_v1_history.sql", None, ""),
+            ("models/online/place_v1_latest.sql", "{{ asof.latest() }}", "select 1 as one"),
+            ("models/services/score_v1_rows.sql", ", 'place@1'", ""),
+            (SERVICE_YAML, ", lookups: {place: thing.place_id}", ""),
+        ],
+        ["place@1 has no model place_v1_history", "models/history/place_v1_history.sql", "{{ asof.history() }}"],
+    ),
+    "no publish lag is declared": Fault(
+        [("dbt_project.yml", "  asof_publish_lag: 1 minute\n", "")],
+        ["declare in dbt_project.yml", "asof_publish_lag: 1 minute"],
+    ),
+    "two columns of a service's rows have one name": Fault(
+        [
+            ("models/features/place.yml", "name: size", "name: color"),
+            ("models/features/place_v1.sql", "attribute.size", "attribute.size as color"),
+        ],
+        ["two columns of the rows of score@1 are called color", "or rename the feature"],
+    ),
+    "a lookup goes through a column that nobody stores": Fault(
+        [(SERVICE_YAML, "place: thing.place_id", "place: thing.spot_id")],
+        ["the lookup place: thing.spot_id of score@1 names no stored column", "(one hop only)"],
+    ),
+    "a lookup takes two hops": Fault(
+        [(SERVICE_YAML, "lookups: {place: thing.place_id}", "lookups: {place: place.size}")],
+        ["the lookup place: place.size of score@1 names no stored column of a group that is found by keys (one hop"],
+    ),
+    "a lookup is for a group that the rows do not read": Fault(
+        [(SERVICE_YAML, "lookups: {place: thing.place_id}", "lookups: {place: thing.place_id, shelf: thing.color}")],
+        ["score@1 declares a lookup for shelf, which its rows do not read"],
+    ),
+    "a session in another zone": Fault(
+        [("profiles.yml", "settings: {TimeZone: UTC}", "settings: {TimeZone: America/New_York}")],
+        ["time zone is America/New_York", "Set it to UTC in profiles.yml"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", GRAPH_FAULTS)
+def test_a_project_against_the_rules_is_refused_before_anything_runs(faulty: World, fault: str) -> None:
+    for file, old, new in GRAPH_FAULTS[fault].edits:
+        if old is not None:
+            faulty.replace(file, old, new)
+        elif new:
+            (faulty.folder / file).rename(faulty.folder / new)
+        else:
+            (faulty.folder / file).unlink()
+    run = faulty.dbt("run", "--select", "clock", now=NOW, fails=True)
+    assert_says(run, "asof: ", *GRAPH_FAULTS[fault].says)
+    assert "created sql table model main.clock" not in run.output
+
+
+# ------------------------------------------------------------------------------- seen by the parser, also in macros
+
+SERVICE_FAULTS = {
+    "a label": ("outcome", 'Referenced column "outcome" not found'),
+    "an event's time": ("occurred_at", 'Referenced column "occurred_at" not found'),
+    "a literal relation": (
+        "(select max(color) from main.thing_v1_latest)",
+        "reads thing_v1_latest by its literal name",
+    ),
+    "a relation named like its rows": ("(select color from other.score_v{v}_rows)", "by its literal name"),
+    "a file": (
+        "(select max(color) from read_csv('labels.csv'))",
+        "reads read_csv(): files and tables come in as sources",
+    ),
+    "a file by its name": ("(select max(color) from 'labels.csv')", "reads labels.csv by its literal name"),
+    "a sampled relation": ("(select color from main.thing_v1_latest tablesample 1 rows)", "by its literal name"),
+    "an aggregate": ("max(color)", "uses max. A service is evaluated one row at a time: aggregate in a feature group"),
+    "a window": ("lag(color) over (order by row_id)", "A service is evaluated one row at a time"),
+    "its other rows": (
+        "(select other.color from {{{{ ref('score_v{v}_rows') }}}} as other order by 1 limit 1)",
+        "A service is evaluated one row at a time",
+    ),
+    "now": ("cast(now() as varchar)", "uses now, whose value depends on when it runs"),
+    "current_date": ("cast(current_date as varchar)", "uses current_date, whose value depends on when it runs"),
+    "current_timestamp": ("cast(current_timestamp as varchar)", "whose value depends on when it runs"),
+    "localtimestamp": ("cast(current_localtimestamp() as varchar)", "whose value depends on when it runs"),
+    "age of one argument": ("cast(age(prediction_time) as varchar)", "whose value depends on when it runs"),
+    "random": ("cast(random() as varchar)", "uses random, whose value depends on when it runs"),
+    "a clock in a macro": ("cast({{{{ hidden_clock() }}}} as varchar)", "uses get_current_timestamp"),
+}
+
+
+def test_a_service_sees_its_rows_only_and_neither_clock_nor_dice(faulty: World) -> None:
+    """Each fault in a version of its own; the sound first version is built beside them."""
+    (faulty.folder / "macros" / "hidden_clock.sql").write_text(
+        "{% macro hidden_clock() %}get_current_timestamp(){% endmacro %}\n"
+    )
+    models = faulty.folder / "models"
+    versions = ["{v: 1}"]
+    for number, (expression, _) in enumerate(SERVICE_FAULTS.values(), start=2):
+        sql = SERVICE.replace("score_v1_rows", f"score_v{number}_rows")
+        sql = sql.replace(" color,", f" {expression.format(v=number)} as color,", 1)
+        (models / "services" / f"score_v{number}.sql").write_text(sql)
+        for file in ("services/score_v{}_rows.sql", "training/score_v{}_training.sql"):
+            (models / file.format(number)).write_text((models / file.format(1)).read_text())
+        versions.append(f"{{v: {number}}}")
+    faulty.replace(SERVICE_YAML, "versions: [{v: 1}]", f"versions: [{', '.join(versions)}]")
+    run = faulty.dbt("run", "--select", "clock", "score_examples", "path:models/services", now=NOW, fails=True)
+    said = errors_by_model(run)
+    for number, (name, (_, expected)) in enumerate(SERVICE_FAULTS.items(), start=2):
+        assert expected in said.get(f"score_v{number}", "no error"), (name, said.get(f"score_v{number}"))
+    assert "score_v1" not in said
+
+
+GROUP_FAULTS = {
+    "a literal relation": (
+        "left join main.place_v1_latest as later on true",
+        "reads place_v1_latest by its literal name. A feature group reaches events through",
+    ),
+    "an event model of its own, past the known-join": (
+        "left join main.stg_events as later on later.thing_id = point.thing_id",
+        "reads stg_events by its literal name",
+    ),
+    "the same in full": (
+        "left join warehouse.main.stg_events as later on later.thing_id = point.thing_id",
+        "reads stg_events by its literal name",
+    ),
+    "a raw table named like its entity": (
+        "left join raw.things as later on later.thing_id = point.thing_id",
+        "reads things by its literal name",
+    ),
+    "a common table expression that hides a table": (
+        "left join (with place_v1_latest as (from place_v1_latest) from place_v1_latest) as later on true",
+        "reads place_v1_latest by its literal name",
+    ),
+    "a sampled table": (
+        "left join (from main.stg_things tablesample 50%) as later on true",
+        "by its literal name",
+    ),
+    "a file": ("left join read_parquet('later.parquet') as later on true", "reads read_parquet()"),
+    "now": ("where event.occurred_at < now()", "uses now, whose value depends on when it runs"),
+    "today": ("where event.occurred_at < today()", "uses today, whose value depends on when it runs"),
+    "current_date": ("where event.occurred_at < current_date", "Time enters through the clock (point.as_of) only"),
+    "random": ("where random() < 0.5", "uses random, whose value depends on when it runs"),
+    "a clock in a macro": ("where event.occurred_at < {{ hidden_clock() }}", "uses get_current_timestamp"),
+}
+
+
+def test_a_group_reaches_nothing_past_the_known_join_and_neither_clock_nor_dice(faulty: World) -> None:
+    """Each fault in a version of its own, through whatever the parser sees: literal names, files, macros."""
+    (faulty.folder / "macros" / "hidden_clock.sql").write_text(
+        "{% macro hidden_clock() %}get_current_timestamp(){% endmacro %}\n"
+    )
+    models = faulty.folder / "models"
+    versions = ["{v: 1}"]
+    for number, (fault, _) in enumerate(GROUP_FAULTS.values(), start=2):
+        sql = (models / "features" / "thing_v1.sql").read_text().replace("group by", f"{fault}\ngroup by")
+        (models / "features" / f"thing_v{number}.sql").write_text(sql)
+        for file in ("history/thing_v{}_history.sql", "online/thing_v{}_latest.sql"):
+            (models / file.format(number)).write_text((models / file.format(1)).read_text())
+        versions.append(f"{{v: {number}}}")
+    faulty.replace(GROUP_YAML, "versions: [{v: 1}]", f"versions: [{', '.join(versions)}]")
+    run = faulty.dbt("run", "--select", "clock", "path:models/features", now=NOW, fails=True)
+    said = errors_by_model(run)
+    for number, (name, (_, expected)) in enumerate(GROUP_FAULTS.items(), start=2):
+        assert expected in said.get(f"thing_v{number}", "no error"), (name, said.get(f"thing_v{number}"))
+    assert "thing_v1" not in said
+
+
+def errors_by_model(run: Run) -> dict[str, str]:
+    """The message of each model that failed, on one line."""
+    errors = re.split(r"(?:Compilation|Runtime|Database) Error in model \w+ \(models/\w+/", words(run))
+    return {error.split(".sql)", 1)[0]: error for error in errors[1:]}
+
+
+def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
+    """An attribute changes, and so is a feature."""
+    faulty.replace("models/entities/places.sql", "min(known_at)", "max(size) as size, min(known_at)")
+    run = faulty.dbt("run", "--select", "clock", "places", now=NOW, fails=True)
+    assert_says(run, "models/entities/places.sql: the entity places returns size", "put it in a feature group")
+
+
+# ------------------------------------------------------------------------------------------------- times and windows
+
+
+@pytest.mark.parametrize(
+    ("now", "arguments", "says"),
+    [
+        ("2026-05-01T12:00:00", [], ["ASOF_NOW is '2026-05-01T12:00:00'", "a time with its offset"]),
+        ("yesterday", [], ["ASOF_NOW is 'yesterday'", "2026-05-01T08:58:00Z"]),
+        ("2062-05-01T12:00:00Z", [], ["ASOF_NOW is 2062-05-01", "beyond this machine's clock"]),
+        (
+            "2026-05-01T12:00:00Z",
+            ["--vars", "{as_of: '2026-05-01T12:00:00.000001Z'}"],
+            ["the var as_of is 2026-05-01 12:00:00.000001+00:00, which lies beyond now"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
+            ["--vars", "{backfill: {from: 2026-01-01, to: 2026-02-01}}"],
+            ["the var backfill is", "Expected --vars '{backfill: {from: 2026-01-01, to: 2026-04-30, every: 1 day}}'"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
+            ["--vars", "{backfill: {from: 2026-02-01, to: 2026-01-01, every: 1 day}}"],
+            ["goes from an earlier to a later time", "2026-02-01", "2026-01-01"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
+            ["--vars", "{backfill: {from: 2026-04-01, to: 2026-05-02, every: 1 day}}"],
+            ["backfill.to is 2026-05-02", "lies beyond now"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
+            ["--vars", "{backfill: {from: 2026-01-01, to: 2026-04-01, every: 1 month}}"],
+            ["backfill.every is '1 month'", "months and years have no fixed length"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
+            ["--vars", "{backfill: {from: 2026-04-01T00:00, to: 2026-04-02, every: 1 day}}"],
+            ["backfill.from is '2026-04-01T00:00'", "a time with its offset"],
+        ),
+    ],
+    ids=["no offset", "garbage", "2062", "as_of", "every missing", "backwards", "beyond now", "months", "from"],
+)
+def test_a_time_that_is_unclear_or_lies_beyond_now_is_refused(
+    faulty: World, now: str, arguments: list[str], says: list[str]
+) -> None:
+    """A typo in the year would otherwise block every later build, since moments only go forward."""
+    run = faulty.dbt("run", "--select", "clock", *arguments, now=None, fails=True, ASOF_NOW=now)
+    assert_says(run, "asof: ", *says)
+
+
+def test_a_window_of_months_is_refused(faulty: World) -> None:
+    """A month has no fixed length."""
+    faulty.replace(GROUP, "'30 days'", "'1 month'")
+    run = faulty.dbt("run", "--select", "clock", now=NOW, fails=True)
+    assert_says(run, "the window of event is '1 month'", "months and years have no fixed length", "'30 days'")
+
+
+# ---------------------------------------------------------------------------------------------------------- examples
+
+
+def test_examples_that_could_not_have_been_asked_fail_the_build_and_are_named(faulty: World) -> None:
+    """Asked after now, twice under one id, without a key or a required request column: each with a row as proof."""
+    faulty.example("asked later", "t", "2026-05-01 12:00:00.000001")
+    faulty.example("asked now", "t", "2026-05-01 12:00")
+    faulty.example("twice", "t", "2026-05-01 10:30")
+    faulty.example("twice", "t", "2026-05-01 10:31")
+    faulty.example("without amount", "t", "2026-05-01 10:30", request_amount=None)
+    faulty.add("examples", ("nobody", None, "2026-05-01 10:30+00", 1, None, True, "2026-05-01 10:30+00"))
+    try:
+        run = faulty.build(NOW, "--select", "clock", "score_examples", fails=True)
+        assert_says(
+            run,
+            "asked at or after the moment of this run (end the examples by asof.cutoff()) | 2 | {'row_id': asked ",
+            "row_id is null or not unique | 1 | {'row_id': twice}",
+            "the request column request_amount is null, which score@1 would refuse (declare it optional, or leave the "
+            "rows out) | 1 | {'row_id': without amount}",
+            "the key thing_id is null | 1 | {'row_id': nobody}",
+        )
+    finally:
+        faulty.execute("delete from raw.examples where row_id <> 'x'")

@@ -1,0 +1,1 @@
+{{ asof.rows(['thing@1', 'place@1']) }}
