@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,25 @@ RAW_TABLES = {
 }
 
 
+# Importing dbt and compiling macros takes longer than most commands do: they are forked from a process that did both.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.preloaded"])
+
+
+def run_dbt(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
+    """What the console script `dbt` does, in a process group of its own, with all that it prints in a file."""
+    os.setsid()
+    with log.open("w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    from dbt.cli.main import cli
+
+    cli(["--no-use-colors", *arguments], prog_name="dbt")
+
+
 class Run:
     """What a dbt command did: exit code, all it printed, and what asof said."""
 
@@ -50,7 +69,7 @@ class Run:
 class Paused:
     """A dbt command that stands still at a fault point, on a pipe whose other end this holds."""
 
-    def __init__(self, process: subprocess.Popen, pipe: Path, log: Path) -> None:
+    def __init__(self, process: BaseProcess, pipe: Path, log: Path) -> None:
         self.process = process
         self._pipe = pipe
         self._log = log
@@ -65,7 +84,7 @@ class Paused:
             except OSError as error:
                 if error.errno != errno.ENXIO:  # ENXIO: nobody reads yet
                     raise
-            assert self.process.poll() is None, f"it ended before the fault point: {self._log.read_text()}"
+            assert self.process.is_alive(), f"it ended before the fault point: {self._log.read_text()}"
             time.sleep(0.01)
         raise AssertionError(f"it did not come to the fault point: {self._log.read_text()}")
 
@@ -86,14 +105,15 @@ class Paused:
         plain = self._pipe.with_suffix(".next")
         plain.write_text("")
         self._let_go(plain)
-        self.process.wait(timeout=120)
-        assert self.process.returncode == 0, self._log.read_text()
+        self.process.join(timeout=120)
+        assert self.process.exitcode == 0, self._log.read_text()
         return Run(0, self._log.read_text())
 
     def kill(self) -> None:
         """SIGKILL to its whole process group, as a machine that dies would."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=60)
+        self.process.join(timeout=60)
+        assert not self.process.is_alive()
 
 
 class World:
@@ -158,22 +178,24 @@ class World:
         # nobody reads dbt's debug log and artifacts here, and they take a tenth of each command
         return inherited | fixed | {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 
-    def command(self, *arguments: str) -> list[str]:
-        return [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments]
+    def started(self, log: Path, *arguments: str, now: str | None, **environment: str) -> BaseProcess:
+        """A dbt command that has begun; what it prints goes to `log`."""
+        log.write_text("")
+        process = PROCESSES.Process(
+            target=run_dbt, args=(list(arguments), self.folder, self.environment(now) | environment, log)
+        )
+        process.start()
+        return process
 
     def dbt(self, *arguments: str, now: str | None, fails: bool = False, **environment: str) -> Run:
         """A dbt command at a now ('2026-05-01 10:00'). Asserts that it succeeded, or with `fails` that it did not."""
-        run = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(now) | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        output = run.stdout + run.stderr
-        assert bool(run.returncode) == fails, output
-        return Run(run.returncode, output)
+        log = self.folder / "command.log"
+        process = self.started(log, *arguments, now=now, **environment)
+        process.join(timeout=300)
+        output = log.read_text()
+        assert process.exitcode is not None, f"it has not ended after 300 s: {output}"
+        assert bool(process.exitcode) == fails, output
+        return Run(process.exitcode, output)
 
     @contextmanager
     def paused_at(self, point: str, *arguments: str, now: str) -> Iterator[Paused]:
@@ -181,21 +203,13 @@ class World:
         pipe, log = self.folder / "fault.pipe", self.folder / "paused.log"
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                self.command(*arguments),
-                cwd=self.folder,
-                env=self.environment(now) | {"ASOF_FAULT_POINT": point, "ASOF_FAULT_PIPE": str(pipe)},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a process group of its own
-            )
+        process = self.started(log, *arguments, now=now, ASOF_FAULT_POINT=point, ASOF_FAULT_PIPE=str(pipe))
         try:
             yield Paused(process, pipe, log)
         finally:
-            if process.poll() is None:
+            if process.is_alive():
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(timeout=60)
+                process.join(timeout=60)
             pipe.unlink()
 
     def killed_at(self, point: str, *arguments: str, now: str, passes: int = 0) -> None:
