@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve test dbt-test pytest lint flights lock clean
+.PHONY: help env demo serve prove test dbt-test pytest lint flights lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: $(READY) ## build, publish, serve and look up the worked example, then sho
 
 serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000
 	$(BIN)/python scripts/demo.py --serve
+
+prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: python -m serve prove)
+	$(BIN)/python scripts/demo.py --prove
 
 test: lint dbt-test pytest ## everything: lint, dbt build with its tests, pytest
 

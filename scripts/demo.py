@@ -1,4 +1,4 @@
-"""The worked example from end to end: `make demo`, `make serve` and the dbt part of `make test`.
+"""The worked example from end to end: `make demo`, `make serve`, `make prove` and the dbt part of `make test`.
 
 Everything lives in a scratch folder (.demo/), made anew each time, so that it never meets a warehouse of yours. The
 example plays around 2026-05-01 09:00 UTC; its now is injected into each command by ASOF_NOW.
@@ -164,11 +164,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serve", action="store_true", help="keep the shim running on 127.0.0.1:8000")
     parser.add_argument("--build-only", action="store_true", help="build and publish, look nothing up")
+    parser.add_argument("--prove", action="store_true", help="build, then prove that nothing from the future enters")
     options = parser.parse_args()
 
     build_example()
-    if options.build_only:
+    if options.build_only or options.prove:
         dbt("build", now=SECOND_BUILD)
+    if options.prove:
+        print(f"\n$ ASOF_NOW={SECOND_BUILD} python -m serve prove", flush=True)
+        environment = {**os.environ, **{name: str(path) for name, path in PATHS.items()}, "ASOF_NOW": SECOND_BUILD}
+        sys.exit(subprocess.run([sys.executable, "-m", "serve", "prove"], cwd=ROOT, env=environment).returncode)
+    if options.build_only:
         return
     if options.serve:
         with Shim(8000) as shim:

@@ -4,6 +4,6 @@ its own.
 
 from __future__ import annotations
 
-from serve import new, prune
+from serve import new, prove, prune
 
-MODULES = [prune, new]
+MODULES = [prune, prove, new]

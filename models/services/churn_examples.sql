@@ -13,7 +13,7 @@ customer as (
     select
         customer_id,
         min(occurred_at) as signed_up_at
-    from {{ ref('stg_signups') }}
+    from {{ asof.known(ref('stg_signups')) }} as signup
     group by customer_id
 ),
 
@@ -25,7 +25,7 @@ purchase as (
         min(bought.known_at) as known_at
     from customer
     inner join moment on customer.signed_up_at <= moment.prediction_time
-    inner join {{ ref('stg_purchases') }} as bought
+    inner join {{ asof.known(ref('stg_purchases')) }} as bought
         on customer.customer_id = bought.customer_id
         and bought.occurred_at > moment.prediction_time
         and bought.occurred_at <= moment.prediction_time + interval '720 hours'
@@ -40,7 +40,7 @@ closure as (
         min(closed.known_at) as known_at
     from customer
     inner join moment on customer.signed_up_at <= moment.prediction_time
-    inner join {{ ref('stg_account_closures') }} as closed
+    inner join {{ asof.known(ref('stg_account_closures')) }} as closed
         on customer.customer_id = closed.customer_id
         and closed.occurred_at >= moment.prediction_time
         and closed.occurred_at <= moment.prediction_time + interval '720 hours'

@@ -5,8 +5,7 @@ with report as (
         is_fraud,
         known_at,
         row_number() over (partition by transaction_id order by occurred_at desc, known_at desc, event_id desc) as recency
-    from {{ ref('stg_fraud_reports') }}
-    where known_at <= {{ asof.cutoff() }}
+    from {{ asof.known(ref('stg_fraud_reports')) }} as report
 )
 
 select
@@ -16,6 +15,6 @@ select
     spent.amount as request_amount,
     report.is_fraud,
     report.known_at as label_known_at
-from {{ ref('stg_card_transactions') }} as spent
+from {{ asof.known(ref('stg_card_transactions')) }} as spent
 left join report on spent.event_id = report.transaction_id and report.recency = 1
 where spent.occurred_at < {{ asof.cutoff() }}

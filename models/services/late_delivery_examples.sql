@@ -5,10 +5,28 @@ with first_version as (
     from (
         select
             version.*,
-            row_number() over (partition by order_id order by occurred_at, known_at) as version_number
-        from {{ ref('stg_shipments') }} as version
+            row_number() over (partition by order_id order by known_at, occurred_at, event_id) as version_number
+        from {{ asof.known(ref('stg_shipments')) }} as version
     ) as shipment
     where version_number = 1
+),
+
+-- a settled order is settled by what was known of it first
+delivery as (
+    select
+        order_id,
+        min(known_at) as known_at,
+        arg_min(occurred_at, (known_at, event_id)) as delivered_at
+    from {{ asof.known(ref('stg_deliveries')) }} as delivered
+    group by order_id
+),
+
+cancellation as (
+    select
+        order_id,
+        min(known_at) as known_at
+    from {{ asof.known(ref('stg_cancellations')) }} as cancelled
+    group by order_id
 ),
 
 outcome as (
@@ -17,12 +35,12 @@ outcome as (
         shipment.placed_at,
         shipment.distance_km,
         shipment.carrier,
-        delivery.occurred_at > shipment.promised_at as is_late,
+        delivery.delivered_at > shipment.promised_at as is_late,
         delivery.known_at as label_known_at,
         least(delivery.known_at, cancellation.known_at) as settled_at
     from first_version as shipment
-    left join {{ ref('stg_deliveries') }} as delivery on shipment.order_id = delivery.order_id
-    left join {{ ref('stg_cancellations') }} as cancellation on shipment.order_id = cancellation.order_id
+    left join delivery on shipment.order_id = delivery.order_id
+    left join cancellation on shipment.order_id = cancellation.order_id
 ),
 
 morning as (

@@ -1,0 +1,170 @@
+"""Where the proof builds: a DuckDB of its own that holds what a past moment's build read, with this or that future."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+RelationPath = tuple[str, str, str]  # database, schema, name
+MICROSECOND = timedelta(microseconds=1)
+ADDED_ROWS = 20_000  # at most so many copies of known rows happen again in a scrambled future
+SPAN = timedelta(days=30)  # within which all of it becomes known
+
+
+@dataclass(frozen=True)
+class Input:
+    """A relation that models read, copied to a Parquet file.
+
+    `time` is the column that says since when a row is known, if one does. A record is one of asof's own: history,
+    publications, moments.
+    """
+
+    path: RelationPath
+    file: Path
+    time: str | None
+    is_record: bool
+
+
+def quote(name: str) -> str:
+    """A name as SQL, in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def dotted(path: RelationPath) -> str:
+    """A relation as SQL."""
+    return ".".join(quote(part) for part in path)
+
+
+def literal(moment: datetime) -> str:
+    """An aware time as SQL, to the microsecond."""
+    return f"timestamptz '{moment.astimezone(UTC).isoformat()}'"
+
+
+class Workbench:
+    """The inputs, and under their own names what a build of a moment reads and makes.
+
+    Databases of the warehouse's names are attached in memory, so that compiled SQL runs here as it stands.
+    """
+
+    def __init__(self, scratch: Path, inputs: list[Input]) -> None:
+        self.run = duckdb.connect(str(scratch / "asof_proof.duckdb")).execute
+        self.run(f"set TimeZone = 'UTC'; set temp_directory = '{scratch / 'spill'}'; create schema input")
+        self.inputs = [(f"asof_proof.input.i{number}", each) for number, each in enumerate(inputs)]
+        for relation, each in self.inputs:
+            self.run(f"create table {relation} as select * from read_parquet('{each.file}')")
+        self._attached: set[str] = set()
+
+    def value(self, query: str) -> Any:
+        """The one value that a query returns."""
+        return self.run(query).fetchone()[0]
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """The columns of a relation with their types, in order."""
+        return {name: kind for name, kind, *_ in self.run(f"describe {relation}").fetchall()}
+
+    def lay_out(self, moment: datetime, future: str, seed: int) -> None:
+        """Lays the inputs out afresh, what became known after the moment `cut`, `present` or `scrambled`."""
+        self.run("use asof_proof.main")
+        for database in self._attached:
+            self.run(f"detach {quote(database)}")
+        self._attached.clear()
+        for relation, each in self.inputs:
+            query = f"select * from {relation}"
+            if future == "cut" and each.time:
+                query += f" where {quote(each.time)} <= {literal(moment)}"
+            elif future == "scrambled":
+                query = scrambled(relation, self.columns(relation), each, moment, seed)
+            self.create(each.path, query)
+
+    def create(self, path: RelationPath, query: str) -> None:
+        """Makes a table, or makes it anew. Names without a schema in the query mean what they mean in the warehouse."""
+        if path[0] not in self._attached:
+            self.run(f"attach ':memory:' as {quote(path[0])}")
+            self._attached.add(path[0])
+        self.run(f"create schema if not exists {quote(path[0])}.{quote(path[1])}")
+        self.run(f"use {quote(path[0])}.{quote(path[1])}")
+        self.run(f"create or replace table {dotted(path)} as {query}")
+
+
+def scrambled(relation: str, columns: dict[str, str], source: Input, moment: datetime, seed: int) -> str:
+    """A query: the rows known at the moment as they are, and after them another future, the same for the same seed.
+
+    Of the rows that became known later a quarter is dropped, the values of every column change places, and times move;
+    copies of known rows are added, as if more had happened to the same entities or known events had been corrected.
+    All of it becomes known after the moment, some a microsecond after, and some of it happened before (late rows). In
+    our own records the values change places, no more: moved in time, they would be no records. A relation that does not
+    say since when its rows are known may have told any of them only later: all of it is scrambled.
+    """
+    at = literal(moment)
+    is_known = f"coalesce({quote(source.time)} <= {at}, false)" if source.time else "false"
+    is_stream = source.time is not None and not source.is_record
+    times = columns.keys() & {source.time, "occurred_at", "known_at"} if is_stream else set()
+    ids = columns.keys() & {"event_id", "row_id"} if is_stream else set()
+    fixed = set(ids)
+    if source.is_record:
+        fixed = {name for name, kind in columns.items() if kind in ("VARCHAR", "BOOLEAN", "BIGINT")}
+        fixed |= {"as_of", "published_at"}
+    permuted = [name for name in columns if name not in times | fixed]
+
+    def dice(what: str) -> str:
+        return f"hash(future.n, '{what}', {seed})"
+
+    def in_span(what: str) -> str:
+        return f"to_microseconds(1 + cast({dice(what)} % {SPAN // MICROSECOND} as bigint))"
+
+    def column(name: str) -> str:
+        if name == "occurred_at" and name in times:
+            return f"case {dice('how late')} % 3 when 0 then moved.known_at else moved.before end"
+        if name in times:
+            return "moved.known_at"
+        if name in permuted:
+            return f"p{permuted.index(name)}.{quote(name)}"
+        if name in ids:
+            # with versions, half of what is added corrects events that are known
+            is_new = f"is_added and {dice('corrected')} % 2 = 0" if "is_retracted" in columns else "is_added"
+            return f"case when {is_new} then {_another_id(name, columns[name])} else {name} end"
+        return f"future.{quote(name)}"
+
+    shuffles = "".join(
+        f"""
+        join (
+            select row_number() over (order by {dice("places of " + name)}) as n, {quote(name)} from future
+        ) as p{place} using (n)"""
+        for place, name in enumerate(permuted)
+    )
+    added = f"union all (select row, true from known order by hash(row, {seed}) limit {ADDED_ROWS})"
+    return f"""
+        with known as (select row from {relation} as row where {is_known}),
+        future as materialized (
+            select row_number() over (order by hash(row, is_added, {seed})) as n, is_added, unnest(row)
+            from (
+                select row, false as is_added from {relation} as row where not {is_known}
+                {added if is_stream else ""}
+            )
+        ),
+        moved as (
+            select
+                future.n,
+                {at} + case
+                    when {dice("at once")} % 7 = 0 then interval 1 microsecond else {in_span("known")}
+                end as known_at,
+                {at} - case when {dice("late")} % 5 = 0 then interval 0 second else {in_span("before")} end as before
+            from future
+        )
+        select {", ".join(map(quote, columns))} from (select unnest(row) from known)
+        union all
+        select {", ".join(map(column, columns))}
+        from future
+        join moved using (n){shuffles}
+        where {dice("dropped")} % 4 > 0
+    """
+
+
+def _another_id(name: str, kind: str) -> str:
+    if kind == "VARCHAR":
+        return f"{name} || ' (again)'"
+    return f"-{name} - 1" if "INT" in kind else name
