@@ -1,6 +1,6 @@
 {#
   A feature group, tested as it is published: on its latest table. Keys not null and unique, no stored time after the
-  newest moment, declared ranges, categories, null rates, no NaN.
+  newest moment, declared ranges, categories, null rates, no NaN; and past points come out as they were recorded (replay).
 #}
 {% test feature_group(model) %}
     {%- set group = asof.tested_base() -%}
@@ -17,6 +17,7 @@
     {%- for feature in spec.features if feature.type.startswith('timestamp') and '[' not in feature.type -%}
         {%- do checks.append({'rule': feature.name ~ ' is later than the moment it was known at', 'sql': 'select * from ' ~ latest ~ ' where ' ~ feature.name ~ ' > as_of'}) -%}
     {%- endfor -%}
-    {{ asof.problems(checks + asof.column_checks(latest, spec.features)) }}
+    {%- set replay = asof.replay_check(spec) -%}
+    {{ asof.problems(checks + asof.column_checks(latest, spec.features) + ([replay] if replay else [])) }}
     {%- endif -%}
 {% endtest %}

@@ -1,0 +1,153 @@
+{#
+  Replay: past points of a group are evaluated again, with all that has become known since lying in the tables, and must
+  equal what was recorded. A check for asof.problems, part of the feature_group test; none where there is nothing to replay.
+
+  The sample is bounded and another one in every run: up to 8 counted moments by lot, and up to 8 that late or corrected
+  events reach back over; up to 50 entities by lot, and up to 50 that those events are of; every point of these. A group
+  with a window of its own may look at other entities, so all of them are evaluated then.
+  It reaches back to what a person accepted last (accept_restatement, accept_definition, accept_backdating), and no
+  further than the `retention` that an event model's meta declares. The var `asof_replay: false` leaves it out.
+
+  The group's own SQL is run, with a clock of the sampled moments in place of the clock: common table expressions of the
+  names that it reads by.
+#}
+{% macro replay_check(spec) %}
+    {%- set found = run_query("select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'").rows -%}
+    {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none -%}{{- return(none) -}}{%- endif -%}
+    {%- set keys = spec['keys'] | map(attribute='name') | list -%}
+    {%- set names, features = keys | join(', '), spec.features | map(attribute='name') | list -%}
+    {%- set seed = asof.run_as_of() -%}
+    {%- set all_entities = modules.re.search('\\bover\\b', spec.node.raw_code | lower) is not none -%}
+    {%- set sql %}
+        with eligible as (
+            select as_of
+            from {{ asof.registry('counted_moments') }}
+            where {{ asof.may_be_replayed(spec) }}
+        ),
+        late as (
+            {%- set streams = asof.events_with(spec.events, keys) %}
+            {%- for event in streams %}
+            select * from (
+                select {{ names }}, occurred_at, known_at
+                from {{ asof.relation_of(event) }}
+                where known_at > occurred_at
+                order by {{ asof.lot(['event_id', 'known_at'], seed) }}
+                limit 200
+            ) as late_{{ loop.index }}
+            {{- ' union all' if not loop.last }}
+            {%- endfor %}
+            {%- if not streams %}
+            select {{ names }}, first_seen_at as occurred_at, first_seen_at as known_at from {{ asof.relation_of(spec.entity) }} where false
+            {%- endif %}
+        ),
+        touched as (
+            select {% for key in keys %}late.{{ key }}, {% endfor %}eligible.as_of
+            from late
+            inner join eligible on eligible.as_of >= late.occurred_at and eligible.as_of < late.known_at
+            order by {{ asof.lot(['late.' ~ keys[0], 'eligible.as_of'], seed) }}
+            limit 50
+        ),
+        {{ asof.identifier_of(asof.models_of('clock')[0]) }} as (
+            select as_of from (select as_of from eligible order by {{ asof.lot(['as_of'], seed) }} limit 8) as any_moment
+            union
+            select as_of from (select distinct as_of from touched order by {{ asof.lot(['as_of'], seed) }} limit 8) as touched_moment
+        ),
+        chosen as (
+            select {{ names }} from touched
+            union
+            select * from (
+                select distinct {{ names }} from {{ asof.relation_of(spec.entity) }}
+                order by {{ asof.lot(keys, seed) }}
+                {{ '' if all_entities else 'limit 50' }}
+            ) as any_entity
+        ),
+        {{ asof.identifier_of(spec.entity) }} as (
+            select entity.* from {{ asof.relation_of(spec.entity) }} as entity inner join chosen on {{ asof.same_keys('chosen', 'entity', keys) }}
+        ),
+        {%- for event in spec.events %}
+        {{ asof.identifier_of(event) }} as (
+            select * from {{ asof.relation_of(event) }}
+        ),
+        {%- endfor %}
+        asof_again as (
+            select * from (
+                {{ found[0][0] }}
+            ) as evaluated
+        ),
+        asof_counted as (
+            select *
+            from {{ spec.history }}
+            where run_id in (select run_id from {{ asof.registry('counted_moments') }} where group_id = '{{ spec.id }}')
+        ),
+        asof_recorded as (
+            select {% for key in keys %}history.{{ key }}, {% endfor %}moment.as_of, history.is_tombstone
+                {%- for name in features %}, history.{{ name }}{% endfor %}
+            from (select chosen.*, clock.as_of from chosen cross join {{ asof.identifier_of(asof.models_of('clock')[0]) }} as clock) as moment
+            {{ asof.asof_left_join('asof_counted', 'history', 'moment.as_of', 'history.as_of', [asof.same_keys('history', 'moment', keys)]) }}
+        )
+        select
+            {% for key in keys %}coalesce(was.{{ key }}, now_.{{ key }}) as {{ key }}, {% endfor %}
+            coalesce(was.as_of, now_.as_of) as as_of,
+            {%- for name in features %}
+            case when was.{{ name }} is distinct from now_.{{ name }} then
+                coalesce(cast(was.{{ name }} as varchar), 'null') || ' was recorded, ' || coalesce(cast(now_.{{ name }} as varchar), 'null') || ' comes out now'
+            end as {{ name }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from (select * from asof_recorded where not is_tombstone) as was
+        full join asof_again as now_ on {{ asof.same_keys('now_', 'was', keys) }} and now_.as_of = was.as_of
+        where
+            was.as_of is null
+            or now_.as_of is null
+            {%- for name in features %}
+            or was.{{ name }} is distinct from now_.{{ name }}
+            {%- endfor %}
+    {%- endset -%}
+    {{- return({'rule': 'evaluated again, a past point differs from what was recorded: a changed meaning is a new version, and a source '
+        ~ 'that rewrote its past is accepted by accept_restatement', 'sql': sql}) -}}
+{% endmacro %}
+
+{# Which counted moments of a group may be replayed: those after what a person accepted, within the retention of its sources. #}
+{% macro may_be_replayed(spec) %}
+    {%- set accepted = ["'" ~ spec.id ~ "'"] -%}
+    {%- set floors = [] -%}
+    {%- for event in spec.events -%}
+        {%- do accepted.append("'" ~ event.name ~ "'") -%}
+        {%- if event.config.meta.get('retention') -%}
+            {%- do floors.append(asof.seconds(event.config.meta.retention, 'the retention of ' ~ event.name)) -%}
+        {%- endif -%}
+    {%- endfor %}
+            group_id = '{{ spec.id }}'
+            and started_at > coalesce(
+                (select max(accepted_at) from {{ asof.registry('accepted') }} where id in ({{ accepted | join(', ') }})), {{ asof.sql_time('1970-01-01 00:00:00+00:00') }}
+            )
+            {%- if floors %}
+            and as_of > {{ asof.sql_time(asof.time_literal(asof.as_datetime(asof.run_as_of()) - modules.datetime.timedelta(seconds=floors | min))) }}
+            {%- endif %}
+{%- endmacro %}
+
+{# Those of the event models that hold all of these columns. #}
+{% macro events_with(events, columns) %}
+    {%- set found = [] -%}
+    {%- for event in events -%}
+        {%- set names = adapter.get_columns_in_relation(asof.relation_of(event)) | map(attribute='name') | list -%}
+        {%- if columns | reject('in', names) | list | length == 0 -%}{%- do found.append(event) -%}{%- endif -%}
+    {%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+{% macro identifier_of(node) %}
+    {{- return(asof.relation_of(node).identifier) -}}
+{% endmacro %}
+
+{#
+  `dbt run-operation accept_restatement --args '{group: shipment@1, reason: "the carrier sent January anew"}'`: what was recorded
+  of a group until now need not come out again. It stays recorded, since it was served; replay starts after it.
+#}
+{% macro accept_restatement(group, reason) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- set name, version = (group ~ '@').split('@')[:2] -%}
+    {%- set spec = asof.group_spec(name, version) -%}
+    {%- do run_query(asof.insert_sql('accepted', [[spec.id, 'restatement', reason, asof.wall_clock()]])) -%}
+    {%- do asof.say('accepted that past points of ' ~ spec.id ~ ' come out differently now: ' ~ reason) -%}
+{% endmacro %}
