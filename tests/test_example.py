@@ -11,6 +11,7 @@ import fcntl
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -408,6 +409,25 @@ def test_versions_have_features_of_their_own_and_the_bare_name_is_the_latest(
     served = example.manifest(1)["services"]
     (latest,) = [id_ for id_, service in served.items() if service["name"] == "churn" and service["is_latest"]]
     assert bare == ask(latest, customer_id="C-077")
+
+
+def test_nothing_from_the_future_enters_it(example: Example) -> None:
+    """The proof, as a user runs it, on a machine in another zone and another day."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+    run = subprocess.run(
+        [sys.executable, "-m", "serve", "prove", "--moments", "5", "--seed", "2"],
+        cwd=ROOT,
+        env=environment
+        | {"ASOF_WAREHOUSE": str(example.folder / "asof.duckdb"), "ASOF_NOW": BUILDS[2], "TZ": "Pacific/Kiritimati"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    counts = re.findall(r"^(\S+) +(?:entity|group|examples|rows|service) +5 +([\d,]+) +0$", run.stdout, re.MULTILINE)
+    assert {"shipments", "shipment@1", "late_delivery_examples", "late_delivery_v1_rows", *SERVICES} <= dict(
+        counts
+    ).keys()
+    assert "0" not in dict(counts).values()
 
 
 def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: Example, tmp_path: Path) -> None:
