@@ -148,7 +148,9 @@ class World:
         """Appends rows to a raw table; text stands for times."""
         with self.warehouse(read_only=False) as warehouse:
             marks = ", ".join("?" * len(rows[0]))
+            warehouse.begin()  # one transaction, not one for each row
             warehouse.executemany(f"insert into raw.{table} values ({marks})", [list(row) for row in rows])
+            warehouse.commit()
 
     def thing(self, thing_id: str, at: str, *, place: str | None = "p", color: str | None = "red") -> None:
         self.add("things", (thing_id, place, color, f"{at}+00", f"{at}+00"))
