@@ -392,7 +392,7 @@ def add_activity(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> tuple[World, Oracle]:
-    """The tale in a project, run on a machine in New York (or in TZ): backfilled, built, rolled back, released and built again."""
+    """The tale in a project, run on a machine in New York (or TZ): backfilled, built, rolled back, released, built."""
     world, tale = World(tmp_path_factory.mktemp("oracle") / "world", template=parsed_world), make_up()
     world.replace("models/features/thing.yml", "max_age: 2 hours", "max_age: 100 minutes")
     world.replace("models/features/place.yml", "max_age: 2 hours", "max_age: 45 minutes")
