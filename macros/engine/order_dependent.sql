@@ -14,15 +14,18 @@
 #}
 {% macro duckdb__order_dependent(node, sql) %}
     {%- set shapes = [] -%}
+    {%- set out = namespace(sql=sql) -%}
     {%- for parent in node.depends_on.nodes if parent in graph.nodes -%}
         {%- set relation = asof.relation_of(graph.nodes[parent]) -%}
+        {%- set name = '"' ~ relation.identifier ~ '"' -%}
         {%- set columns = [] -%}
         {%- for column in run_query('describe ' ~ relation).rows -%}
             {%- do columns.append('cast(null as ' ~ column[1] ~ ') as "' ~ column[0] | replace('"', '""') ~ '"') -%}
         {%- endfor -%}
-        {%- do shapes.append(relation.identifier ~ ' as (select ' ~ columns | join(', ') ~ ')') -%}
+        {%- do shapes.append(name ~ ' as (select ' ~ columns | join(', ') ~ ')') -%}
+        {%- set out.sql = out.sql | replace(relation | string, name) -%}
     {%- endfor -%}
-    {%- set text = 'with ' ~ shapes | join(', ') ~ ' select * from (' ~ asof.unqualified(node, sql) ~ '\n) as feature_group' -%}
+    {%- set text = 'with ' ~ shapes | join(', ') ~ ' select * from (' ~ out.sql ~ '\n) as feature_group' -%}
     {{- return(run_query(asof.duckdb_order_dependent_sql(text)).rows) -}}
 {% endmacro %}
 
