@@ -7,6 +7,11 @@ import hashlib
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +45,21 @@ ON_THE_WAY = [
 REPAIRING = ["before_repair", "after_repair"]
 HOLDING = ["before_hold", "after_hold"]
 BACKFILLING = ["after_begun", "before_completion", "within_completion", "after_completion"]
+
+# What a test process does that is killed while dbt stands still.
+KILLED_TEST = """
+import sys, time
+from pathlib import Path
+from tests.world import World
+
+world = World(Path(sys.argv[1]) / "world", template=Path(sys.argv[2]))
+world.thing("a", "2026-04-01 08:00")
+backfill = "{backfill: {from: 2026-04-02, to: 2026-04-09, every: 1 day}}"
+arguments = ["run", "--select", "+thing_v1_history", "--vars", backfill]
+with world.paused_at("before_commit", *arguments, now="2026-05-01 10:00") as paused:
+    print(paused.process.pid, flush=True)
+    time.sleep(60)
+"""
 
 SENT = {"thing_id": "a", "request_amount": 1}
 OPERATION = "run-operation"
@@ -351,3 +371,26 @@ def test_rows_of_a_failed_build_are_not_served_trained_on_or_compared_with(
     world.build("2026-05-01 11:01")
     assert counted(world) == counted(twins["with"])
     assert max(row["amount_total"] for row in world.training().values()) == 15.0
+
+
+def test_no_dbt_command_outlives_the_tests_that_began_it(tmp_path: Path, parsed_world: Path) -> None:
+    """Killed as by a timeout: the command, which would stand still at its next moment for ever, ends with it."""
+    command = [sys.executable, "-c", KILLED_TEST, tmp_path, parsed_world]
+    warehouse = tmp_path / "world" / "warehouse.duckdb"
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
+        paused = int(killed.stdout.readline())
+        try:
+            with pytest.raises(duckdb.IOException, match="lock"):  # the command holds it
+                duckdb.connect(warehouse)
+            killed.kill()
+            deadline = time.monotonic() + 10
+            while True:
+                try:
+                    duckdb.connect(warehouse).close()
+                    break
+                except duckdb.IOException:
+                    assert time.monotonic() < deadline, "the command has outlived the tests"
+                    time.sleep(0.05)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(paused, signal.SIGKILL)

@@ -285,15 +285,63 @@ GROUP_FAULTS = {
 }
 
 
-def test_a_group_reaches_nothing_past_the_known_join_and_neither_clock_nor_dice(faulty: World) -> None:
-    """Each fault in a version of its own, through whatever the parser sees: literal names, files, macros."""
-    (faulty.folder / "macros" / "hidden_clock.sql").write_text(
+# The amount is a decimal: as a float its sums hang on the order of rows.
+ORDER_FAULTS = {
+    "sum(cast(event.amount as double))": "uses sum over floats, whose last bits depend on the order of rows",
+    "avg(event.amount / 2)": "Make the measure a decimal in staging, or say the order: avg(x {{ asof.in_",
+    "sum(cast(event.amount as float)) filter (where event.amount > 1)": "uses sum over floats",
+    "sum(cast(event.amount as double) order by event.occurred_at)": "uses sum over floats",  # some occur together
+    "stddev(event.amount)": "uses stddev over floats",  # whatever it is given
+    "corr(event.amount, event.amount)": "uses corr over floats",
+    "geomean(event.amount)": "uses avg over floats",  # a macro of DuckDB's
+    "{{ hidden_mean('event.amount') }}": "uses avg over floats",
+    "last(event.amount)": "uses last without a total order, so its value depends on the order of rows",
+    "last(event.amount order by event.occurred_at)": "Say the order: last(x {{ asof.in_order('event') }})",
+    "any_value(event.amount)": "where all rows say the same, take max(x)",
+    "list(event.amount)": "uses list without a total order",
+    "string_agg(event.event_id, ',')": "uses string_agg without a total order",
+    "mode(event.amount)": "uses mode without a total order",
+    "arg_max(event.amount, event.occurred_at)": "uses arg_max by a single column, which takes any of the rows that tie",
+    "max_by(event.amount, event.known_at)": "max_by(x, (event.occurred_at, event.known_at, event.event_id))",
+    "row_number() over (partition by point.thing_id order by point.as_of)": "uses row_number over a window without",
+    "(select size from (values (1), (2)) as sizes (size) limit 1)": "uses limit, which keeps any of the rows",
+    "(select distinct on (size % 2) size from (values (1), (2)) as sizes (size))": "uses distinct on, which keeps any",
+    "nonesuch(event.amount)": "cannot be bound by the engine, so nobody can tell",
+}
+IN_ORDER = [
+    "sum(event.amount)",
+    "avg(event.amount)",
+    "median(cast(event.amount as double))",
+    "count(distinct event.amount)",
+    "sum(cast(event.amount as double) {{ asof.in_order('event') }})",
+    "stddev(event.amount {{ asof.in_order('event') }}) filter (where event.amount > 1)",
+    "last(event.amount {{ asof.in_order('event') }})",
+    "string_agg(distinct event.event_id, ',' order by event.event_id)",
+    "list_sum(list(cast(event.amount as double) {{ asof.in_order('event') }}))",
+    "arg_max(event.amount, (event.occurred_at, event.known_at, event.event_id))",
+    "rank() over (partition by point.as_of order by count(event.event_id))",
+    "(select max(size) from (values (1), (2)) as sizes (size))",
+]
+
+
+def test_a_group_reaches_nothing_past_the_known_join_and_gives_the_same_bits_every_time(faulty: World) -> None:
+    """Neither clock nor dice nor the order of rows, whatever hides them from a reader: literal names, files, macros."""
+    (faulty.folder / "macros" / "hidden.sql").write_text(
         "{% macro hidden_clock() %}get_current_timestamp(){% endmacro %}\n"
+        "{% macro hidden_mean(x) %}avg(cast({{ x }} as double)){% endmacro %}\n"
     )
     models = faulty.folder / "models"
+    sound = (models / "features" / "thing_v1.sql").read_text()
+    planted = {
+        name: (sound.replace("group by", f"{fault}\ngroup by"), says) for name, (fault, says) in GROUP_FAULTS.items()
+    }
+    for fault, says in ORDER_FAULTS.items():
+        clause = "qualify" if " over (" in fault else "having"
+        planted[fault] = (f"{sound}{clause} ({fault}) is null or true", says)
+    having, qualify = ([f"({x}) is null" for x in IN_ORDER if (" over (" in x) == window] for window in (False, True))
+    in_order = f"{sound}having {' or '.join(having)} or true\nqualify {' or '.join(qualify)} or true"
     versions = ["{v: 1}"]
-    for number, (fault, _) in enumerate(GROUP_FAULTS.values(), start=2):
-        sql = (models / "features" / "thing_v1.sql").read_text().replace("group by", f"{fault}\ngroup by")
+    for number, sql in enumerate([*(sql for sql, _ in planted.values()), in_order], start=2):
         (models / "features" / f"thing_v{number}.sql").write_text(sql)
         for file in ("history/thing_v{}_history.sql", "online/thing_v{}_latest.sql"):
             (models / file.format(number)).write_text((models / file.format(1)).read_text())
@@ -301,9 +349,9 @@ def test_a_group_reaches_nothing_past_the_known_join_and_neither_clock_nor_dice(
     faulty.replace(GROUP_YAML, "versions: [{v: 1}]", f"versions: [{', '.join(versions)}]")
     run = faulty.dbt("run", "--select", "clock", "path:models/features", now=NOW, fails=True)
     said = errors_by_model(run)
-    for number, (name, (_, expected)) in enumerate(GROUP_FAULTS.items(), start=2):
+    for number, (name, (_, expected)) in enumerate(planted.items(), start=2):
         assert expected in said.get(f"thing_v{number}", "no error"), (name, said.get(f"thing_v{number}"))
-    assert "thing_v1" not in said
+    assert len(said) == len(planted), said.keys()  # neither the first version nor the last
 
 
 def errors_by_model(run: Run) -> dict[str, str]:
@@ -313,10 +361,12 @@ def errors_by_model(run: Run) -> dict[str, str]:
 
 
 def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
-    """An attribute changes, and so is a feature."""
+    """An attribute changes, and so is a feature; and who is there does not hang on when it is asked."""
     faulty.replace("models/entities/places.sql", "min(known_at)", "max(size) as size, min(known_at)")
-    run = faulty.dbt("run", "--select", "clock", "places", now=NOW, fails=True)
+    faulty.replace("models/entities/things.sql", "from version\n", "from version\nwhere version.known_at < now()\n")
+    run = faulty.dbt("run", "--select", "clock", "places", "things", now=NOW, fails=True)
     assert_says(run, "models/entities/places.sql: the entity places returns size", "put it in a feature group")
+    assert_says(run, "models/entities/things.sql: the entity things uses now, whose value depends on when it runs")
 
 
 # ------------------------------------------------------------------------------------------------- times and windows

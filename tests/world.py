@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,9 +41,19 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.preloaded"])
 
 
+def die_with(tests: BaseProcess) -> None:
+    """Waits in a thread until the process of the tests has ended, then ends this process group."""
+    tests.join()
+    os.killpg(0, signal.SIGKILL)
+
+
 def run_dbt(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
-    """What the console script `dbt` does, in a process group of its own, with all that it prints in a file."""
+    """What the console script `dbt` does, in a process group of its own, with all that it prints in a file.
+
+    It dies with the tests, however they end: one that stands at a fault point would wait for ever.
+    """
     os.setsid()
+    threading.Thread(target=die_with, args=[multiprocessing.parent_process()], daemon=True).start()
     with log.open("w") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
@@ -148,7 +159,9 @@ class World:
         """Appends rows to a raw table; text stands for times."""
         with self.warehouse(read_only=False) as warehouse:
             marks = ", ".join("?" * len(rows[0]))
+            warehouse.begin()  # one transaction, not one for each row
             warehouse.executemany(f"insert into raw.{table} values ({marks})", [list(row) for row in rows])
+            warehouse.commit()
 
     def thing(self, thing_id: str, at: str, *, place: str | None = "p", color: str | None = "red") -> None:
         self.add("things", (thing_id, place, color, f"{at}+00", f"{at}+00"))
@@ -182,7 +195,9 @@ class World:
         """A dbt command that has begun; what it prints goes to `log`."""
         log.write_text("")
         process = PROCESSES.Process(
-            target=run_dbt, args=(list(arguments), self.folder, self.environment(now) | environment, log)
+            target=run_dbt,
+            args=(list(arguments), self.folder, self.environment(now) | environment, log),
+            daemon=True,  # not waited for, but ended, where the tests are interrupted
         )
         process.start()
         return process

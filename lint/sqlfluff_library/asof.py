@@ -20,6 +20,10 @@ def within(events, length):
     return f"{events}.occurred_at > point.as_of"
 
 
+def in_order(events):
+    return f"order by {events}.occurred_at"
+
+
 def hours_between(earlier, later):
     return f"({later} - {earlier})"
 

@@ -105,7 +105,7 @@
     {%- endfor -%}
     {#- what the engine doesn't list as such -#}
     {%- for name in functions if name in ['current_time', 'current_timestamp', 'localtime', 'localtimestamp', 'current_date', 'current_localtime',
-            'current_localtimestamp', 'age of one argument', 'tablesample'] and name not in kinds.volatile -%}
+            'current_localtimestamp', 'age of one argument', 'tablesample', 'reservoir_quantile'] and name not in kinds.volatile -%}
         {%- do kinds.volatile.append(name) -%}
     {%- endfor -%}
     {{- return(kinds) -}}

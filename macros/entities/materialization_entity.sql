@@ -7,6 +7,7 @@
   that views on it survive on engines that would drop them with it.
 #}
 {% materialization entity, default %}
+    {%- do asof.check_entity_sql(model, compiled_code) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set keys = asof.entity_keys(model) -%}

@@ -1,9 +1,10 @@
 {#
   A feature group: a view with the logic, and its compiled text on record. Refuses, by the engine's own parser, what
-  its text must not hold (see check_parsed_sql).
+  its text must not hold (see check_parsed_sql and check_row_order).
 #}
 {% materialization feature_group, default %}
     {%- do asof.check_parsed_sql(model, compiled_code, 'feature group') -%}
+    {%- do asof.check_row_order(model, compiled_code) -%}
     {%- do asof.record_definition(model, compiled_code) -%}
     {{ return(dbt.materialization_view_default()) }}
 {% endmaterialization %}
