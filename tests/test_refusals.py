@@ -429,6 +429,16 @@ def test_a_window_of_months_is_refused(faulty: World) -> None:
 # ---------------------------------------------------------------------------------------------------------- examples
 
 
+def test_examples_end_by_the_run_and_by_no_clock_of_their_own(faulty: World) -> None:
+    path = "models/services/score_examples.sql"
+    faulty.replace(path, "from {{", "from (select current_date as today) as clock, {{")
+    run = faulty.build(NOW, fails=True)
+    assert_says(run, f"{path} uses current_date: the examples would be others at another hour")
+    # nor does a test of what was built then publish it
+    run = faulty.dbt("test", now=NOW)
+    assert_says(run, "nothing published")
+
+
 def test_examples_that_could_not_have_been_asked_fail_the_build_and_are_named(faulty: World) -> None:
     """Asked after now, twice under one id, without a key or a required request column: each with a row as proof."""
     faulty.example("asked later", "t", "2026-05-01 12:00:00.000001")
