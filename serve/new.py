@@ -53,7 +53,8 @@ models:
 
 EXAMPLES_SQL = """\
 -- What was asked, and what came of it. Put your own requests and labels here: prediction_time is when it was asked,
--- label_known_at when the label was known (null until then; such rows wait outside training).
+-- label_known_at when the label was known (null until then; such rows wait outside training). Read event models by
+-- asof.known(ref(...)): what the warehouse knew at the moment of the run.
 with asked as (
     select
         {row_id} as row_id,
