@@ -55,7 +55,7 @@ def test_a_table_that_is_overwritten_gets_a_past_that_nothing_takes_away(world: 
     assert run.says("stg_places: nothing is captured under --empty, --sample or a backfill.")
     assert seen(world) == []
 
-    # the first capture is all that is known of before; entities, the known-join and asof.events take it as any event model
+    # the first capture is all that is known of before; it is read and tested as any event model
     run = world.build("2026-05-01 09:00")
     assert run.says("stg_places: first capture, 2 rows. Its history begins at 2026-05-01 09:00:00")
     assert seen(world) == [("p", at(9), 7, False), ("q", at(9), 1, False)]

@@ -335,6 +335,11 @@ def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
         ),
         (
             "2026-05-01T12:00:00Z",
+            ["--vars", "{asof_training_cutoff: 2026-05-02}"],
+            ["the var asof_training_cutoff is 2026-05-02 00:00:00.000000+00:00, which lies beyond now"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
             ["--vars", "{backfill: {from: 2026-01-01, to: 2026-02-01}}"],
             ["the var backfill is", "Expected --vars '{backfill: {from: 2026-01-01, to: 2026-04-30, every: 1 day}}'"],
         ),
@@ -359,7 +364,18 @@ def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
             ["backfill.from is '2026-04-01T00:00'", "a time with its offset"],
         ),
     ],
-    ids=["no offset", "garbage", "2062", "as_of", "every missing", "backwards", "beyond now", "months", "from"],
+    ids=[
+        "no offset",
+        "garbage",
+        "2062",
+        "as_of",
+        "cut-off",
+        "every missing",
+        "backwards",
+        "beyond now",
+        "months",
+        "from",
+    ],
 )
 def test_a_time_that_is_unclear_or_lies_beyond_now_is_refused(
     faulty: World, now: str, arguments: list[str], says: list[str]

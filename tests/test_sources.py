@@ -12,10 +12,13 @@ def test_a_source_whose_rows_turn_up_after_their_known_at_is_named_with_the_dela
     run = world.build("2026-05-01 09:00:05", fails=True)
     assert run.says("the source stg_events backdates: 1 of its rows were known at 2026-05-01 09:00:00")
     assert run.says("1 rows became visible after their known_at, by up to 7.0 s")
+    assert run.says("as in {{ asof.known_after('loaded_at', '10 minutes') }} as known_at")
     assert world.pointer["sequence_number"] == 1
 
     # a settle time in staging says when rows are really there; what was evaluated stays explained
-    world.replace("models/staging/stg_events.sql", "known_at,", "known_at + interval '10 seconds' as known_at,")
+    world.replace(
+        "models/staging/stg_events.sql", "known_at,", "{{ asof.known_after('known_at', '10 seconds') }} as known_at,"
+    )
     world.build("2026-05-01 09:01")
     assert world.pointer["sequence_number"] == 2
 

@@ -7,6 +7,7 @@
         {{- asof.refuse('the project needs one model in models/clock, clock.sql, with the one line {{ asof.clock() }}.') -}}
     {%- endif -%}
     {%- do asof.publish_lag_seconds() -%}
+    {%- do asof.not_knowledge_safe(asof.models_of('event')) -%}
     {%- for node in asof.models_of('group') -%}{%- do asof.check_group(asof.group_spec_of(node)) -%}{%- endfor -%}
     {%- for node in asof.models_of('service') -%}{%- do asof.check_service(asof.service_spec_of(node)) -%}{%- endfor -%}
 {% endmacro %}

@@ -1,14 +1,19 @@
 {# After a command that builds or tests: its results are kept, what failed is shown, the training sets are counted, and what is green is published. #}
 {% macro on_run_end(results) %}
     {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
-        {%- do asof.keep_results(results) -%}
+        {#- under a cut-off the tests saw less than all of training: they vouch for nothing -#}
+        {%- set vouches = asof.training_cutoff() is none -%}
+        {%- if vouches -%}{%- do asof.keep_results(results) -%}{%- endif -%}
         {#- from here on the tables and what is known of them are whole; a kill while publishing leaves something to publish -#}
         {%- do run_query('update ' ~ asof.registry('runs') ~ ' set finished_at = ' ~ asof.sql_time(asof.wall_clock()) ~ " where run_id = '" ~ invocation_id ~ "'") -%}
         {%- do asof.show_failures(results) -%}
         {%- do asof.count_training(results) -%}
-        {%- if flags.WHICH in ['build', 'test', 'retry'] -%}{%- do asof.write_training_sets() -%}{%- endif -%}
-        {%- if flags.WHICH in ['build', 'test', 'retry'] and asof.publish_folder() is not none and asof.backfill_range() is none -%}
-            {%- do asof.publish() -%}
+        {%- if not vouches -%}
+            {%- do asof.say('training ends at ' ~ asof.training_cutoff() ~ ' (asof_training_cutoff): nothing is published, written to a file or taken as tested. '
+                ~ '`dbt build` builds it whole again.') -%}
+        {%- elif flags.WHICH in ['build', 'test', 'retry'] -%}
+            {%- do asof.write_training_sets() -%}
+            {%- if asof.publish_folder() is not none and asof.backfill_range() is none -%}{%- do asof.publish() -%}{%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
@@ -56,7 +61,7 @@
 #}
 {% macro write_training_sets() %}
     {%- set built = asof.last_build() -%}
-    {%- if asof.training_folder() is none or built is none or built.kind in ['backfill', 'empty'] -%}{{- return(none) -}}{%- endif -%}
+    {%- if asof.training_folder() is none or built is none or built.kind in ['backfill', 'empty', 'cutoff'] -%}{{- return(none) -}}{%- endif -%}
     {%- for node in asof.models_of('service') -%}
         {%- set spec = asof.service_spec_of(node) -%}
         {%- set training = asof.model_named(spec.base ~ '_training') -%}
@@ -79,7 +84,7 @@
         'with answer as (' ~ asof.answer_sql(spec, asof.relation_of(spec.node), asof.relation_of(spec.rows_node)) ~ ') '
         ~ 'select count(*), count(*) filter (where answer.row_id is null), '
         ~ "count(*) filter (where answer.status = 'REJECTED'), "
-        ~ "count(*) filter (where answer.status <> 'REJECTED' and not coalesce(example.label_known_at <= " ~ asof.cutoff_of_run() ~ ', false)), (select count(*) from ' ~ training ~ ') '
+        ~ "count(*) filter (where answer.status <> 'REJECTED' and not coalesce(" ~ asof.is_labelled('example', asof.cutoff(asof.clock_relation())) ~ ', false)), (select count(*) from ' ~ training ~ ') '
         ~ 'from ' ~ examples ~ ' as example left join answer on answer.row_id = cast(example.row_id as varchar)').rows[0] -%}
     {{- return({'examples': row[0] | int, 'no_snapshot': row[1] | int, 'rejected': row[2] | int, 'not_yet_labelled': row[3] | int, 'training': row[4] | int}) -}}
 {% endmacro %}
