@@ -164,6 +164,19 @@ GRAPH_FAULTS = {
         ],
         ["two columns of the rows of score@1 are called color", "or rename the feature"],
     ),
+    "two groups mean different things by one name": Fault(
+        [
+            ("models/features/place.yml", "name: size, data_type: integer", "name: events_30d, data_type: bigint"),
+            ("models/features/place_v1.sql", "attribute.size", "cast(attribute.size as bigint) as events_30d"),
+            ("models/services/score_v1_rows.sql", ", 'place@1'", ""),
+            (SERVICE_YAML, ", lookups: {place: thing.place_id}", ""),
+        ],
+        [
+            "models/features/place_v1.sql and models/features/thing_v1.sql: the feature events_30d has two meanings",
+            'place@1 declares it as bigint, "How large."; thing@1 as bigint, "Events in 30 days."',
+            "rename one of them",
+        ],
+    ),
     "a lookup goes through a column that nobody stores": Fault(
         [(SERVICE_YAML, "place: thing.place_id", "place: thing.spot_id")],
         ["the lookup place: thing.spot_id of score@1 names no stored column", "(one hop only)"],

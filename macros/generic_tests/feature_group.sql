@@ -1,6 +1,6 @@
 {#
   A feature group, tested as it is published: on its latest table. Keys not null and unique, no stored time after the
-  newest moment, declared ranges, categories, null rates, no NaN.
+  newest moment, declared ranges, categories, null rates, no NaN. And its history, against the record of what was appended.
 #}
 {% test feature_group(model) %}
     {%- set group = asof.tested_base() -%}
@@ -13,6 +13,7 @@
     {%- set checks = [
         {'rule': 'a key is null', 'sql': 'select * from ' ~ latest ~ ' where ' ~ nulls | join(' or ')},
         {'rule': 'more than one row per entity', 'sql': 'select ' ~ keys | join(', ') ~ ' from ' ~ latest ~ ' group by ' ~ keys | join(', ') ~ ' having count(*) > 1'},
+        {'rule': 'its history is not what was recorded of a moment that counts (it is append-only)', 'sql': asof.differing_moments_sql(spec)},
     ] -%}
     {%- for feature in spec.features if feature.type.startswith('timestamp') and '[' not in feature.type -%}
         {%- do checks.append({'rule': feature.name ~ ' is later than the moment it was known at', 'sql': 'select * from ' ~ latest ~ ' where ' ~ feature.name ~ ' > as_of'}) -%}
