@@ -153,6 +153,16 @@ GRAPH_FAULTS = {
         ],
         ["place@1 has no model place_v1_history", "models/history/place_v1_history.sql", "{{ asof.history() }}"],
     ),
+    "a safety lag is no fixed length": Fault(
+        [
+            (
+                "models/staging/stg_places.yml",
+                "description: One row per version.",
+                "description: One row per version.\n    config: {meta: {safety_lag: 1 month}}",
+            )
+        ],
+        ["safety_lag of stg_places is '1 month'", "months and years have no fixed length"],
+    ),
     "no publish lag is declared": Fault(
         [("dbt_project.yml", "  asof_publish_lag: 1 minute\n", "")],
         ["declare in dbt_project.yml", "asof_publish_lag: 1 minute"],
