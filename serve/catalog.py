@@ -70,6 +70,7 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
         "is_stale": is_stale(group, now),
         "rows": group.table.rows,
         "definition": group.definition,
+        "not_knowledge_safe": group.not_knowledge_safe,
         "keys": [{"name": name, "type": kind.name} for name, kind in group.keys.items()],
         "features": [
             {
@@ -171,8 +172,13 @@ def page(publication: Publication | None, refused: str | None, now: datetime, ba
 def _group_row(group: Group, now: datetime) -> str:
     age, limit = _duration(age_seconds(group, now)), _duration(group.max_age_seconds)
     shown = f"<span class='stale'>{age}, stale after {limit}</span>" if is_stale(group, now) else f"{age} of {limit}"
+    assumed = "".join(
+        f"<br><span class='note'>Not knowledge-safe: when {escape(str(each['name']))} was known is assumed, "
+        f"{escape(str(each['safety_lag']))} after it occurred.</span>"
+        for each in group.not_knowledge_safe
+    )
     return (
-        f"<tr><td><b>{escape(group.id)}</b><br><span class='note'>{escape(group.description)}</span>"
+        f"<tr><td><b>{escape(group.id)}</b><br><span class='note'>{escape(group.description)}</span>{assumed}"
         f"<td>{escape(', '.join(group.keys))}<td>{group.table.rows}<td>{rfc3339(group.as_of)}<td>{shown}"
         f"<td>{escape(group.owner)}</tr>"
     )

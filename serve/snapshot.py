@@ -108,6 +108,11 @@ class Group:
     table: Table
     raw: dict[str, Any]  # as it stands in the manifest
 
+    @property
+    def not_knowledge_safe(self) -> list[dict[str, str]]:
+        """The event models (`name`) that it reads whose `known_at` is assumed, with their `safety_lag`."""
+        return self.raw.get("not_knowledge_safe", [])  # not in manifests of before
+
     def find(self, keys: Sequence[Any]) -> int | None:
         """The row of the entity with these key values, None if it is not in the latest table."""
         return self.table.find(keys)

@@ -292,6 +292,44 @@ def test_an_immature_label_comes_in_with_the_first_build_after_it(day: Day) -> N
     assert {row_id: later[row_id] for row_id in day.training} == day.training
 
 
+def test_a_training_set_can_be_built_as_of_an_earlier_time_but_vouches_for_nothing(day: Day) -> None:
+    """As if it had been 12:30: what was asked or labelled later is left out and counted, the rest is the same."""
+    world = day.world
+    whole = world.training()
+    files = {path: path.read_bytes() for path in (world.folder / "training").iterdir()}
+    pointer, cutoff = world.pointer, datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+    expected = {
+        row_id: row
+        for row_id, row in whole.items()
+        if row["prediction_time"] < cutoff and row["label_known_at"] <= cutoff
+    }
+    assert 0 < len(expected) < len(whole)
+    selection = ("--select", "path:models/services", "path:models/training")
+    earlier = ("--vars", "{asof_training_cutoff: '2026-05-01T12:30:00Z'}")
+
+    run = world.dbt("run", *selection, *earlier, now="2026-05-01 15:02")
+    assert world.training() == expected
+    left_out = len(whole.keys() | {"immature", "never labelled"}) - len(expected)
+    assert run.says(f"{len(expected)} training rows of")
+    assert run.says(f"{left_out} not yet labelled.")
+
+    # examples end by the same cut-off, where they say so; the test on them insists
+    world.replace(
+        "models/services/score_examples.sql",
+        "'examples') }}",
+        "'examples') }} where prediction_time < {{ asof.cutoff() }}",
+    )
+    # a whole build under it, tested with the same cut-off, is green and still neither published nor written to a file
+    run = world.build("2026-05-01 15:02", *earlier)
+    assert run.says("nothing is published, written to a file or taken as tested")
+    assert world.training() == expected
+    # nor are its tables published by tests that know nothing of it
+    run = world.dbt("test", "--exclude", "score_examples", "score_v1", now="2026-05-01 15:02")
+    assert run.says("nothing published: the last run was made under asof_training_cutoff; run `dbt build`.")
+    assert world.pointer == pointer
+    assert {path: path.read_bytes() for path in (world.folder / "training").iterdir()} == files
+
+
 # ------------------------------------------------------------------------------ what publications do afterwards
 
 

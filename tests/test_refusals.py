@@ -153,6 +153,16 @@ GRAPH_FAULTS = {
         ],
         ["place@1 has no model place_v1_history", "models/history/place_v1_history.sql", "{{ asof.history() }}"],
     ),
+    "a safety lag is no fixed length": Fault(
+        [
+            (
+                "models/staging/stg_places.yml",
+                "description: One row per version.",
+                "description: One row per version.\n    config: {meta: {safety_lag: 1 month}}",
+            )
+        ],
+        ["safety_lag of stg_places is '1 month'", "months and years have no fixed length"],
+    ),
     "no publish lag is declared": Fault(
         [("dbt_project.yml", "  asof_publish_lag: 1 minute\n", "")],
         ["declare in dbt_project.yml", "asof_publish_lag: 1 minute"],
@@ -163,6 +173,19 @@ GRAPH_FAULTS = {
             ("models/features/place_v1.sql", "attribute.size", "attribute.size as color"),
         ],
         ["two columns of the rows of score@1 are called color", "or rename the feature"],
+    ),
+    "two groups mean different things by one name": Fault(
+        [
+            ("models/features/place.yml", "name: size, data_type: integer", "name: events_30d, data_type: bigint"),
+            ("models/features/place_v1.sql", "attribute.size", "cast(attribute.size as bigint) as events_30d"),
+            ("models/services/score_v1_rows.sql", ", 'place@1'", ""),
+            (SERVICE_YAML, ", lookups: {place: thing.place_id}", ""),
+        ],
+        [
+            "models/features/place_v1.sql and models/features/thing_v1.sql: the feature events_30d has two meanings",
+            'place@1 declares it as bigint, "How large."; thing@1 as bigint, "Events in 30 days."',
+            "rename one of them",
+        ],
     ),
     "a lookup goes through a column that nobody stores": Fault(
         [(SERVICE_YAML, "place: thing.place_id", "place: thing.spot_id")],
@@ -385,6 +408,11 @@ def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
         ),
         (
             "2026-05-01T12:00:00Z",
+            ["--vars", "{asof_training_cutoff: 2026-05-02}"],
+            ["the var asof_training_cutoff is 2026-05-02 00:00:00.000000+00:00, which lies beyond now"],
+        ),
+        (
+            "2026-05-01T12:00:00Z",
             ["--vars", "{backfill: {from: 2026-01-01, to: 2026-02-01}}"],
             ["the var backfill is", "Expected --vars '{backfill: {from: 2026-01-01, to: 2026-04-30, every: 1 day}}'"],
         ),
@@ -409,7 +437,18 @@ def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
             ["backfill.from is '2026-04-01T00:00'", "a time with its offset"],
         ),
     ],
-    ids=["no offset", "garbage", "2062", "as_of", "every missing", "backwards", "beyond now", "months", "from"],
+    ids=[
+        "no offset",
+        "garbage",
+        "2062",
+        "as_of",
+        "cut-off",
+        "every missing",
+        "backwards",
+        "beyond now",
+        "months",
+        "from",
+    ],
 )
 def test_a_time_that_is_unclear_or_lies_beyond_now_is_refused(
     faulty: World, now: str, arguments: list[str], says: list[str]

@@ -4,6 +4,10 @@ Linting only. dbt never reads this file.
 """
 
 
+def known_after(time, length=None):
+    return f"({time} + interval '1 hour')"
+
+
 def points(entity):
     return f"(select * from {entity})"
 

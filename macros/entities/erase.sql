@@ -1,7 +1,7 @@
 {#
   `dbt run-operation erase --args '{entity: customers, key: {customer_id: C-031}, reason: "request 117"}'`: the one exception to
-  append-only. Removes every row of one entity from the history of all groups on it and from the entity's memory, and
-  keeps that it happened (not whom). Take the person out of the sources first, or the next build sees them again; then build,
+  append-only. Removes every row of one entity from the history of all groups on it, from observed models that have its key, and from
+  the entity's memory, and keeps that it happened (not whom). Take the person out of the sources first, or the next build sees them again; then build,
   and prune the snapshots that still hold them.
 #}
 {% macro erase(entity, key, reason) %}
@@ -17,13 +17,21 @@
     {%- endif -%}
     {%- set conditions = [] -%}
     {%- for name in keys -%}{%- do conditions.append(name ~ ' = ' ~ asof.literal(key[name])) -%}{%- endfor -%}
-    {%- set deletions = ['delete from ' ~ asof.relation_of(node) ~ ' where ' ~ conditions | join(' and ')] -%}
+    {%- set condition = conditions | join(' and ') -%}
+    {%- set deletions, unrecorded = ['delete from ' ~ asof.relation_of(node) ~ ' where ' ~ condition], [] -%}
     {%- for group in asof.models_of('group') -%}
         {%- set spec = asof.group_spec_of(group) -%}
         {%- if spec.entity.unique_id == node.unique_id and load_relation(spec.history) is not none -%}
-            {%- do deletions.append('delete from ' ~ spec.history ~ ' where ' ~ conditions | join(' and ')) -%}
+            {%- do unrecorded.append(asof.unrecord_sql(spec, condition)) -%}
+            {%- do deletions.append('delete from ' ~ spec.history ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do asof.run_together(deletions + [asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
-    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories. Now `dbt build`, then `python -m serve prune --keep 1`.') -%}
+    {%- for event in asof.models_of('event') if event.config.materialized == 'observed' and load_relation(asof.relation_of(event)) is not none -%}
+        {%- set observed_keys = [event.config.unique_key] if event.config.unique_key is string else event.config.unique_key -%}
+        {%- if keys | reject('in', observed_keys) | list | length == 0 -%}
+            {%- do deletions.append('delete from ' ~ asof.relation_of(event) ~ ' where ' ~ condition) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do asof.run_together(unrecorded + deletions + [asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
+    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories and observed models. Now `dbt build`, then `python -m serve prune --keep 1`.') -%}
 {% endmacro %}

@@ -9,7 +9,7 @@
         {'rule': 'row_id is null or not unique', 'sql': 'select row_id from ' ~ model ~ ' group by row_id having row_id is null or count(*) > 1'},
         {'rule': 'prediction_time is null', 'sql': 'select row_id from ' ~ model ~ ' where prediction_time is null'},
         {'rule': 'asked at or after the moment of this run (end the examples by asof.cutoff())',
-         'sql': 'select row_id from ' ~ model ~ ' where prediction_time >= ' ~ asof.cutoff_of_run()},
+         'sql': 'select row_id from ' ~ model ~ ' where prediction_time >= ' ~ asof.cutoff(asof.clock_relation())},
     ] -%}
     {%- for rows_node in asof.models_of('rows') if rows_node.config.meta.asof_examples == node.name -%}
         {%- set service = asof.parse_model_name(rows_node.name, 'rows') -%}

@@ -1,6 +1,7 @@
 {#
   A feature group, tested as it is published: on its latest table. Keys not null and unique, no stored time after the
-  newest moment, declared ranges, categories, null rates, no NaN; and past points come out as they were recorded (replay).
+  newest moment, declared ranges, categories, null rates, no NaN. And its past: history against the record of what was
+  appended, and past points evaluated again (replay).
 #}
 {% test feature_group(model) %}
     {%- set group = asof.tested_base() -%}
@@ -13,6 +14,7 @@
     {%- set checks = [
         {'rule': 'a key is null', 'sql': 'select * from ' ~ latest ~ ' where ' ~ nulls | join(' or ')},
         {'rule': 'more than one row per entity', 'sql': 'select ' ~ keys | join(', ') ~ ' from ' ~ latest ~ ' group by ' ~ keys | join(', ') ~ ' having count(*) > 1'},
+        {'rule': 'its history is not what was recorded of a moment that counts (it is append-only)', 'sql': asof.differing_moments_sql(spec)},
     ] -%}
     {%- for feature in spec.features if feature.type.startswith('timestamp') and '[' not in feature.type -%}
         {%- do checks.append({'rule': feature.name ~ ' is later than the moment it was known at', 'sql': 'select * from ' ~ latest ~ ' where ' ~ feature.name ~ ' > as_of'}) -%}

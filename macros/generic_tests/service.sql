@@ -18,7 +18,7 @@
             ~ ' as example on training.row_id = cast(example.row_id as varchar) group by training.row_id having count(*) > 1 or count(example.row_id) = 0'},
         {'rule': 'a labelled answer is missing from training', 'sql': 'select answer.row_id from (' ~ asof.answer_sql(spec, model, rows) ~ ') as answer inner join '
             ~ examples ~ ' as example on answer.row_id = cast(example.row_id as varchar) left join ' ~ training ~ ' as training on training.row_id = answer.row_id '
-            ~ "where answer.status <> 'REJECTED' and training.row_id is null and example.label_known_at <= " ~ asof.cutoff_of_run()},
+            ~ "where answer.status <> 'REJECTED' and training.row_id is null and " ~ asof.is_labelled('example', asof.cutoff(asof.clock_relation()))},
     ] + asof.column_checks(model, spec.features)) }}
     {%- endif -%}
 {% endtest %}

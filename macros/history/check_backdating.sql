@@ -20,7 +20,7 @@
                 {%- set late = (asof.as_datetime(asof.now()) - newest).total_seconds() -%}
                 {{- asof.refuse('the source ' ~ event.name ~ ' backdates: ' ~ recorded[0][1] ~ ' of its rows were known at ' ~ asof.time_literal(recorded[0][0])
                     ~ ' when ' ~ spec.id ~ ' was evaluated, and now ' ~ found ~ ' are. ' ~ more ~ ' rows became visible after their known_at, by up to '
-                    ~ late ~ ' s if they are the newest. Add the delay of the loader to known_at in ' ~ event.original_file_path ~ ' (a settle time). If this was '
+                    ~ late ~ ' s if they are the newest. Add the delay of the loader to known_at in ' ~ event.original_file_path ~ ', as in {{ asof.known_after(\'loaded_at\', \'10 minutes\') }} as known_at. If this was '
                     ~ 'a single repair of old data, accept it: dbt run-operation accept_backdating --args \'{event_model: ' ~ event.name ~ ', reason: "..."}\'.') -}}
             {%- endif -%}
         {%- endif -%}

@@ -8,7 +8,7 @@
 {% macro record_moment(spec, plan, moment) %}
     {%- set started = asof.wall_clock() -%}
     {%- set at = asof.sql_time(moment) -%}
-    {%- set current, previous = 'asof_current_' ~ spec.base, 'asof_previous_' ~ spec.base -%}
+    {%- set current, previous, changes = 'asof_current_' ~ spec.base, 'asof_previous_' ~ spec.base, 'asof_changes_' ~ spec.base -%}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
     {%- set feature_names = spec.features | map(attribute='name') | list -%}
 
@@ -20,21 +20,26 @@
     {%- set points = asof.check_points(spec, moment, load_result('evaluate').table.rows[0]) -%}
     {%- do asof.fault_point('before_history') -%}
     {%- call statement('append', fetch_result=true) -%}
-        {{ asof.append_sql(spec, plan, at, current, previous if plan.previous_is_kept else none) }}
+        -- of the history's own types: what is summed up is what is kept
+        create temporary table {{ changes }} as select * from {{ spec.history }} where false;
+        {{ asof.changed_rows_sql(spec, plan, at, current, previous if plan.previous_is_kept else none, changes) }};
+        insert into {{ spec.history }} select * from {{ changes }};
+        select count(*), {{ asof.history_checksum(spec) }} from {{ changes }}
     {%- endcall -%}
-    {%- set rows = load_result('append').table.rows[0][0] | int -%}
+    {%- set rows, checksum = load_result('append').table.rows[0].values() -%}
     {%- do asof.fault_point('after_history') -%}
     {%- set published_at = asof.time_literal(asof.as_datetime(moment) + modules.datetime.timedelta(seconds=asof.publish_lag_seconds()))
         if plan.kind == 'backfill' else none -%}
     {%- call statement('moment') -%}
         {{ asof.insert_sql('moments', [[spec.id, moment, plan.run_id, plan.kind, published_at, spec.max_age_seconds,
-            plan.definition, points, rows, plan.counted_before, started, asof.wall_clock()]]) }};
+            plan.definition, points, rows | int, checksum, plan.counted_before, started, asof.wall_clock()]]) }};
         {%- for event in spec.events %}
         insert into {{ asof.registry('known_rows') }}
         select '{{ spec.id }}', {{ at }}, '{{ plan.run_id }}', '{{ event.name }}', count(*)
         from {{ asof.relation_of(event) }}
         where known_at <= {{ at }};
         {%- endfor %}
+        drop table {{ changes }};
         drop table if exists {{ previous }};
         alter table {{ current }} rename to {{ previous }}
     {%- endcall -%}
@@ -42,17 +47,17 @@
     {%- do adapter.commit() -%}
     {%- do plan.update({'previous_is_kept': plan.kind == 'backfill'}) -%}
     {%- do asof.fault_point('after_moment') -%}
-    {{- return(rows) -}}
+    {{- return(rows | int) -}}
 {% endmacro %}
 
 {#
-  The rows a moment appends: appeared or changed, then gone. Portable SQL. previous: the table of what this run evaluated
-  at the moment before, or none where the last rows are to be read from the history.
+  Inserts into `changes` the rows a moment appends: appeared or changed, then gone. Portable SQL. previous: the table of what
+  this run evaluated at the moment before, or none where the last rows are to be read from the history.
 #}
-{% macro append_sql(spec, plan, at, current, previous) -%}
+{% macro changed_rows_sql(spec, plan, at, current, previous, changes) -%}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
     {%- set feature_names = spec.features | map(attribute='name') | list %}
-    insert into {{ spec.history }} ({{ (key_names + ['as_of', 'run_id', 'is_tombstone'] + feature_names) | join(', ') }})
+    insert into {{ changes }} ({{ (key_names + ['as_of', 'run_id', 'is_tombstone'] + feature_names) | join(', ') }})
     with last_row as (
         {%- if previous is not none %}
         select * from {{ previous }}

@@ -1,14 +1,19 @@
 {# After a command that builds or tests: its results are kept, what failed is shown, the training sets are counted, and what is green is published. #}
 {% macro on_run_end(results) %}
     {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
-        {%- do asof.keep_results(results) -%}
+        {#- under a cut-off the tests saw less than all of training: they vouch for nothing -#}
+        {%- set vouches = asof.training_cutoff() is none -%}
+        {%- if vouches -%}{%- do asof.keep_results(results) -%}{%- endif -%}
         {#- from here on the tables and what is known of them are whole; a kill while publishing leaves something to publish -#}
         {%- do run_query('update ' ~ asof.registry('runs') ~ ' set finished_at = ' ~ asof.sql_time(asof.wall_clock()) ~ " where run_id = '" ~ invocation_id ~ "'") -%}
         {%- do asof.show_failures(results) -%}
         {%- do asof.count_training(results) -%}
-        {%- if flags.WHICH in ['build', 'test', 'retry'] -%}{%- do asof.write_training_sets() -%}{%- endif -%}
-        {%- if flags.WHICH in ['build', 'test', 'retry'] and asof.publish_folder() is not none and asof.backfill_range() is none -%}
-            {%- do asof.publish() -%}
+        {%- if not vouches -%}
+            {%- do asof.say('training ends at ' ~ asof.training_cutoff() ~ ' (asof_training_cutoff): nothing is published, written to a file or taken as tested. '
+                ~ '`dbt build` builds it whole again.') -%}
+        {%- elif flags.WHICH in ['build', 'test', 'retry'] -%}
+            {%- do asof.write_training_sets() -%}
+            {%- if asof.publish_folder() is not none and asof.backfill_range() is none -%}{%- do asof.publish() -%}{%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
@@ -52,13 +57,17 @@
     {%- endfor -%}
 {% endmacro %}
 
-{# Row count of each training set built: the examples' less those left out, and why. #}
+{# Row count of each training set built: the examples' less those left out, and why. And which answers met a value never seen. #}
 {% macro count_training(results) %}
     {%- for result in results if result.node.resource_type == 'model' and result.status | string == 'success' and asof.role(result.node) == 'training' and not flags.EMPTY -%}
         {%- set service = asof.parse_model_name(result.node.name, 'training') -%}
         {%- set counts = asof.training_counts(asof.service_spec(service.name, service.version)) -%}
         {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ counts.training ~ ' training rows of ' ~ counts.examples ~ ' examples; left out: '
             ~ counts.no_snapshot ~ ' without a snapshot, ' ~ counts.rejected ~ ' rejected, ' ~ counts.not_yet_labelled ~ ' not yet labelled.') -%}
+        {%- for feature, rows in counts.unseen.items() if rows > 0 -%}
+            {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ feature ~ " is 'other' in " ~ rows ~ ' of ' ~ (counts.examples - counts.no_snapshot - counts.rejected)
+                ~ ' answers to these examples: values that are none of its declared categories.') -%}
+        {%- endfor -%}
     {%- endfor -%}
 {% endmacro %}
 
@@ -68,7 +77,7 @@
 #}
 {% macro write_training_sets() %}
     {%- set built = asof.last_build() -%}
-    {%- if asof.training_folder() is none or built is none or built.kind in ['backfill', 'empty'] -%}{{- return(none) -}}{%- endif -%}
+    {%- if asof.training_folder() is none or built is none or built.kind in ['backfill', 'empty', 'cutoff'] -%}{{- return(none) -}}{%- endif -%}
     {%- for node in asof.models_of('service') -%}
         {%- set spec = asof.service_spec_of(node) -%}
         {%- set training = asof.model_named(spec.base ~ '_training') -%}
@@ -83,15 +92,23 @@
 
 {#
   {examples, no_snapshot, rejected, not_yet_labelled, training} of a service; each example is counted once, for the first reason in this order.
+  And unseen: per feature with declared categories, in how many answers asof.known_category made it `other`. (Where `other` is a
+  category of the source itself, nobody could tell.)
 #}
 {% macro training_counts(spec) %}
     {%- set examples = asof.relation_of(spec.examples_node) -%}
     {%- set training = asof.relation_of(asof.model_named(spec.base ~ '_training')) -%}
+    {%- set categorical = [] -%}
+    {%- for feature in spec.features if feature.meta.get('categories') and 'other' not in feature.meta.categories -%}{%- do categorical.append(feature.name) -%}{%- endfor -%}
+    {%- set unseen_columns = [] -%}
+    {%- for name in categorical -%}{%- do unseen_columns.append(", count(*) filter (where answer." ~ name ~ " = 'other')") -%}{%- endfor -%}
     {%- set row = run_query(
         'with answer as (' ~ asof.answer_sql(spec, asof.relation_of(spec.node), asof.relation_of(spec.rows_node)) ~ ') '
         ~ 'select count(*), count(*) filter (where answer.row_id is null), '
         ~ "count(*) filter (where answer.status = 'REJECTED'), "
-        ~ "count(*) filter (where answer.status <> 'REJECTED' and not coalesce(example.label_known_at <= " ~ asof.cutoff_of_run() ~ ', false)), (select count(*) from ' ~ training ~ ') '
+        ~ "count(*) filter (where answer.status <> 'REJECTED' and not coalesce(" ~ asof.is_labelled('example', asof.cutoff(asof.clock_relation())) ~ ', false)), (select count(*) from ' ~ training ~ ')' ~ unseen_columns | join('') ~ ' '
         ~ 'from ' ~ examples ~ ' as example left join answer on answer.row_id = cast(example.row_id as varchar)').rows[0] -%}
-    {{- return({'examples': row[0] | int, 'no_snapshot': row[1] | int, 'rejected': row[2] | int, 'not_yet_labelled': row[3] | int, 'training': row[4] | int}) -}}
+    {%- set unseen = {} -%}
+    {%- for name in categorical -%}{%- do unseen.update({name: row[5 + loop.index0] | int}) -%}{%- endfor -%}
+    {{- return({'unseen': unseen, 'examples': row[0] | int, 'no_snapshot': row[1] | int, 'rejected': row[2] | int, 'not_yet_labelled': row[3] | int, 'training': row[4] | int}) -}}
 {% endmacro %}

@@ -9,7 +9,7 @@
             {%- do asof.check_project() -%}
         {%- endif -%}
         {%- set range_ = asof.backfill_range() -%}
-        {%- set kind = 'empty' if flags.EMPTY or flags.SAMPLE else ('backfill' if range_ is not none else 'normal') -%}
+        {%- set kind = 'empty' if flags.EMPTY or flags.SAMPLE else ('backfill' if range_ is not none else ('cutoff' if asof.training_cutoff() is not none else 'normal')) -%}
         {%- set last = run_query('select coalesce(max(run_number), 0) from ' ~ asof.registry('runs')).rows[0][0] | int -%}
         {%- do run_query(asof.insert_sql('runs', [[last + 1, invocation_id, flags.WHICH, kind, asof.wall_clock(), asof.now(), asof.now_is_injected(),
             asof.run_as_of() if range_ is none else none, none]])) -%}

@@ -4,7 +4,7 @@
   asof_runs           one row per dbt command that builds or tests: when, under which now and moment, whether it ended
   asof_definitions    the compiled SQL of each group and service as of each run that built it
   asof_results        the last result of every model and test, and the run it came from
-  asof_moments        what was evaluated: (group, as_of, run), with what it stood on
+  asof_moments        what was evaluated: (group, as_of, run), with what it stood on and a checksum of the rows it appended
   asof_known_rows     per moment, how many rows of each event model were known then
   asof_backfills      backfills begun, and when they were completed
   asof_publications   the publication record: one row per (publication, group); follows the pointer
@@ -24,7 +24,7 @@
         'definitions': 'id varchar, definition varchar, run_id varchar, compiled_sql varchar',
         'results': 'unique_id varchar, resource_type varchar, status varchar, run_number bigint, run_id varchar, tested varchar',
         'moments': 'group_id varchar, as_of ' ~ time ~ ', run_id varchar, kind varchar, published_at ' ~ time
-            ~ ', max_age_seconds bigint, definition varchar, points bigint, rows_written bigint, counted_before bigint, started_at ' ~ time
+            ~ ', max_age_seconds bigint, definition varchar, points bigint, rows_written bigint, checksum decimal(38, 0), counted_before bigint, started_at ' ~ time
             ~ ', finished_at ' ~ time,
         'known_rows': 'group_id varchar, as_of ' ~ time ~ ', run_id varchar, event_model varchar, known_rows bigint',
         'backfills': 'backfill_id varchar, group_id varchar, from_as_of ' ~ time ~ ', to_as_of ' ~ time

@@ -93,7 +93,8 @@
 
 {#
   The whole of a training model, `models/training/<service>_v<n>_training.sql`: the answers to the examples beside their
-  labels, joined on row_id. Rejected rows and labels not known by the run's moment are left out; the build counts them.
+  labels, joined on row_id. Rejected rows and labels not known by the cut-off (the run's moment, or an earlier
+  asof_training_cutoff) are left out; the build counts them.
 #}
 {% macro training() %}
     {{- config(materialized='table') -}}
@@ -126,6 +127,11 @@
     from answer
     inner join {{ rows_relation }} as rows on answer.row_id = rows.row_id
     inner join {{ asof.relation_of(spec.examples_node) }} as example on answer.row_id = cast(example.row_id as varchar)
-    where answer.status <> 'REJECTED' and example.label_known_at <= {{ cutoff }}
+    where answer.status <> 'REJECTED' and {{ asof.is_labelled('example', cutoff) }}
     {%- endif -%}
 {% endmacro %}
+
+{# Whether an example (its row, aliased) was asked, and its label known, by the cut-off. The one place that says so. #}
+{% macro is_labelled(example, cutoff) -%}
+    ({{ example }}.prediction_time < {{ cutoff }} and {{ example }}.label_known_at <= {{ cutoff }})
+{%- endmacro %}

@@ -10,7 +10,7 @@
     case when {{ expression }} > {{ high }} then {{ high }} else {{ expression }} end
 {%- endmacro %}
 
-{# A category, `other` where it is none of those known when the model was trained. #}
+{# A category, `other` where it is none of those known when the model was trained. The build says how many answers that befell. #}
 {% macro known_category(expression, categories) -%}
     case
         when {{ expression }} is null then null

@@ -74,19 +74,37 @@
 {% endmacro %}
 
 {#
-  Where training examples end: the run's own moment. For the SQL of examples models, which list what was asked
-  before now: `where placed_at < {{ "{{ asof.cutoff() }}" }}`.
+  The clock's last moment, as a SQL expression. For models; tests and counts name the relation instead (clock_relation):
+  a ref would tie them to the clock, and building it alone would select them.
 #}
-{% macro cutoff() -%}
-    {{ asof.last_moment() }}
+{% macro last_moment(clock=none) -%}
+    (select max(as_of) from {{ clock or ref('clock') }})
 {%- endmacro %}
 
-{# The clock's last moment, as a SQL expression. #}
-{% macro last_moment() -%}
-    (select max(as_of) from {{ ref('clock') }})
+{#
+  Where training ends, as a SQL expression: the run's own moment, or an earlier asof_training_cutoff. For the SQL of
+  examples models, which list what was asked before: `where placed_at < {{ "{{ asof.cutoff() }}" }}`. `clock` as above.
+#}
+{% macro cutoff(clock=none) -%}
+    {%- set earlier = asof.training_cutoff() -%}
+    {{ asof.last_moment(clock) if earlier is none else 'least(' ~ asof.last_moment(clock) ~ ', ' ~ asof.sql_time(earlier) ~ ')' }}
 {%- endmacro %}
 
-{# The same for tests and counts, which must not depend on the clock model: building it alone would select them. #}
-{% macro cutoff_of_run() -%}
-    (select max(as_of) from {{ asof.relation_of(asof.models_of('clock')[0]) }})
-{%- endmacro %}
+{#
+  The var asof_training_cutoff as a time literal, or none: training sets are built as if it had been that moment.
+  What a run builds under it is never published, written to a file or taken as tested (see on_run_start, on_run_end).
+#}
+{% macro training_cutoff() %}
+    {%- set asked = var('asof_training_cutoff', none) -%}
+    {%- if asked is none -%}{{- return(none) -}}{%- endif -%}
+    {%- set moment = asof.parse_time(asked, 'the var asof_training_cutoff') -%}
+    {%- if moment > asof.now() -%}
+        {{- asof.refuse('the var asof_training_cutoff is ' ~ moment ~ ', which lies beyond now (' ~ asof.now() ~ '): nothing is known of that moment yet.') -}}
+    {%- endif -%}
+    {{- return(moment) -}}
+{% endmacro %}
+
+{# The clock model's relation, for what must not depend on it by a ref. #}
+{% macro clock_relation() %}
+    {{- return(asof.relation_of(asof.models_of('clock')[0])) -}}
+{% endmacro %}
