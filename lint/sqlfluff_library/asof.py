@@ -8,6 +8,10 @@ def known_after(time, length=None):
     return f"({time} + interval '1 hour')"
 
 
+def known(events):
+    return f"(select * from {events})"
+
+
 def points(entity):
     return f"(select * from {entity})"
 
