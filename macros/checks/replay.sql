@@ -13,7 +13,7 @@
 #}
 {% macro replay_check(spec) %}
     {%- set found = run_query("select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'").rows -%}
-    {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none -%}{{- return(none) -}}{%- endif -%}
+    {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none or asof.is_emptied(spec) -%}{{- return(none) -}}{%- endif -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set names, features = keys | join(', '), spec.features | map(attribute='name') | list -%}
     {%- set seed = asof.run_as_of() -%}
@@ -52,14 +52,22 @@
             union
             select as_of from (select distinct as_of from touched order by {{ asof.lot(['as_of'], seed) }} limit 8) as touched_moment
         ),
+        -- the source took its rows back of what it forgot: that past cannot come out again
+        forgotten as (
+            select {{ names }} from {{ asof.relation_of(spec.entity) }} where forgotten_in_run is not null
+        ),
         chosen as (
-            select {{ names }} from touched
-            union
-            select * from (
-                select distinct {{ names }} from {{ asof.relation_of(spec.entity) }}
-                order by {{ asof.lot(keys, seed) }}
-                {{ '' if all_entities else 'limit 50' }}
-            ) as any_entity
+            select drawn.*
+            from (
+                select {{ names }} from touched
+                union
+                select * from (
+                    select distinct {{ names }} from {{ asof.relation_of(spec.entity) }}
+                    order by {{ asof.lot(keys, seed) }}
+                    {{ '' if all_entities else 'limit 50' }}
+                ) as any_entity
+            ) as drawn
+            where not exists (select 1 from forgotten where {{ asof.same_keys('forgotten', 'drawn', keys) }})
         ),
         {{ asof.identifier_of(spec.entity) }} as (
             select entity.* from {{ asof.relation_of(spec.entity) }} as entity inner join chosen on {{ asof.same_keys('chosen', 'entity', keys) }}
@@ -104,6 +112,14 @@
     {%- endset -%}
     {{- return({'rule': 'evaluated again, a past point differs from what was recorded: a changed meaning is a new version, and a source '
         ~ 'that rewrote its past is accepted by accept_restatement', 'sql': sql}) -}}
+{% endmacro %}
+
+{# Whether what a group reads was last built with --empty: its views hold nothing then. #}
+{% macro is_emptied(spec) %}
+    {%- set ids = [asof.literal(spec.entity.unique_id)] -%}
+    {%- for event in spec.events -%}{%- do ids.append(asof.literal(event.unique_id)) -%}{%- endfor -%}
+    {{- return(run_query('select count(*) from ' ~ asof.registry('results') ~ ' as result inner join ' ~ asof.registry('runs')
+        ~ " as run on run.run_id = result.run_id where run.kind = 'empty' and result.unique_id in (" ~ ids | join(', ') ~ ')').rows[0][0] > 0) -}}
 {% endmacro %}
 
 {# Which counted moments of a group may be replayed: those after what a person accepted, within the retention of its sources. #}
