@@ -72,6 +72,7 @@ def ask(client):
 
 @pytest.fixture
 def start():
+    """Starts real shims, and leaves none running."""
     servers = []
 
     def start(*options, **environment):
