@@ -12,6 +12,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 from publisher import NOW, Publisher  # noqa: E402
+from server import Server  # noqa: E402
 
 from serve.app import create_app  # noqa: E402
 
@@ -67,3 +68,17 @@ def ask(client):
         return client.post(f"/v1/services/{service}", json={"entities": list(entities)})
 
     return ask
+
+
+@pytest.fixture
+def start():
+    """Starts real shims, and leaves none running."""
+    servers = []
+
+    def start(*options, **environment):
+        servers.append(Server(*options, **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end()

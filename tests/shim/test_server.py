@@ -2,75 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-class Server:
-    """A running shim; `url` is where."""
-
-    def __init__(self, *options, **environment):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "serve", "--port", "0", *map(str, options)],
-            cwd=ROOT,
-            env=clean | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # so that `end` reaches the workers too
-        )
-        line = self.process.stdout.readline()
-        found = re.fullmatch(r"asof serves on (http://\S+)\n", line)
-        if not found:
-            self.end()
-        assert found, line
-        self.url = found[1]
-
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=10) as response:
-            return json.load(response)
-
-    def end(self):
-        """Leaves nothing behind, whatever the test did: granian's workers outlive a killed main process."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-    def stop(self, how=signal.SIGTERM):
-        """Sends the signal; returns the exit code."""
-        self.process.send_signal(how)
-        return self.process.wait(20)
-
-
-@pytest.fixture
-def start():
-    servers = []
-
-    def start(*options, **environment):
-        servers.append(Server(*options, **environment))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
+from server import run
 
 
 def test_swaps_drop_no_request_and_mix_no_snapshots(start, publisher):
@@ -167,17 +108,6 @@ def test_a_body_without_a_length_is_read_and_limited(start, publisher):
 
     assert post(b'{"entities": ', b'[{"left_id": "1", "right_id": "11"}]}') == 200
     assert post(b'{"entities": []}', b" " * 3000) == 413
-
-
-def run(*options, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "serve", *map(str, options)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
 
 
 def test_mistakes_are_named_at_the_start(tmp_path):
