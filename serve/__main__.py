@@ -17,6 +17,7 @@ from typing import Any
 from serve import commands
 from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
 from serve.clock import ClockError, clock_from_environment
+from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.tokens import Tokens, TokensError
 
 # Per worker, requests evaluated at a time: DuckDB releases the GIL, so somewhat more than cores pay
@@ -45,6 +46,27 @@ def build_parser() -> argparse.ArgumentParser:
         help="rows per request",
     )
     parser.add_argument("--max-body", type=int, default=env("ASOF_MAX_BODY", str(MAX_BODY)), help="bytes per request")
+    parser.add_argument(
+        "--request-log", type=Path, default=env("ASOF_REQUEST_LOG") or None, help="folder to log served rows in"
+    )
+    parser.add_argument(
+        "--request-log-share",
+        type=float,
+        default=env("ASOF_REQUEST_LOG_SHARE") or SHARE,
+        help="the part of the requests that is logged, 0 to 1",
+    )
+    parser.add_argument(
+        "--request-log-bytes",
+        type=int,
+        default=env("ASOF_REQUEST_LOG_BYTES") or MAX_BYTES,
+        help="of the folder: the oldest files are deleted",
+    )
+    parser.add_argument(
+        "--request-log-key",
+        type=Path,
+        default=env("ASOF_REQUEST_LOG_KEY") or None,
+        help="file with the secret that personal values are hashed with",
+    )
     parser.set_defaults(run=serve)
     subcommands = parser.add_subparsers(title="commands", metavar="")
     for module in commands.MODULES:
@@ -55,22 +77,28 @@ def build_parser() -> argparse.ArgumentParser:
 def serve(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Worker processes build the application themselves (serve.app.create_from_environment)
+    for name in (
+        *("folder", "host", "tokens", "workers", "max_entities", "max_body"),
+        *("request_log", "request_log_share", "request_log_bytes", "request_log_key"),
+    ):
+        value = getattr(options, name)
+        os.environ[f"ASOF_{name.upper()}"] = "" if value is None else str(value)
+    os.environ["ASOF_FOLDER"] = str(Path(options.folder).absolute())
     try:
         check_exposure(options.host, options.tokens)
         clock_from_environment()
         if options.tokens:
             Tokens(options.tokens)
+        if request_log := request_log_from_environment():
+            request_log.make_folder()
         port = _free_port(options.host, options.port)
-    except (ConfigurationError, ClockError, TokensError) as error:
+    except (ConfigurationError, ClockError, TokensError, RequestLogError) as error:
         print(f"serve: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
         return 1
-    # Worker processes build the application themselves (serve.app.create_from_environment)
-    for name in ("folder", "host", "tokens", "max_entities", "max_body"):
-        os.environ[f"ASOF_{name.upper()}"] = str(getattr(options, name) or "")
-    os.environ["ASOF_FOLDER"] = str(Path(options.folder).absolute())
     if not Path(options.folder).is_dir():
         print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
 

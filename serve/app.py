@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from serve import catalog
 from serve.clock import Clock, clock_from_environment, serving_now
 from serve.folder import Folder, Publication
+from serve.request_log import RequestLog, request_log_from_environment
 from serve.snapshot import Service
 from serve.sqltypes import rfc3339
 from serve.tokens import Tokens
@@ -72,13 +73,16 @@ def check_exposure(host: str, tokens: str | os.PathLike[str] | None) -> None:
 
 
 class Shim:
-    """What the routes share: the folder, the clock, the tokens and the limits."""
+    """What the routes share: the folder, the clock, the tokens, the limits and the request log."""
 
-    def __init__(self, folder: Folder, clock: Clock, tokens: Tokens | None, max_entities: int) -> None:
+    def __init__(
+        self, folder: Folder, clock: Clock, tokens: Tokens | None, max_entities: int, request_log: RequestLog | None
+    ) -> None:
         self.folder = folder
         self.clock = clock
         self.tokens = tokens
         self.max_entities = max_entities
+        self.request_log = request_log
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
@@ -127,8 +131,11 @@ class Shim:
         head = publication.heads.get(service.id)
         if head is None:
             head = publication.heads[service.id] = _head(publication, service)
-        written = ",".join([plan.row_json(row) for row in rows])
-        body = f'{head},"prediction_time":"{rfc3339(now)}","rows":[{written}]}}'
+        head = f'{head},"prediction_time":"{rfc3339(now)}"'
+        written = [plan.row_json(row) for row in rows]
+        body = f'{head},"rows":[{",".join(written)}]}}'
+        if self.request_log and self.request_log.draws():
+            self.request_log.put(plan, head, entities, written)
         return Response(body, content_type="application/json")
 
 
@@ -154,16 +161,19 @@ def create_app(
     max_entities: int = MAX_ENTITIES,
     max_body: int = MAX_BODY,
     now: Clock | None = None,
+    request_log: RequestLog | None = None,
 ) -> Flask:
-    """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes).
+    """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes);
+    `request_log` is started.
 
     `host` is where the server will listen: it decides what is allowed.
     Raises ConfigurationError, TokensError, ClockError.
     """
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
-    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock)
-    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities)
+    on_load = (lambda snapshot: request_log.check_services(snapshot.services.values())) if request_log else None
+    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
+    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, request_log)
     app = Flask("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.json.sort_keys = False
@@ -172,6 +182,8 @@ def create_app(
     _register_services(app, shim)
     _register_pages(app, shim)
     watched.start()
+    if request_log:
+        request_log.start()
     return app
 
 
@@ -314,4 +326,5 @@ def create_from_environment() -> Flask:
         tokens=os.environ.get("ASOF_TOKENS") or None,
         max_entities=int(os.environ.get("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
         max_body=int(os.environ.get("ASOF_MAX_BODY", MAX_BODY)),
+        request_log=request_log_from_environment(),
     )

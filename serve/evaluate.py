@@ -75,6 +75,10 @@ class Plan:
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
         self._sources = [_source(service, name) for name, _ in service.looked_up]
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
+        self._input_writers = [
+            (f"{json.dumps(name)}:", name, json_writer(each.type), each.personal)
+            for name, each in service.inputs.items()
+        ]
         columns = ", ".join(
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
@@ -133,6 +137,19 @@ class Plan:
             return f'{head}null,"rejected":{json.dumps(row.rejected)}}}'
         values = zip(self._writers, row.features, strict=True)
         return f"{head}{{{','.join([name + write(value) for (name, write), value in values])}}}}}"
+
+    def request_json(self, entity: Entity, hide: Callable[[str], str]) -> str:
+        """Keys and request columns as they were understood, in the JSON of the answer; of a personal value, what `hide`
+        makes of its text.
+        """
+        parts = []
+        for name, column, write, personal in self._input_writers:
+            text = write(entity[column])
+            if personal and entity[column] is not None:
+                value = entity[column]
+                text = json.dumps(hide(value if isinstance(value, str) else text.strip('"')))
+            parts.append(name + text)
+        return f"{{{','.join(parts)}}}"
 
     def _find(self, entity: Entity) -> dict[str, int | None]:
         rows = {lookup.name: lookup.group.find([entity[key] for key in lookup.keys]) for lookup in self._direct}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,9 +44,16 @@ class Folder:
     thread.
     """
 
-    def __init__(self, path: Path, *, allow_injected_now: bool, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        allow_injected_now: bool,
+        clock: Clock,
+        on_load: Callable[[Snapshot], None] | None = None,
+    ) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
-        loopback).
+        loopback). `on_load` is told each snapshot before it is served.
         """
         self.path = Path(path)
         self.engine = Engine()
@@ -54,6 +62,7 @@ class Folder:
         self.missing = False  # current.json cannot be read; what was loaded is served on
         self._allow_injected_now = allow_injected_now
         self._clock = clock
+        self._on_load = on_load
         self._seen: bytes | None = None
         self._retry_at = 0.0
         self._stop = threading.Event()
@@ -118,7 +127,10 @@ class Folder:
         snapshot = Snapshot.load(self.path, pointer, before.snapshot if before else None)
         if snapshot.now_injected and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
-        return Publication(pointer, snapshot, plan_all(snapshot, self.engine, self._clock()))
+        plans = plan_all(snapshot, self.engine, self._clock())
+        if self._on_load:
+            self._on_load(snapshot)
+        return Publication(pointer, snapshot, plans)
 
     def _refuse(self, reason: str, pointer: Pointer | None) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS

@@ -65,6 +65,7 @@ class Input:
     type: SqlType
     required: bool
     description: str = ""
+    personal: bool = False  # the request log holds a hash of it only
 
 
 class Table:
@@ -350,7 +351,11 @@ def _index(connection: duckdb.DuckDBPyConnection, source: str, keys: dict[str, S
 def _service(service_id: str, raw: dict[str, Any], groups: dict[str, Group]) -> Service:
     inputs = {
         each["name"]: Input(
-            each["name"], parse_type(each["type"]), each.get("required", True), each.get("description") or ""
+            each["name"],
+            parse_type(each["type"]),
+            each.get("required", True),
+            each.get("description") or "",
+            bool(each.get("personal", False)),
         )
         for each in [*raw["keys"], *raw["request"]]
     }
