@@ -108,8 +108,8 @@
         {'rule': 'an answer of the API differs from what history gives (parity)',
             'sql': "select request_id || '/' || row_number as logged, what, answered, rebuilt from (" ~ asof.parity_sql(spec) ~ ') as parity where what is not null'},
         {'rule': 'fewer than ' ~ floor ~ ' of the logged answers can be compared with history (parity)',
-            'sql': 'select logged, compared from (select count(*) as logged, count(*) filter (where not_compared is null) as compared from ('
-                ~ asof.parity_sql(spec) ~ ') as parity) as counted where compared < ' ~ floor ~ ' * logged'},
+            'sql': 'select logged, compared from (select count(*) as logged, count(*) filter (where not_compared is null) as compared from (select distinct request_id, '
+                ~ 'row_number, not_compared from (' ~ asof.parity_sql(spec) ~ ') as parity) as row) as counted where compared < ' ~ floor ~ ' * logged'},
     ]) -}}
 {% endmacro %}
 
