@@ -268,15 +268,21 @@ class World:
             f"(select run_id from asof_counted_moments where group_id = '{group}@1') order by as_of, 1"
         )
 
-    def ask(self, service: str, entities: list[dict], now: str) -> dict:
-        """What the shim answers from the published folder at a now, through its own routes."""
+    def ask(self, service: str, entities: list[dict], now: str, is_logged: bool = False) -> dict:
+        """What the shim answers from the published folder at a now, through its own routes; logged in request_log/."""
         os.environ["ASOF_NOW"] = self.environment(now)["ASOF_NOW"]
         try:
             from serve.app import create_app
+            from serve.request_log import RequestLog
 
-            app = create_app(self.folder / "published")
+            log = RequestLog(self.folder / "request_log", share=1) if is_logged else None
+            if log:
+                log.make_folder()
+            app = create_app(self.folder / "published", request_log=log)
             response = app.test_client().post(f"/v1/services/{service}", json={"entities": entities})
             app.extensions["asof"].folder.stop()
+            if log:
+                log.close()
             assert response.status_code == 200, response.get_data(as_text=True)
             return response.get_json()
         finally:

@@ -1,6 +1,6 @@
 {#
   A service: one answer per row, declared ranges and categories, no NaN, and one training row per example less those
-  counted out.
+  counted out. And parity: newly logged answers of the API equal what history gives.
 #}
 {% test service(model) %}
     {%- set service = asof.tested_base() -%}
@@ -19,6 +19,6 @@
         {'rule': 'a labelled answer is missing from training', 'sql': 'select answer.row_id from (' ~ asof.answer_sql(spec, model, rows) ~ ') as answer inner join '
             ~ examples ~ ' as example on answer.row_id = cast(example.row_id as varchar) left join ' ~ training ~ ' as training on training.row_id = answer.row_id '
             ~ "where answer.status <> 'REJECTED' and training.row_id is null and " ~ asof.is_labelled('example', asof.cutoff(asof.clock_relation()))},
-    ] + asof.column_checks(model, spec.features)) }}
+    ] + asof.column_checks(model, spec.features) + asof.parity_checks(spec)) }}
     {%- endif -%}
 {% endtest %}
