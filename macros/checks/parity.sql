@@ -84,7 +84,7 @@
         where
             is_rebuilt
             and (
-                {{ asof.json_value('features', feature) }} is distinct from {{ feature.name }}
+                {{ asof.answered_differs(feature) }}
                 or not {{ asof.json_is_of_type('features', feature) }}
             )
         {%- endfor %}
@@ -100,9 +100,22 @@
     left join difference on difference.request_id = pair.request_id and difference.row_number = pair.row_number
 {% endmacro %}
 
+{# Whether an answered value is not the one rebuilt. (JSON numbers with a point are read as doubles, so decimals are compared as such.) #}
+{% macro answered_differs(feature) -%}
+    {%- set is_decimal = modules.re.match('^(dec|num)', feature.type) and '[' not in feature.type -%}
+    {%- set compared = {'name': feature.name, 'type': 'double' if is_decimal else feature.type} -%}
+    {{ asof.json_value('features', compared) }} is distinct from {{ 'cast(' ~ feature.name ~ ' as double)' if is_decimal else feature.name }}
+{%- endmacro %}
+
+{# Whether the log holds hashes in place of keys or request columns, from which no answer can be rebuilt yet. #}
+{% macro logs_hashes(spec) %}
+    {%- for column in spec['keys'] + spec.request if asof.is_personal(column) -%}{{- return(true) -}}{%- endfor -%}
+    {{- return(false) -}}
+{% endmacro %}
+
 {# Checks for the service test: that no newly logged answer differs, and that enough of them could be compared. #}
 {% macro parity_checks(spec) %}
-    {%- if asof.request_log_folder() is none or not asof.newly_logged(spec) -%}{{- return([]) -}}{%- endif -%}
+    {%- if asof.request_log_folder() is none or not asof.newly_logged(spec) or asof.logs_hashes(spec) -%}{{- return([]) -}}{%- endif -%}
     {%- set floor = var('asof_parity_floor', 0.95) -%}
     {{- return([
         {'rule': 'an answer of the API differs from what history gives (parity)',
@@ -126,14 +139,18 @@
             and result.status | string in ['pass', 'fail'] -%}
         {%- set spec = asof.service_spec_of(graph.nodes[result.node.attached_node]) -%}
         {%- if asof.newly_logged(spec) -%}
-            {%- do asof.run_together([
-                'update ' ~ requests ~ " as log set run_id = '" ~ invocation_id ~ "', parity = found.parity, differences = found.differences from (select request_id, "
-                    ~ "row_number, coalesce(max('not compared: ' || not_compared), case when count(what) > 0 then 'different' else 'same' end) as parity, "
-                    ~ asof.joined_text("what || ': answered ' || coalesce(answered, 'null') || ', history gives ' || coalesce(rebuilt, 'null')", 'what')
+            {%- set updates = [] -%}
+            {%- if not asof.logs_hashes(spec) -%}
+                {%- do updates.append('update ' ~ requests ~ " as log set run_id = '" ~ invocation_id ~ "', parity = found.parity, differences = found.differences "
+                    ~ "from (select request_id, row_number, coalesce(max('not compared: ' || not_compared), case when count(what) > 0 then 'different' else 'same' end) "
+                    ~ 'as parity, ' ~ asof.joined_text("what || ': answered ' || coalesce(answered, 'null') || ', history gives ' || coalesce(rebuilt, 'null')", 'what')
                     ~ ' as differences from (' ~ asof.parity_sql(spec) ~ ') as parity group by request_id, row_number) as found '
-                    ~ 'where log.request_id = found.request_id and log.row_number = found.row_number',
-                'update ' ~ requests ~ " set run_id = '" ~ invocation_id ~ "', parity = 'not compared: answered by another definition' where service_id = '" ~ spec.id
-                    ~ "' and parity is null"]) -%}
+                    ~ 'where log.request_id = found.request_id and log.row_number = found.row_number') -%}
+            {%- endif -%}
+            {%- set why = 'personal values are hashed' if asof.logs_hashes(spec) else 'answered by another definition' -%}
+            {%- do updates.append('update ' ~ requests ~ " set run_id = '" ~ invocation_id ~ "', parity = 'not compared: " ~ why ~ "' where service_id = '" ~ spec.id
+                ~ "' and parity is null") -%}
+            {%- do asof.run_together(updates) -%}
             {%- set counts = [] -%}
             {%- for row in run_query('select parity, count(*) from ' ~ requests ~ " where run_id = '" ~ invocation_id ~ "' and service_id = '" ~ spec.id
                     ~ "' group by 1 order by 1 desc").rows -%}{%- do counts.append(row[1] ~ ' ' ~ row[0]) -%}{%- endfor -%}

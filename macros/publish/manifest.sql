@@ -16,8 +16,13 @@
 
 {% macro column_list(columns) %}
     {%- set out = [] -%}
-    {%- for column in columns -%}{%- do out.append({'name': column.name, 'type': column.type, 'description': column.description}) -%}{%- endfor -%}
+    {%- for column in columns -%}{%- do out.append({'name': column.name, 'type': column.type, 'description': column.description, 'personal': asof.is_personal(column)}) -%}{%- endfor -%}
     {{- return(out) -}}
+{% endmacro %}
+
+{# Whether a key or request column is declared `personal: true`: the request log then holds a hash of it only. #}
+{% macro is_personal(column) %}
+    {{- return(column.meta.get('personal', false)) -}}
 {% endmacro %}
 
 {# What a feature looked like when it was published: {rows, nulls, min, max, mean}, as text where not a number. Drift is held against it. #}
@@ -38,7 +43,8 @@
     {%- endif -%}
     {%- set request, groups, features, looked_up = [], [], [], [] -%}
     {%- for column in spec.request -%}
-        {%- do request.append({'name': column.name, 'type': column.type, 'required': not column.meta.get('optional', false), 'description': column.description}) -%}
+        {%- do request.append({'name': column.name, 'type': column.type, 'required': not column.meta.get('optional', false), 'description': column.description,
+            'personal': asof.is_personal(column)}) -%}
     {%- endfor -%}
     {%- for group in spec.groups -%}
         {%- do groups.append({'name': group.name, 'group': group.group, 'via': group.via} if group.via else {'name': group.name, 'group': group.group, 'keys': group['keys']}) -%}
