@@ -7,9 +7,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import multiprocessing
 import os
+import threading
 from datetime import datetime
 from http import HTTPStatus
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -318,8 +321,16 @@ def _register_pages(app: Flask, shim: Shim) -> None:
         return {"status": "ready", "service": service.id, **state()}
 
 
+def _end_with(parent: BaseProcess) -> None:
+    """Ends this worker when the process that began it is gone: killed, it could not tell, and the port stayed taken."""
+    parent.join()
+    os._exit(1)
+
+
 def create_from_environment() -> Flask:
     """The factory that each server process calls; `python -m serve` puts its options into the environment."""
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     return create_app(
         os.environ.get("ASOF_FOLDER", "published"),
         host=os.environ.get("ASOF_HOST", "127.0.0.1"),

@@ -71,11 +71,11 @@ def run(name: str, *command: str, now: str | None = None) -> None:
 
 
 def stop(process: subprocess.Popen) -> resource.struct_rusage:
-    """Ends a process, by force if it will not end within ten seconds, and returns what it used."""
+    """Ends a process, by force if it will not end within twenty seconds, and returns what it used."""
     if process.returncode is not None:
         return resource.getrusage(resource.RUSAGE_CHILDREN)
     process.terminate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while not (waited := os.wait4(process.pid, os.WNOHANG))[0]:
         if time.monotonic() > deadline:
             process.kill()

@@ -128,3 +128,17 @@ def test_mistakes_are_named_at_the_start(tmp_path):
     assert ended.returncode == 2
     assert "ASOF_NOW" in ended.stderr
     assert run("--port", "x").returncode == 2
+
+
+def test_workers_end_with_a_main_process_that_is_killed(start, publisher):
+    server = start("--folder", publisher.folder, "--workers", "2", ASOF_NOW="2026-05-01T09:00:00Z")
+    server.process.kill()
+    server.process.wait()
+    host, port = server.url.removeprefix("http://").split(":")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as free:
+            if free.connect_ex((host, int(port))):
+                return
+        time.sleep(0.05)
+    pytest.fail("a worker still holds the port")
