@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # Inherited settings would point the example at somebody else's warehouse or clock.
-unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
+unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
 .PHONY: help env demo serve prove bench-build test dbt-test pytest lint flights lock clean
 
@@ -56,5 +56,5 @@ lock: $(READY) ## write requirements.lock anew from the newest versions within t
 	 $(VENV)/lock/bin/python -m pip freeze --exclude asof) > requirements.lock
 	rm -rf $(VENV)/lock build *.egg-info
 
-clean: ## remove what builds made, but not the environment
+clean: ## remove target, logs and scratch folders; not the environment, nor a warehouse, published/ or training/
 	rm -rf target logs .demo examples/*/target examples/*/logs examples/*/.demo
