@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,7 @@ def models_of(project: Project) -> list[Model]:
 
     def visit(unique_id: str) -> bool:
         """Whether a node is computed from events, or guarded; puts it in order if so."""
-        if unique_id in plan["events"]:
-            return True
-        if unique_id in ordered:
+        if unique_id in plan["events"] or unique_id in ordered:
             return True
         if unique_id in plan["recorded"] or unique_id not in nodes:
             return False
@@ -138,6 +137,7 @@ def models_of(project: Project) -> list[Model]:
     return [model for model in ordered.values() if model]
 
 
+@cache  # asked for what to copy, and for what cannot be cut off
 def relations_in(model: Model) -> tuple[set[RelationPath], set[str]]:
     """The relations that a model reads, a bare name being in its own schema, and its functions that return tables."""
     tree = json.loads(duckdb.execute("select json_serialize_sql(?)", [model.sql]).fetchone()[0])
@@ -181,7 +181,7 @@ def choose_moments(bench: Workbench, now: datetime, count: int, seed: int) -> li
         at = bench.value(f"select quantile_disc(known_at, {share}) from ({known}) where known_at <= {literal(now)}")
         found.append((at, f"{share:.0%} of all rows are known"))
     for relation, each in bench.inputs:
-        if "published_at" in bench.columns(relation) and each.time == "published_at":
+        if each.is_record and each.time == "published_at":
             found.append((bench.value(f"select max(published_at) from {relation}"), "the last publication"))
             found.append((bench.value(f"select quantile_disc(published_at, 0.5) from {relation}"), "a publication"))
     borders: list[tuple[datetime | None, str]] = []

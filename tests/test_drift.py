@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 
 from tests.world import World
@@ -26,21 +25,6 @@ SHIFTING = {
 }
 
 
-def catalog_of(world: World, now: str) -> tuple[dict, str]:
-    """What the shim says is served: the catalog, and the page for people."""
-    os.environ["ASOF_NOW"] = world.environment(now)["ASOF_NOW"]
-    try:
-        from serve.app import create_app
-
-        app = create_app(world.folder / "published")
-        client = app.test_client()
-        found = client.get("/v1/catalog").get_json(), client.get("/").get_data(as_text=True)
-        app.extensions["asof"].folder.stop()
-        return found
-    finally:
-        del os.environ["ASOF_NOW"]
-
-
 def test_a_source_that_drifts_fails_the_build_and_what_is_served_stays(world: World) -> None:
     for file, (old, new) in SHIFTING.items():
         world.replace(file, old, new)
@@ -53,7 +37,8 @@ def test_a_source_that_drifts_fails_the_build_and_what_is_served_stays(world: Wo
     # what rests on an assumed known_at says so wherever people look
     assumed = {each: world.manifest["groups"][each]["not_knowledge_safe"] for each in ("place@1", "thing@1")}
     assert assumed == {"place@1": [{"name": "stg_places", "safety_lag": "1 hour"}], "thing@1": []}
-    catalog, page = catalog_of(world, "2026-05-01 10:01")
+    with world.shim("2026-05-01 10:01") as client:
+        catalog, page = client.get("/v1/catalog").get_json(), client.get("/").get_data(as_text=True)
     assert {each["group"]: each["not_knowledge_safe"] for each in catalog["groups"]} == assumed
     assert page.count("Not knowledge-safe: when stg_places was known is assumed, 1 hour after it occurred.") == 1
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from flask.testing import FlaskClient
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -268,25 +269,31 @@ class World:
             f"(select run_id from asof_counted_moments where group_id = '{group}@1') order by as_of, 1"
         )
 
-    def ask(self, service: str, entities: list[dict], now: str, is_logged: bool = False) -> dict:
-        """What the shim answers from the published folder at a now, through its own routes; logged in request_log/."""
+    @contextmanager
+    def shim(self, now: str, is_logged: bool = False) -> Iterator[FlaskClient]:
+        """A client of the shim over the published folder at a now; what it answers may be logged in request_log/."""
+        from serve.app import create_app
+        from serve.request_log import RequestLog
+
+        log = RequestLog(self.folder / "request_log", share=1) if is_logged else None
+        if log:
+            log.make_folder()
         os.environ["ASOF_NOW"] = self.environment(now)["ASOF_NOW"]
         try:
-            from serve.app import create_app
-            from serve.request_log import RequestLog
-
-            log = RequestLog(self.folder / "request_log", share=1) if is_logged else None
-            if log:
-                log.make_folder()
             app = create_app(self.folder / "published", request_log=log)
-            response = app.test_client().post(f"/v1/services/{service}", json={"entities": entities})
+            yield app.test_client()
             app.extensions["asof"].folder.stop()
             if log:
                 log.close()
-            assert response.status_code == 200, response.get_data(as_text=True)
-            return response.get_json()
         finally:
             del os.environ["ASOF_NOW"]
+
+    def ask(self, service: str, entities: list[dict], now: str, is_logged: bool = False) -> dict:
+        """What the shim answers from the published folder at a now, through its own routes."""
+        with self.shim(now, is_logged) as client:
+            response = client.post(f"/v1/services/{service}", json={"entities": entities})
+        assert response.status_code == 200, response.get_data(as_text=True)
+        return response.get_json()
 
     def training(self, service: str = "score_v1") -> dict[str, dict]:
         """The training rows by row_id."""
