@@ -4,6 +4,6 @@ its own.
 
 from __future__ import annotations
 
-from serve import new, prove, prune
+from serve import explain, new, prove, prune
 
-MODULES = [prune, prove, new]
+MODULES = [prune, prove, explain, new]
