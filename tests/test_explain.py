@@ -62,7 +62,9 @@ def test_an_answer_is_traced_to_publication_moment_run_row_and_events(
     asked = ["explain", "score@1", "thing_id=a", "request_amount=12.5", "2026-05-01T11:00:00.5Z"]
     assert main([*asked, "--sequence-number", "2"]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("score@1 for thing_id=a, request_amount=12.5 at 2026-05-01T11:00:00.500000Z: OK\npublication 2 ")
+    assert text.startswith(
+        "score@1 for thing_id=a, request_amount=12.5 at 2026-05-01T11:00:00.500000Z: OK\npublication 2 "
+    )
     assert "stg_events: 4 known then" in text
     # before anything was published, and beyond now
     assert (
