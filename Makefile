@@ -28,7 +28,7 @@ serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000
 prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: python -m serve prove)
 	$(BIN)/python scripts/demo.py --prove
 
-test: lint dbt-test pytest ## everything: lint, dbt build with its tests, pytest
+test: lint pytest ## everything: lint, and pytest, which builds the worked example with its data and unit tests as dbt-test does
 
 dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests
 	$(BIN)/python scripts/demo.py --build-only
