@@ -12,7 +12,6 @@ import argparse
 import json
 import random
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from typing import Any
 
 import duckdb
 
+from serve.dbt import DbtError, run_dbt
 from serve.sqltypes import parse_rfc3339
 from serve.workbench import MICROSECOND, SPAN, Input, RelationPath, Workbench, dotted, literal, quote
 
@@ -94,17 +94,12 @@ class Project:
         return None
 
     def _run(self, *command: str) -> str:
-        dbt = Path(sys.executable).with_name("dbt")
         folders = ["--target-path", str(self._scratch / "target"), "--log-path", str(self._scratch / "logs")]
-        run = subprocess.run(
-            [str(dbt) if dbt.exists() else "dbt", "--quiet", "--no-use-colors", *command, *folders, *self._options],
-            capture_output=True,
-            text=True,
-        )
-        if run.returncode:
+        try:
+            return run_dbt(*command, options=[*folders, *self._options])
+        except DbtError as error:
             hint = "is the project built? the proof reads what `dbt build` made"
-            raise ProofError(f"`dbt {command[0]}` failed ({hint}):\n{run.stdout}{run.stderr}")
-        return run.stdout.strip().rsplit("\n", 1)[-1]
+            raise ProofError(f"`dbt {command[0]}` failed ({hint}):\n{error.output or error}") from None
 
 
 def models_of(project: Project) -> list[Model]:
