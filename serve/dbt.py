@@ -1,30 +1,53 @@
-"""dbt, run as a command: what the commands here ask of the warehouse, dbt answers."""
+"""dbt, called as a command."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
 class DbtError(Exception):
-    """A dbt command failed; the message is asof's own where there is one, else what dbt printed."""
+    """A dbt command failed. The message is asof's own where it refused, else all that dbt said, as is `output`."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
 
 
-def run_dbt(command: list[str], options: list[str], *, cwd: Path | None = None) -> str:
-    """Runs a dbt command; returns the last line that it printed.
+def run_dbt(
+    *command: str,
+    project: str | Path = ".",
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Runs a dbt command in a project; returns the last line that it prints. Raises DbtError.
 
-    options: of dbt, such as `--target`. cwd: the project's folder, the current one unless said. Raises DbtError.
+    options: of dbt, such as --target. environment: what is set for it besides this process's own.
     """
-    beside = Path(sys.executable).with_name("dbt")  # of the same environment, also where that is not on the PATH
-    dbt = str(beside) if beside.exists() else "dbt"
-    run = subprocess.run(
-        [dbt, "--quiet", "--no-use-colors", *command, *options], capture_output=True, text=True, cwd=cwd
-    )
+    dbt = Path(sys.executable).with_name("dbt")
+    try:
+        run = subprocess.run(
+            [str(dbt) if dbt.exists() else "dbt", "--quiet", "--no-use-colors", *command, *options],
+            cwd=project,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+        )
+    except OSError as error:
+        raise DbtError(f"dbt cannot be run in {project}: {error.strerror}", "") from None
+    output = run.stdout + run.stderr
     if run.returncode:
-        printed = run.stdout + run.stderr
-        # "asof: ..." and what follows it, up to where dbt says in which macro that was
-        own = re.search(r"asof: .*?(?=\n\s*\n|\n\s*> in macro|\Z)", printed, re.DOTALL)
-        raise DbtError(re.sub(r"\s+", " ", own[0]) if own else f"`dbt {command[0]}` failed:\n{printed}")
+        raise DbtError(message_in(output), output)
     return run.stdout.strip().rsplit("\n", 1)[-1]
+
+
+def message_in(output: str) -> str:
+    """The message of a failed command: asof's own, without what dbt says of where it was raised."""
+    refused = re.search(r"asof: (.*?)(?:\n\s*\n|\n\s*> in macro|\Z)", output, re.DOTALL)
+    if refused:
+        return re.sub(r"\s+", " ", refused[1]).strip()
+    return output.strip() or "dbt failed and said nothing"

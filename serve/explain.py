@@ -29,7 +29,7 @@ def explain(
     sequence_number: of the publication that answered, where a log names it. options: of dbt. Raises DbtError.
     """
     arguments = {"service": service, "request": request, "at": at, "sequence_number": sequence_number}
-    return json.loads(run_dbt(["run-operation", "asof.explain", "--args", json.dumps(arguments)], options or []))
+    return json.loads(run_dbt("run-operation", "asof.explain", "--args", json.dumps(arguments), options=options or []))
 
 
 def lines(found: dict[str, Any]) -> list[str]:

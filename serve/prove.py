@@ -96,9 +96,10 @@ class Project:
     def _run(self, *command: str) -> str:
         folders = ["--target-path", str(self._scratch / "target"), "--log-path", str(self._scratch / "logs")]
         try:
-            return run_dbt(list(command), [*folders, *self._options])
+            return run_dbt(*command, options=[*folders, *self._options])
         except DbtError as error:
-            raise ProofError(f"{error}\n(Is the project built? The proof reads what `dbt build` made.)") from None
+            hint = "is the project built? the proof reads what `dbt build` made"
+            raise ProofError(f"`dbt {command[0]}` failed ({hint}):\n{error.output or error}") from None
 
 
 def models_of(project: Project) -> list[Model]:
