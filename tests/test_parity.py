@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,52 @@ def found(world: World) -> dict[str, str]:
     return dict(rows)
 
 
-# What may go wrong between history and an answer, planted in the log of one that was right.
-FAULTS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "another value": lambda row: row["features"].update(events_30d=7),
-    "a float in its last bit": lambda row: row["features"].update(amount_total=2.6000000000000005),
-    "an integer as a float": lambda row: row["features"].update(events_30d=2.0),
-    "a number as text": lambda row: row["features"].update(amount_total="2.6"),
-    "a null filled": lambda row: row["features"].update(place_size=None),
-    "a lost status": lambda row: row.update(status="PARTIAL"),
-    "a group's status": lambda row: row["groups"].update(place="STALE"),
-    "off by one at max_age": lambda row: row.update(prediction_time="2026-05-01T13:30:00.000001Z"),
-    "an old publication": lambda row: row.update(sequence_number=1),
-    "a publication that is not on record": lambda row: row.update(sequence_number=99),
-    "another definition": lambda row: row.update(definition="sha256:0"),
+# What may go wrong between history and an answer, planted in the line of one that was right: what stands there, and
+# what is written in its place.
+FAULTS = {
+    "another value": ('"events_30d":2', '"events_30d":7'),
+    "a float in its last bit": ('"amount_total":2.6', '"amount_total":2.6000000000000005'),
+    "an integer as a float": ('"events_30d":2', '"events_30d":2.0'),
+    "a number as text": ('"amount_total":2.6', '"amount_total":"2.6"'),
+    "a null filled": ('"place_size":7', '"place_size":null'),
+    "an integer beyond 2^53": ('"serial":9007199254740993', '"serial":9007199254740992'),
+    "a decimal in its last digit": ('"worth":1234567890123456.78', '"worth":1234567890123456.79'),
+    "a decimal of another scale": ('"request_amount":12.50,"serial"', '"request_amount":12.504,"serial"'),
+    "another microsecond": ("08:59:59.123456Z", "08:59:59.123457Z"),
+    "a date as a time": ('"2020-02-29"', '"2020-02-29T00:00:00Z"'),
+    "a boolean as a number": ('"is_open":true', '"is_open":1'),
+    "a float of another list": ("[0.10000000149011612,null,-3.0]", "[0.1,null,-3.0]"),
+    "an integer in a list of floats": ("[0.10000000149011612,null,-3.0]", "[0.10000000149011612,null,-3]"),
+    "a feature lost": ('"is_known":true', '"is_know":true'),
+    "a lost status": ('"status":"OK"', '"status":"PARTIAL"'),
+    "a group's status": ('"place":"OK"', '"place":"STALE"'),
+    "off by one at max_age": ('"2026-05-01T13:30:00Z","request', '"2026-05-01T13:30:00.000001Z","request'),
+    "an old publication": ('"sequence_number":2', '"sequence_number":1'),
+    "a publication that is not on record": ('"sequence_number":2', '"sequence_number":99'),
+    "another definition": ('"definition":"sha256:', '"definition":"sha256:0'),
 }
+
+# One feature of each type that an answer may have, stored and passed on.
+TYPES = {
+    "serial": ("bigint", "9007199254740993"),
+    "worth": ("decimal(18,2)", "1234567890123456.78"),
+    "opened_on": ("date", "date '2020-02-29'"),
+    "seen_at": ("timestamptz", "timestamptz '2026-05-01 08:59:59.123456Z'"),
+    "is_open": ("boolean", "true"),
+    "embedding": ("float[]", "[cast(case when attribute.size = 13 then 'nan' else '0.1' end as float), null, -3.0]"),
+}
+
+
+def add_types(world: World) -> None:
+    stored = ", ".join(f"cast({value} as {kind}) as {name}" for name, (kind, value) in TYPES.items())
+    world.replace("models/features/place_v1.sql", "attribute.size", f"attribute.size, {stored}")
+    world.replace("models/services/score_v1.sql", "request_amount,", f"request_amount, {', '.join(TYPES)},")
+    for file, last in (("features/place.yml", "How large.}"), ("services/score.yml", "As sent.}")):
+        columns = "".join(
+            f'\n      - {{name: {name}, data_type: "{kind}", description: Of a type.}}'
+            for name, (kind, _) in TYPES.items()
+        )
+        world.replace(f"models/{file}", last, last + columns)
 
 
 def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: World) -> None:
@@ -46,6 +78,7 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
         "dbt_project.yml", "  asof_publish_to:", "  asof_request_log: {test: request_log}\n  asof_publish_to:"
     )
     world.replace("models/features/place.yml", "max_age: 2 hours", "max_age: 1 hour")
+    add_types(world)
     world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
     world.thing("a", "2026-05-01 08:00")
     world.thing("b", "2026-05-01 08:00", place=None, color=None)
@@ -70,36 +103,71 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     # one right answer at the very end of max_age, logged once for each fault
     answered = world.ask("score", everybody[:1], "2026-05-01 13:30:00.000000", is_logged=True)
     assert answered["rows"][0]["status"] == "OK"
-    path, [row] = list(log_of(world).items())[-1]
-    planted = [json.dumps(row)]
-    for name, plant in FAULTS.items():
-        fault = {**json.loads(json.dumps(row)), "request_id": name}
-        plant(fault)
-        planted.append(json.dumps(fault))
-    path.write_text("\n".join([*planted, planted[0][:100]]))  # and a line torn by a kill
+    path, [_] = list(log_of(world).items())[-1]
+    line = path.read_text().strip()
+    planted = [line]
+    for name, (right, wrong) in FAULTS.items():
+        assert right in line, name
+        planted.append(re.sub('"request_id":"[^"]*"', f'"request_id":"{name}"', line.replace(right, wrong, 1)))
+    path.write_text("\n".join([*planted, line[:100]]))  # and a line torn by a kill
+    # meanwhile the service's text changes; answers are held against the one that they name
+    world.replace("models/services/score_v1.sql", "coalesce(events_30d, 0)", "coalesce(events_30d, 0, 0)")
+    world.add("places", ("nan", 13, "2026-05-01 13:00+00", "2026-05-01 13:00+00"))
     run = world.build("2026-05-01 13:40", fails=True)
+    assert run.says("embedding is NaN or infinite")
     assert run.says(DIFFERS)
     assert run.says("fewer than 0.95 of the logged answers can be compared with history")
     assert world.pointer["sequence_number"] == 2
     said = found(world)
-    assert "publication: answered 1, history gives 2; status: answered OK, history gives STALE" in said.pop(
-        "an old publication"
-    )
+    old = said.pop("an old publication")
+    assert "; publication: answered 1, history gives 2; " in old
+    assert "; status: answered OK, history gives STALE; " in old
+    off_by_one = said.pop("off by one at max_age")
+    for each in (
+        "hours_since_last_event: answered 1.3333333333333333, history gives 1.3333333336111113",
+        "place_size: answered 7, history gives null",
+        "; status: answered OK, history gives STALE; status of place: answered OK, history gives STALE",
+    ):
+        assert each in off_by_one
     assert said == {
         "another value": "different: events_30d: answered 7, history gives 2",
         "a float in its last bit": "different: amount_total: answered 2.6000000000000005, history gives 2.6",
         "an integer as a float": "different: events_30d: answered 2.0, history gives 2",
         "a number as text": 'different: amount_total: answered "2.6", history gives 2.6',
         "a null filled": "different: place_size: answered null, history gives 7",
+        "an integer beyond 2^53": "different: serial: answered 9007199254740992, history gives 9007199254740993",
+        "a decimal in its last digit": "different: worth: answered 1234567890123456.79, "
+        "history gives 1234567890123456.78",
+        "a decimal of another scale": "different: request_amount: answered 12.504, history gives 12.50",
+        "another microsecond": 'different: seen_at: answered "2026-05-01T08:59:59.123457Z", '
+        "history gives 2026-05-01 08:59:59.123456+00",
+        "a date as a time": 'different: opened_on: answered "2020-02-29T00:00:00Z", history gives 2020-02-29',
+        "a boolean as a number": "different: is_open: answered 1, history gives true",
+        "a float of another list": "different: embedding: answered [0.1,null,-3.0], history gives [0.1, NULL, -3.0]",
+        "an integer in a list of floats": "different: embedding: answered [0.10000000149011612,null,-3], "
+        "history gives [0.1, NULL, -3.0]",
+        "a feature lost": "different: is_known: answered null, history gives true",
         "a lost status": "different: status: answered PARTIAL, history gives OK",
         "a group's status": "different: status of place: answered STALE, history gives OK",
-        "off by one at max_age": "different: hours_since_last_event: answered 1.3333333333333333, history gives "
-        "1.3333333336111113; place_size: answered 7, history gives null; status: answered OK, history gives STALE; "
-        "status of place: answered OK, history gives STALE",
         "a publication that is not on record": "not compared: its publication is not on record: ",
-        "another definition": "not compared: answered by another definition: ",
+        "another definition": "not compared: its definition was never published here: ",
     }
-    # each is reported by the run that met it, and stays on record
+
+    # each is reported by the run that met it, and stays on record; it may be accepted, with a reason
+    accepting = ("run-operation", "accept_difference", "--args")
+    reason = '{service: score@1, reason: "planted by a test"}'
+    assert world.dbt(*accepting, reason, now="2026-05-01 13:41").says("accepted 18 logged answers that differ")
+    assert world.dbt(*accepting, reason, now="2026-05-01 13:42", fails=True).says(
+        "there is no open difference of score@1"
+    )
+    world.dbt(
+        "run-operation", "accept_definition", "--args", '{id: score@1, reason: "the same"}', now="2026-05-01 13:43"
+    )
+    world.add("places", ("nan", 14, "2026-05-01 13:44+00", "2026-05-01 13:44+00"))
+    world.ask("score", everybody, "2026-05-01 13:45", is_logged=True)  # still by the text before
     run = world.build("2026-05-01 13:50")
+    assert run.says("parity of score@1, logged answers against history: 8 same.")
     assert world.pointer["sequence_number"] == 3
     assert len(found(world)) == len(FAULTS)
+    accepted = "select count(*) from asof_requests where parity = 'different' and accepted = 'planted by a test'"
+    assert world.query(accepted) == [(18,)]
