@@ -73,10 +73,14 @@ def add_types(world: World) -> None:
         world.replace(f"models/{file}", last, last + columns)
 
 
-def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: World) -> None:
+def log_requests(world: World) -> None:
     world.replace(
         "dbt_project.yml", "  asof_publish_to:", "  asof_request_log: {test: request_log}\n  asof_publish_to:"
     )
+
+
+def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: World) -> None:
+    log_requests(world)
     world.replace("models/features/place.yml", "max_age: 2 hours", "max_age: 1 hour")
     add_types(world)
     world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
@@ -171,3 +175,37 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     assert len(found(world)) == len(FAULTS)
     accepted = "select count(*) from asof_requests where parity = 'different' and accepted = 'planted by a test'"
     assert world.query(accepted) == [(18,)]
+
+
+def test_hashed_values_are_compared_by_the_keys_that_history_knows(world: World) -> None:
+    log_requests(world)
+    personal = ", config: {meta: {personal: true}}}"
+    world.replace("models/features/thing.yml", "description: The thing.}", "description: The thing." + personal)
+    world.replace("models/services/score.yml", "{meta: {optional: true}}", "{meta: {optional: true, personal: true}}")
+    key = world.folder / "request_log.key"
+    key.write_text("a secret that nobody knows\r\n")
+    world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
+    world.thing("a", "2026-05-01 08:00")
+    world.thing("ä'|\"b", "2026-05-01 08:00")
+    world.build("2026-05-01 10:00")
+    everybody = [{"thing_id": name, "request_amount": 1} for name in ("a", "ä'|\"b", "nobody")]
+    world.ask("score", everybody, "2026-05-01 10:10", is_logged=True)
+    assert "nobody" not in "".join(path.read_text() for path in log_of(world))
+    run = world.build("2026-05-01 10:20")  # nothing fails: this log cannot be compared without the secret
+    why = "not comparable: personal keys are hashed, and there is no file with the secret"
+    assert run.says(f"parity of score@1, logged answers against history: 3 {why}.")
+
+    asked = [*everybody, everybody[0] | {"request_color": "green"}]
+    world.ask("score", asked, "2026-05-01 10:30", is_logged=True)
+    path = list(log_of(world))[-1]
+    lines = path.read_text().splitlines()
+    lines.append(lines[1].replace('"events_30d":0', '"events_30d":1').replace('"row":1', '"row":9'))
+    path.write_text("\n".join(lines) + "\n")
+    run = world.dbt(
+        "build", now="2026-05-01 10:40", fails=True, ASOF_REQUEST_LOG_KEY=str(key), DBT_LOG_LEVEL_FILE="debug"
+    )
+    assert run.says("3 same; 1 not comparable: the personal request column request_color is hashed; 1 different")
+    files = [file for folder in ("logs", "target") for file in (world.folder / folder).rglob("*") if file.is_file()]
+    written = [file.read_text(errors="replace") for file in files]
+    assert any(str(key) in text for text in written)
+    assert not any("a secret that" in text for text in written)

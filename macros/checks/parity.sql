@@ -18,6 +18,15 @@
     {{- return(env_var('ASOF_REQUEST_LOG', '') or folders[target.name]) -}}
 {% endmacro %}
 
+{#
+  The file with the secret by which the shim hashed personal values, or none: `vars: {asof_request_log_key: {<target name>: <file>}}`,
+  or ASOF_REQUEST_LOG_KEY. Only the engine reads it: the secret never stands in compiled SQL or a log of dbt's.
+#}
+{% macro request_log_key() %}
+    {%- set file = env_var('ASOF_REQUEST_LOG_KEY', '') or var('asof_request_log_key', {}).get(target.name) -%}
+    {{- return(file if file and asof.file_exists(file) else none) -}}
+{% endmacro %}
+
 {# Takes newly logged rows into the record. #}
 {% macro take_in_request_log() %}
     {%- set folder = asof.request_log_folder() -%}
@@ -41,8 +50,8 @@
             {%- do asof.not_compared('not compared: its definition was never published here', which) -%}
         {%- elif contract.gone -%}
             {%- do asof.not_compared('not compared: it read ' ~ contract.gone ~ ', which is no longer in the project', which) -%}
-        {%- elif contract.personal -%}
-            {%- do asof.not_compared('not comparable: personal values are hashed', which) -%}
+        {%- elif contract['keys'] | selectattr('personal', 'defined') | list and asof.request_log_key() is none -%}
+            {%- do asof.not_compared('not comparable: personal keys are hashed, and there is no file with the secret', which) -%}
         {%- else -%}
             {%- do run_query(asof.parity_sql(contract, which)) -%}
         {%- endif -%}
@@ -55,21 +64,20 @@
 
 {#
   A published definition of a service, as looked_up_sql wants it: {id, keys, request, groups, features, sql, histories,
-  personal, has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the project no longer has.
+  has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the project no longer has.
 #}
 {% macro contract_of(id, definition) %}
     {%- set found = run_query('select contract from ' ~ asof.registry('contracts') ~ ' where service_id = ' ~ asof.literal(id) ~ ' and definition = '
         ~ asof.literal(definition)).rows -%}
     {%- if found | length == 0 -%}{{- return(none) -}}{%- endif -%}
     {%- set contract = fromjson(found[0][0]) -%}
-    {%- set histories, personal = {}, [] -%}
+    {%- set histories = {} -%}
     {%- for group in contract.groups -%}
         {%- set history = asof.model_named(group.group | replace('@', '_v') ~ '_history') -%}
         {%- if history is none -%}{%- do contract.update({'gone': group.group}) -%}
         {%- else -%}{%- do histories.update({group.group: asof.relation_of(history)}) -%}{%- endif -%}
     {%- endfor -%}
-    {%- for column in contract['keys'] + contract.request if column.personal -%}{%- do personal.append(column.name) -%}{%- endfor -%}
-    {%- do contract.update({'id': id, 'histories': histories, 'personal': personal, 'has_sequence_number': true}) -%}
+    {%- do contract.update({'id': id, 'histories': histories, 'has_sequence_number': true}) -%}
     {{- return(contract) -}}
 {% endmacro %}
 
@@ -83,7 +91,7 @@
         {%- do groups.append(read) -%}
     {%- endfor -%}
     {{- return({'keys': asof.names_and_types(service['keys']), 'request': asof.names_and_types(service.request), 'groups': groups,
-        'features': asof.names_and_types(service.features), 'sql': service.sql}) -}}
+        'features': asof.names_and_types(service.features), 'sql': service.sql, 'text': service.sql.split(service.name ~ '_v' ~ service.version ~ ' as (')[1]}) -}}
 {% endmacro %}
 
 {% macro names_and_types(columns) %}
@@ -94,23 +102,45 @@
     {{- return(out) -}}
 {% endmacro %}
 
-{# The statement that compares the rows of the log that meet the condition `which`, all of one definition, and keeps what it found. #}
+{#
+  The statement that compares the rows of the log that meet the condition `which`, all of one definition, and keeps what it found.
+  A personal key is the one known to history that has the hash; where there is none, nobody is known by it.
+#}
 {% macro parity_sql(contract, which) %}
+    {%- set hashed_keys = contract['keys'] | selectattr('personal', 'defined') | list -%}
+    {%- set blocked = [] -%}
+    {%- for column in contract.request if column.personal -%}
+        {%- do blocked.append("when said.request." ~ column.name ~ " is not null then 'the personal request column " ~ column.name ~ " is hashed'") -%}
+    {%- endfor -%}
+    {%- for key in hashed_keys if modules.re.search('\\b' ~ key.name ~ '\\b', contract.text) -%}
+        {%- do blocked.append('when hashed_' ~ key.name ~ '.' ~ key.name ~ " is null then 'nobody known to history has its hashed " ~ key.name ~ ", which the service itself reads'") -%}
+    {%- endfor %}
     update {{ asof.registry('requests') }} as log
     set parity = found.parity, differences = found.differences
     from (
         with logged as (
             select
                 request_id || '/' || row_number as row_id, request_id, row_number, status, sequence_number, prediction_time, line,
-                {{ asof.json_values('line', {'request': contract['keys'] + contract.request, 'features': asof.compared_columns(contract)}) }} as said
+                {{ asof.json_values('line', {'request': asof.logged_columns(contract), 'features': asof.compared_columns(contract)}) }} as said
             from {{ asof.registry('requests') }}
             where {{ which }}
         ),
+        {%- for key in hashed_keys %}
+        hashed_{{ key.name }} as (
+            select {{ key.name }}, {{ asof.pseudonym(asof.answer_text(key.name, key.type), asof.request_log_key()) }} as pseudonym
+            from ({{ asof.known_keys_sql(contract, key.name) }}) as known
+        ),
+        {%- endfor %}
         asked as (
             select
-                row_id, prediction_time, sequence_number
-                {%- for column in contract['keys'] + contract.request %}, said.request.{{ column.name }} as {{ column.name }}{% endfor %}
+                logged.row_id, logged.prediction_time, logged.sequence_number
+                {%- for key in contract['keys'] %}, {{ 'hashed_' ~ key.name if key.personal else 'said.request' }}.{{ key.name }}{% endfor %}
+                {%- for column in contract.request %}, {{ 'cast(null as ' ~ column.type ~ ')' if column.personal else 'said.request.' ~ column.name }} as {{ column.name }}{% endfor %},
+                {{ 'case ' ~ blocked | join(' ') ~ ' end' if blocked else 'cast(null as varchar)' }} as not_comparable
             from logged
+            {%- for key in hashed_keys %}
+            left join hashed_{{ key.name }} on hashed_{{ key.name }}.pseudonym = said.request.{{ key.name }}
+            {%- endfor %}
         ),
         rebuilt as (
             {{ asof.looked_up_sql(contract, 'asked', contract.histories) }},
@@ -129,11 +159,12 @@
             {{ asof.asof_left_join('made', 'made', 'logged.prediction_time', 'made.published_at') }}
         ),
         pair as (
-            select logged.*, rebuilt.row_id is not null as is_rebuilt, rebuilt.status as rebuilt_status, rebuilt.rejected_columns
+            select logged.*, asked.not_comparable, rebuilt.row_id is not null and asked.not_comparable is null as is_rebuilt, rebuilt.status as rebuilt_status, rebuilt.rejected_columns
                 {%- for group in contract.groups %}, rebuilt.{{ group.name }}_status{% endfor %}
                 {%- for feature in contract.features %}, rebuilt.{{ feature.name }}{% endfor %},
                 current_one.sequence_number as current_number, current_one.published_at as current_since
             from logged
+            inner join asked on asked.row_id = logged.row_id
             left join rebuilt on rebuilt.row_id = logged.row_id
             left join current_one on current_one.row_id = logged.row_id
         ),
@@ -174,6 +205,7 @@
             pair.request_id,
             pair.row_number,
             case
+                when max(pair.not_comparable) is not null then 'not comparable: ' || max(pair.not_comparable)
                 when not bool_and(pair.is_rebuilt) then 'not compared: its publication is not on record'
                 when count(difference.what) > 0 then 'different'
                 else 'same'
@@ -186,6 +218,22 @@
     ) as found
     where log.request_id = found.request_id and log.row_number = found.row_number
 {% endmacro %}
+
+{# The keys and request columns as the log holds them: of personal ones hashes, which are text. #}
+{% macro logged_columns(contract) %}
+    {%- set columns = [] -%}
+    {%- for column in contract['keys'] + contract.request -%}
+        {%- do columns.append({'name': column.name, 'type': 'varchar' if column.personal else column.type}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+{# Every value of a key that the histories of a service's groups hold, once. #}
+{% macro known_keys_sql(contract, key) -%}
+    {%- set selects = [] -%}
+    {%- for group in contract.groups if key in group.get('keys', []) -%}{%- do selects.append('select ' ~ key ~ ' from ' ~ contract.histories[group.group]) -%}{%- endfor -%}
+    select distinct {{ key }} from ({{ selects | join(' union all ') }}) as stored
+{%- endmacro %}
 
 {# The service's features with the types that they are compared in, each of which holds all that JSON may spell. #}
 {% macro compared_columns(contract) %}

@@ -89,3 +89,19 @@
 {# The texts of a group, joined in order. #}
 {% macro joined_text(text, order) %}{{ return(adapter.dispatch('joined_text', 'asof')(text, order)) }}{% endmacro %}
 {% macro default__joined_text(text, order) -%} string_agg({{ text }}, '; ' order by {{ order }}) {%- endmacro %}
+
+{# A value's text as an answer shows it, without quotes: what the shim hashes of a personal one. #}
+{% macro answer_text(value, type) %}{{ return(adapter.dispatch('answer_text', 'asof')(value, type)) }}{% endmacro %}
+{% macro duckdb__answer_text(value, type) -%}
+    {%- if type.startswith('timestamp') -%}
+    strftime({{ value }}, '%Y-%m-%dT%H:%M:%S') || case when microsecond({{ value }}) % 1000000 = 0 then '' else strftime({{ value }}, '.%f') end || 'Z'
+    {%- else -%}
+    cast({{ value }} as varchar)
+    {%- endif -%}
+{%- endmacro %}
+
+{# What the shim writes in place of a personal value of this text. The engine reads the secret from its file as it runs. #}
+{% macro pseudonym(text, file) %}{{ return(adapter.dispatch('pseudonym', 'asof')(text, file)) }}{% endmacro %}
+{% macro duckdb__pseudonym(text, file) -%}
+    'sha256:' || sha256((select rtrim(content, chr(13) || chr(10)) from read_text('{{ file | replace("'", "''") }}')) || '|' || {{ text }})
+{%- endmacro %}
