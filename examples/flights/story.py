@@ -232,8 +232,8 @@ def serve_and_score(flights: list[Flight], is_built: bool) -> tuple[dict, dict]:
                 (flight for flight in flights if now < flight.asked_at <= now + MAX_AGE and flight.tailnum != "none"),
                 key=attrgetter("asked_at", "flight_id"),
             )
-            for clock.now, together in groupby(due, key=attrgetter("asked_at")):
-                asked = list(together)
+            for asked_at, together in groupby(due, key=attrgetter("asked_at")):
+                clock.now, asked = asked_at, list(together)
                 body = {"flights": [flight.request for flight in asked]}
                 for name, url in urls.items():
                     response = pool.request("POST", f"{url}/predict", json=body)
