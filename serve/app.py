@@ -20,11 +20,11 @@ import duckdb
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from serve import catalog
+from serve import catalog, openapi
 from serve.clock import Clock, clock_from_environment, serving_now
 from serve.folder import Folder, Publication
 from serve.request_log import RequestLog, request_log_from_environment
-from serve.snapshot import Service
+from serve.snapshot import Service, Snapshot
 from serve.sqltypes import rfc3339
 from serve.tokens import Tokens
 from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
@@ -86,6 +86,7 @@ class Shim:
         self.tokens = tokens
         self.max_entities = max_entities
         self.request_log = request_log
+        self._openapi: tuple[Snapshot, bytes] | None = None
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
@@ -118,6 +119,14 @@ class Shim:
             existing = sorted(publication.snapshot.services)
             raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
         return service
+
+    def openapi(self, snapshot: Snapshot) -> bytes:
+        """The OpenAPI document of a snapshot as JSON, written once."""
+        written = self._openapi
+        if written is None or written[0] is not snapshot:
+            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self.max_entities)
+            written = self._openapi = (snapshot, json.dumps(found).encode())
+        return written[1]
 
     def answer(self, publication: Publication, service: Service, entities: list[dict[str, Any]]) -> Response:
         """The answer for checked entities, all at one prediction time."""
@@ -285,6 +294,11 @@ def _register_pages(app: Flask, shim: Shim) -> None:
         shim.authorise()
         publication = shim.publication()
         return catalog.catalog(publication, now_for(publication))
+
+    @app.get("/openapi.json")
+    def get_openapi() -> Response:
+        shim.authorise()
+        return Response(shim.openapi(shim.publication().snapshot), content_type="application/json")
 
     @app.get("/")
     def get_page() -> Response:
