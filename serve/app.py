@@ -10,14 +10,15 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from datetime import datetime
 from http import HTTPStatus
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from serve import catalog, openapi
@@ -29,11 +30,15 @@ from serve.sqltypes import rfc3339
 from serve.tokens import Tokens
 from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
 
+if TYPE_CHECKING:
+    from serve.metrics import Metrics
+
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
 
 log = logging.getLogger("asof.serve")
+audit = logging.getLogger("asof.audit")
 
 
 class ConfigurationError(ValueError):
@@ -79,13 +84,20 @@ class Shim:
     """What the routes share: the folder, the clock, the tokens, the limits and the request log."""
 
     def __init__(
-        self, folder: Folder, clock: Clock, tokens: Tokens | None, max_entities: int, request_log: RequestLog | None
+        self,
+        folder: Folder,
+        clock: Clock,
+        tokens: Tokens | None,
+        max_entities: int,
+        request_log: RequestLog | None,
+        metrics: Metrics,
     ) -> None:
         self.folder = folder
         self.clock = clock
         self.tokens = tokens
         self.max_entities = max_entities
         self.request_log = request_log
+        self.metrics = metrics
         self._openapi: tuple[Snapshot, bytes] | None = None
 
     def publication(self) -> Publication:
@@ -105,9 +117,18 @@ class Shim:
             return
         token = self.tokens.find(request.headers.get("Authorization"))
         if token is None:
+            self._deny(401, None)
             raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
         if service and not token.may_read(service.name, service.version):
+            self._deny(403, token.name)
             raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
+
+    def _deny(self, status: int, token: str | None) -> None:
+        """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
+        self.metrics.denied(status)
+        who = f"token {token!r}" if token else "no known token"
+        # As a literal, so that no path can forge a line
+        audit.warning("DENIED %s %s %r from %s, %s", status, request.method, request.path, request.remote_addr, who)
 
     def service(self, publication: Publication, asked: str) -> Service:
         """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if
@@ -118,6 +139,7 @@ class Shim:
         if service is None:
             existing = sorted(publication.snapshot.services)
             raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
+        g.service = service.id
         return service
 
     def openapi(self, snapshot: Snapshot) -> bytes:
@@ -140,6 +162,7 @@ class Shim:
             # The SQL computes with what the caller sent, and cannot: a number too large to multiply, say
             wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
             raise Problem(422, "the service cannot compute with these values", errors=[wrong.as_json()]) from error
+        self.metrics.answered(service, rows)
         head = publication.heads.get(service.id)
         if head is None:
             head = publication.heads[service.id] = _head(publication, service)
@@ -181,16 +204,24 @@ def create_app(
     `host` is where the server will listen: it decides what is allowed.
     Raises ConfigurationError, TokensError, ClockError.
     """
+    # Here and no earlier: the library looks at its import whether several workers share the counters
+    from serve.metrics import Metrics
+
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
     on_load = (lambda snapshot: request_log.check_services(snapshot.services.values())) if request_log else None
     watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
-    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, request_log)
+    metrics = Metrics(watched, clock)
+    watched.on_refuse = metrics.snapshots_refused.inc
+    if request_log:
+        request_log.on_drop = metrics.request_log_dropped.inc
+    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, request_log, metrics)
     app = Flask("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.json.sort_keys = False
     app.extensions["asof"] = shim
     _register_errors(app)
+    _register_metrics(app, shim)
     _register_services(app, shim)
     _register_pages(app, shim)
     watched.start()
@@ -214,6 +245,25 @@ def _register_errors(app: Flask) -> None:
     def failure(error: Exception) -> Response:
         log.exception("a request failed", exc_info=error)
         return Problem(500, "the shim failed; its log says why").response()
+
+
+def _register_metrics(app: Flask, shim: Shim) -> None:
+    from serve.metrics import CONTENT_TYPE
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        path = request.url_rule.rule if request.url_rule else ""
+        shim.metrics.request(path, g.get("service", ""), response.status_code, time.perf_counter() - g.began)
+        return response
+
+    @app.get("/metrics")
+    def get_metrics() -> Response:
+        shim.authorise()  # it names services, features and groups, and says how they fare
+        return Response(shim.metrics.text(), content_type=CONTENT_TYPE)
 
 
 def _register_services(app: Flask, shim: Shim) -> None:

@@ -378,6 +378,7 @@ def _other_paths(snapshot: Snapshot) -> dict[str, Any]:
         "/v1/catalog": get("catalog", "What is served", _json("The catalog.", _ref("catalog")), 503),
         "/": get("page", "What is served, for people", page),
         "/openapi.json": get("openapi", "This document", about, 503),
+        "/metrics": get("metrics", "Metrics in Prometheus' text format", _json("The metrics.", _TEXT, "text/plain")),
         "/health": get("health", "Whether the process is up", _json("It is.", _ref("health"))),
         "/ready": get("ready", "Whether a snapshot is loaded", ready, 503),
         "/ready/{service}": get(
