@@ -27,6 +27,8 @@ from publisher import Publisher  # noqa: E402
 from schemathesis.core.failures import FailureGroup  # noqa: E402
 from server import Server  # noqa: E402
 
+from serve.openapi import FEAST  # noqa: E402
+
 ROUND = 20  # cases of each operation and mode
 NOISE = 1000  # spoilt bodies per round
 
@@ -74,12 +76,16 @@ def noise(url: str, number: int, statuses: Counter[int]) -> None:
     """Sends spoilt bodies to a service and to Feast's path. Whatever they are, the connection lives on."""
     dice = random.Random(number)
     services = json.dumps({"entities": [{"id": 1, "request_tiny": 5, "request_text": "ä", "request_numbers": [1.5]}]})
-    targets = {"/v1/services/echo": services}
-    bodies = {path: spoilt(body.encode(), dice) for path, body in targets.items()}
+    views = json.dumps(
+        {"entities": {"id": [1, 2, 9]}, "features": ["kinds:text", "kinds:days"], "full_feature_names": True}
+    )
+    feast = json.dumps({"entities": {"order_id": ["O-204", "x"]}, "feature_service": "late_delivery"})
+    targets = {"/v1/services/echo": [services], FEAST: [views, feast]}
+    bodies = [(path, spoilt(body.encode(), dice)) for path, texts in targets.items() for body in texts]
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
     for _ in range(NOISE):
-        path = dice.choice(list(bodies))
-        connection.request("POST", path, next(bodies[path]), {"Content-Type": "application/json"})
+        path, spoiler = dice.choice(bodies)
+        connection.request("POST", path, next(spoiler), {"Content-Type": "application/json"})
         response = connection.getresponse()
         response.read()
         statuses[response.status] += 1

@@ -21,8 +21,9 @@ import duckdb
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from serve import catalog, openapi
+from serve import catalog, feast, openapi
 from serve.clock import Clock, clock_from_environment, serving_now
+from serve.evaluate import Entity, Row
 from serve.folder import Folder, Publication
 from serve.request_log import RequestLog, request_log_from_environment
 from serve.snapshot import Service, Snapshot
@@ -123,6 +124,13 @@ class Shim:
             self._deny(403, token.name)
             raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
 
+    def authorise_views(self) -> None:
+        """Problem 403 for a token that does not open everything: views belong to no service."""
+        token = self.tokens.find(request.headers.get("Authorization")) if self.tokens else None
+        if token and not token.may_read_all:
+            self._deny(403, token.name)
+            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
+
     def _deny(self, status: int, token: str | None) -> None:
         """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
         self.metrics.denied(status)
@@ -150,12 +158,13 @@ class Shim:
             written = self._openapi = (snapshot, json.dumps(found).encode())
         return written[1]
 
-    def answer(self, publication: Publication, service: Service, entities: list[dict[str, Any]]) -> Response:
-        """The answer for checked entities, all at one prediction time."""
-        plan = publication.plans[service.id]
+    def evaluate(
+        self, publication: Publication, service: Service, entities: list[Entity]
+    ) -> tuple[datetime, list[Row]]:
+        """The prediction time, the same for all, and the rows of checked entities. Problem 422 where the SQL cannot."""
         now = serving_now(self.clock, publication.pointer.published_at)
         try:
-            rows = plan.evaluate(self.folder.engine.cursor(), entities, now)
+            rows = publication.plans[service.id].evaluate(self.folder.engine.cursor(), entities, now)
         except duckdb.DataError as error:
             if len(service.inputs) == len(service.keys):
                 raise
@@ -163,29 +172,57 @@ class Shim:
             wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
             raise Problem(422, "the service cannot compute with these values", errors=[wrong.as_json()]) from error
         self.metrics.answered(service, rows)
-        head = publication.heads.get(service.id)
-        if head is None:
-            head = publication.heads[service.id] = _head(publication, service)
-        head = f'{head},"prediction_time":"{rfc3339(now)}"'
+        return now, rows
+
+    def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> Response:
+        """The answer for checked entities."""
+        plan = publication.plans[service.id]
+        now, rows = self.evaluate(publication, service, entities)
+        head = _head(publication, service, now)
         written = [plan.row_json(row) for row in rows]
         body = f'{head},"rows":[{",".join(written)}]}}'
         if self.request_log and self.request_log.draws():
             self.request_log.put(plan, head, entities, written)
         return Response(body, content_type="application/json")
 
+    def answer_feast(self, publication: Publication, asked: feast.Asked) -> str:
+        """The answer to a Feast SDK. Raises Problem, feast.Refused."""
+        if asked.service is None:
+            self.authorise_views()
+            views = feast.find_views(publication.snapshot, asked)
+            now = serving_now(self.clock, publication.pointer.published_at)
+            columns, statuses = feast.view_columns(views, asked, now)
+            for group, of_rows in statuses.items():
+                self.metrics.answered_view(group, of_rows)
+            versions = [(view.name, view.group.version) for view in views]
+            return feast.answer_json(asked, list(asked.entities), columns, versions)
+        service = self.service(publication, asked.service)
+        self.authorise(service)
+        plan = publication.plans[service.id]
+        entities = feast.service_entities(plan, asked, self.max_entities)
+        now, rows = self.evaluate(publication, service, entities)
+        if self.request_log and self.request_log.draws():
+            written = [plan.row_json(row) for row in rows]
+            self.request_log.put(plan, _head(publication, service, now), entities, written)
+        columns = feast.service_columns(plan, asked, rows)
+        return feast.answer_json(asked, service.keys, columns, [(service.name, service.version)])
 
-def _head(publication: Publication, service: Service) -> str:
-    """The answer's JSON up to the prediction time: the same for every request to this publication."""
-    fields = {
-        "service": service.name,
-        "version": service.version,
-        "snapshot_id": publication.snapshot.snapshot_id,
-        "definition": service.definition,
-        "sequence_number": publication.pointer.sequence_number,
-        "as_of": {lookup.name: rfc3339(lookup.group.as_of) for lookup in service.lookups},
-        "published_at": rfc3339(publication.pointer.published_at),
-    }
-    return json.dumps(fields, separators=(",", ":"))[:-1]
+
+def _head(publication: Publication, service: Service, now: datetime) -> str:
+    """The answer's JSON up to its rows: but for the prediction time the same for every request to a publication."""
+    head = publication.heads.get(service.id)
+    if head is None:
+        fields = {
+            "service": service.name,
+            "version": service.version,
+            "snapshot_id": publication.snapshot.snapshot_id,
+            "definition": service.definition,
+            "sequence_number": publication.pointer.sequence_number,
+            "as_of": {lookup.name: rfc3339(lookup.group.as_of) for lookup in service.lookups},
+            "published_at": rfc3339(publication.pointer.published_at),
+        }
+        head = publication.heads[service.id] = json.dumps(fields, separators=(",", ":"))[:-1]
+    return f'{head},"prediction_time":"{rfc3339(now)}"'
 
 
 def create_app(
@@ -223,6 +260,7 @@ def create_app(
     _register_errors(app)
     _register_metrics(app, shim)
     _register_services(app, shim)
+    _register_feast(app, shim)
     _register_pages(app, shim)
     watched.start()
     if request_log:
@@ -273,14 +311,7 @@ def _register_services(app: Flask, shim: Shim) -> None:
         publication = shim.publication()
         service = shim.service(publication, asked)
         shim.authorise(service)
-        if request.mimetype != "application/json":
-            raise Problem(415, f"Content-Type is {request.mimetype or 'missing'}, expected application/json")
-        try:
-            body = parse_json(_read_body(app.config["MAX_CONTENT_LENGTH"]))
-        except BadJson as error:
-            raise Problem(400, f"the body is not valid JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise Problem(400, 'the body is not an object, expected {"entities": [...]}')
+        body = _read_object(app.config["MAX_CONTENT_LENGTH"])
         try:
             entities = check_body(service, body, shim.max_entities)
         except TooMany as error:
@@ -300,6 +331,35 @@ def _register_services(app: Flask, shim: Shim) -> None:
         except Invalid as error:
             raise _unprocessable(error) from None
         return shim.answer(publication, service, entities)
+
+
+def _register_feast(app: Flask, shim: Shim) -> None:
+    @app.post("/get-online-features")
+    def post_feast() -> Response:
+        try:
+            shim.authorise()
+            publication = shim.publication()
+            asked = feast.Asked.parse(_read_object(app.config["MAX_CONTENT_LENGTH"]), shim.max_entities)
+            return Response(shim.answer_feast(publication, asked), content_type="application/json")
+        except feast.Refused as error:
+            written = feast.error_json(error.status, str(error), error.kind)
+            return Response(written, error.status, content_type="application/json")
+        except Problem as error:
+            written = feast.error_json(error.status, str(error))
+            return Response(written, error.status, error.headers, content_type="application/json")
+
+
+def _read_object(limit: int) -> dict[str, Any]:
+    """The JSON object that the request's body is. Problem 400, 413, 415."""
+    if request.mimetype != "application/json":
+        raise Problem(415, f"Content-Type is {request.mimetype or 'missing'}, expected application/json")
+    try:
+        body = parse_json(_read_body(limit))
+    except BadJson as error:
+        raise Problem(400, f"the body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Problem(400, 'the body is not an object, expected {"entities": ...}')
+    return body
 
 
 def _read_body(limit: int) -> bytes:

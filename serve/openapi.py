@@ -32,6 +32,7 @@ _ERRORS = {
     422: "A column is missing, unknown, or of a wrong type or range: `errors` points at each.",
     503: "No snapshot is served, or what was asked about is stale.",
 }
+FEAST = "/get-online-features"
 _LOOKUP_ERRORS = (404, 422, 503)
 _BODY_ERRORS = (400, 404, 413, 415, 422, 503)
 
@@ -265,6 +266,12 @@ def _error(status: int) -> dict[str, Any]:
     return response
 
 
+def _feast_error(status: int) -> dict[str, Any]:
+    """The same, as the Feast SDK reads it."""
+    text = {"type": "string", "description": "JSON in a string: module, class and message of the SDK's exception."}
+    return {**_error(status), "content": {"application/json": {"schema": text}}}
+
+
 def _ask_for_tokens(written: dict[str, Any]) -> None:
     """Adds the bearer token, and its errors, to all operations but the probes."""
     written["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -272,8 +279,10 @@ def _ask_for_tokens(written: dict[str, Any]) -> None:
         for operation in operations.values():
             if not path.startswith(("/health", "/ready")):
                 operation["security"] = [{"token": []}]
-                scoped = path.startswith("/v1/services")
-                operation["responses"] |= _errors(401, 403) if scoped else _errors(401)
+                if path == FEAST:
+                    operation["responses"] |= {str(status): _feast_error(status) for status in (401, 403)}
+                else:
+                    operation["responses"] |= _errors(401, 403) if path.startswith("/v1/services") else _errors(401)
 
 
 # -------------------- everything but services
@@ -296,6 +305,28 @@ def _shared_schemas() -> dict[str, Schema]:
         "health": _object({"status": {"type": "string", "const": "up"}, **state}),
         "readiness": _object(
             {"status": {"type": "string", "const": "ready"}, "service": _TEXT, **state}, optional=["service"]
+        ),
+        "feast_answer": _object(
+            {
+                "metadata": _object(
+                    {"feature_names": _list(_TEXT), "feature_view_metadata": _list({"type": "object"})},
+                    optional=["feature_view_metadata"],
+                ),
+                "results": _list(
+                    _object(
+                        {
+                            "values": {"type": "array"},
+                            "statuses": _list(
+                                {
+                                    "type": "string",
+                                    "enum": ["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INVALID"],
+                                }
+                            ),
+                            "event_timestamps": _list(_TIME),
+                        }
+                    )
+                ),
+            }
         ),
         **_catalog_schemas(),
     }
@@ -371,10 +402,40 @@ def _other_paths(snapshot: Snapshot) -> dict[str, Any]:
     def get(name: str, summary: str, answer: dict[str, Any], *errors: int, **more: Any) -> dict[str, Any]:
         return {"get": {"operationId": name, "summary": summary, **more, "responses": answer | _errors(*errors)}}
 
+    strings = _list(_TEXT, minItems=1)
+    services = {"type": "string", "enum": [*latest, *snapshot.services]} if snapshot.services else _TEXT
+    flag = {"type": "boolean", "default": False}
+    feast_body = {
+        "type": "object",
+        "properties": {
+            "entities": {
+                "type": "object",
+                "additionalProperties": {"type": "array"},
+                "minProperties": 1,
+                "description": "Per key or request column its values, all lists of one length.",
+            },
+            "features": {**strings, "description": "`group:feature`, or `group@version:feature`."},
+            "feature_service": services,
+            "full_feature_names": flag,
+            "include_feature_view_version_metadata": flag,
+        },
+        "required": ["entities"],
+        "anyOf": [{"required": ["features"]}, {"required": ["feature_service"]}],
+    }
+    feast_errors = {str(status): _feast_error(status) for status in _BODY_ERRORS}
+    feast_answer = _json("One result per name.", _ref("feast_answer"))
     page = _json("The catalog as a page.", _TEXT, "text/html")
     about = _json("This document.", {"type": "object"})
     ready = _json("It answers.", _ref("readiness"))
     return {
+        FEAST: {
+            "post": {
+                "operationId": "feast",
+                "summary": "Feast's protocol, for its SDK",
+                "requestBody": _body(feast_body),
+                "responses": feast_answer | feast_errors,
+            }
+        },
         "/v1/catalog": get("catalog", "What is served", _json("The catalog.", _ref("catalog")), 503),
         "/": get("page", "What is served, for people", page),
         "/openapi.json": get("openapi", "This document", about, 503),

@@ -13,6 +13,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from serve.openapi import FEAST
 
 ALL = list(HealthCheck)
 CONFIG = {
@@ -55,6 +58,9 @@ def attack(schema: Any, cases: int, start: int, statuses: Counter, **call: Any) 
 
 
 def _attack(operation: Any, mode: GenerationMode, cases: int, start: int, statuses: Counter, call: Any) -> None:
+    # Which columns /entities must have follows from the views asked for, which no schema can say
+    excluded = [positive_data_acceptance] if operation.path == FEAST else None
+
     @settings(max_examples=cases, database=None, phases=[Phase.generate], deadline=None, suppress_health_check=ALL)
     @seed(start)
     @given(operation.as_strategy(generation_mode=mode))
@@ -63,7 +69,7 @@ def _attack(operation: Any, mode: GenerationMode, cases: int, start: int, status
             case.body = whole(case.body)
         response = case.call(**call)
         statuses[response.status_code] += 1
-        case.validate_response(response, headers=call.get("headers"))
+        case.validate_response(response, excluded_checks=excluded, headers=call.get("headers"))
 
     ask()
 

@@ -31,7 +31,7 @@ def test_with_tokens_too(make_app, publisher, tmp_path):
     for name in ("all", "pairs"):
         headers = {"Authorization": f"Bearer secret-{name}"}
         schema = read_document(make_app(publisher.folder, tokens=path), headers=headers)
-        attack(schema.include(path_regex="pairs|late_delivery$|ready$|catalog"), 3, 1, statuses, headers=headers)
+        attack(schema.include(path_regex="pairs|late_delivery$|ready$|catalog|online"), 3, 1, statuses, headers=headers)
     assert {200, 403, 422} <= statuses.keys()
 
 
