@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-build test dbt-test pytest lint flights flights-story lock clean
+.PHONY: help env demo serve prove bench-build fuzz feast test dbt-test pytest lint flights flights-story lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,13 @@ flights-story: $(READY) ## a model trained on those flights and served for five 
 
 bench-build: $(READY) ## what the default tests cost: dbt build with them against without
 	$(BIN)/python benchmarks/build_cost.py
+
+fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
+	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
+feast: $(READY) ## read from a running shim by the Feast SDK as it is, in an environment of its own (.venv-feast)
+	test -x .venv-feast/bin/feast || ($(PYTHON) -m venv .venv-feast && .venv-feast/bin/python -m pip install --quiet --disable-pip-version-check feast==0.67.0)
+	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
 
 lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

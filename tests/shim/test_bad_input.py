@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 
 import pytest
@@ -159,8 +160,11 @@ def test_a_wrong_value(post, column, value):
     assert list(errors(post(sent(column, json.dumps(value)), "echo"))) == [f"/entities/0/request_{column}"]
 
 
+JUST_ABOVE = f"{int(sys.float_info.max)}.5"  # rounds to the largest double
+
+
 @pytest.mark.parametrize(
-    "number", ["NaN", "Infinity", "-Infinity", "1e999999999999999999999999", "-1e400", "1" + "0" * 5000]
+    "number", ["NaN", "Infinity", "-Infinity", "1e999999999999999999999999", "-1e400", "1" + "0" * 5000, JUST_ABOVE]
 )
 @pytest.mark.parametrize("column", ["twice", "single", "money", "fine", "big"])
 def test_numbers_that_are_none(post, column, number):
@@ -201,7 +205,7 @@ def test_a_body_over_the_limit(post):
 
 def test_no_snapshot_yet(make_app, tmp_path):
     client = make_app(tmp_path / "nothing").test_client()
-    for path in ("/v1/services/x", "/v1/catalog", "/ready", "/ready/x"):
+    for path in ("/v1/services/x", "/v1/catalog", "/openapi.json", "/ready", "/ready/x"):
         response = client.get(path)
         problem(response, 503)
         assert response.headers["Retry-After"]
@@ -218,6 +222,7 @@ def test_no_snapshot_yet(make_app, tmp_path):
         ("order_id=a&request_distance_km=five", "request_distance_km"),
         ("order_id=a&request_distance_km=NaN", "request_distance_km"),
         ("order_id=a&request_distance_km=", "request_distance_km"),
+        ("order_id=a&request_distance_km=null", "request_distance_km"),
         ('order_id=a&request_distance_km="5"', "request_distance_km"),
         ("order_id=a&request_distance_km=true", "request_distance_km"),
     ],
