@@ -21,7 +21,7 @@ def main() -> None:
     else:
         from tests.time_machine.flights import Flights
 
-        project, rows = Flights(options.seed), 130
+        project, rows = Flights(options.seed), 170
     life = Life(
         project,
         options.folder / f"{options.project}-{options.seed}",

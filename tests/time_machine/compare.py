@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from tests.time_machine.life import Answer, Life
 from tests.time_machine.oracle import Oracle, Row
@@ -30,7 +27,7 @@ def differences(answered: Row, other: Row) -> list[str]:
     one, two = answered["features"], other["features"]
     if one is None or two is None:
         return found + ([f"features: answered {one}, {two}"] if one is not two else [])
-    if list(one) != list(two):
+    if set(one) != set(two):
         found.append(f"features: answered {list(one)}, {list(two)}")
     return found + [
         f"{name}: answered {one[name]!r}, {two.get(name)!r}" for name in one if not same(one[name], two.get(name))

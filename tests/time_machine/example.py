@@ -1,4 +1,4 @@
-"""The worked example, grown: a few hundred entities, and raw tables in place of its seeds, so that rows really arrive."""
+"""The worked example, grown: a few hundred entities, and raw tables for its seeds, so that rows arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from tests.time_machine.oracle import Oracle, Row, Service, hours, known_at
-from tests.time_machine.project import Arrival, Mishap, Project
+from tests.time_machine.project import Arrival, Mishap, Project, replace_in
 from tests.world import ROOT, World
 
 CARRIERS = ["northline", "bluefreight", "swiftpost", "meridian"]
@@ -89,8 +89,8 @@ class Example(Project):
             (folder / name).mkdir()
         for name in ("dbt_project.yml", "profiles.yml"):
             shutil.copy(ROOT / name, folder / name)
-        _replace(folder / "profiles.yml", "warehouse/asof.duckdb", "warehouse.duckdb")
-        _replace(
+        replace_in(folder / "profiles.yml", "warehouse/asof.duckdb", "warehouse.duckdb")
+        replace_in(
             folder / "dbt_project.yml",
             "  asof_publish_to:",
             "  asof_request_log: {dev: request_log}\n  asof_publish_to:",
@@ -114,8 +114,8 @@ class Example(Project):
             second = (
                 "      - v: 2\n        columns:\n          - include: all\n            exclude: [avg_order_value_90d]\n"
             )
-            _replace(churn, second, "")
-            _replace(churn, "      - ref('churn', v=2)\n", "")
+            replace_in(churn, second, "")
+            replace_in(churn, "      - ref('churn', v=2)\n", "")
         return folder
 
     def add_version(self, world: World) -> str:
@@ -537,12 +537,6 @@ SERVICES = {
         features=churn_2,
     ),
 }
-
-
-def _replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text, f"{old!r} is not in {path}"
-    path.write_text(text.replace(old, new))
 
 
 def _remove(models: Path, *patterns: str) -> None:

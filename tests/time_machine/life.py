@@ -439,6 +439,8 @@ class Life:
     def _turns(self) -> list[Callable[[], None]]:
         # rollbacks and kills publish more than once, so not all of these are needed
         shares = {self.red: 0.09, self.killed: 0.12, self.rolled_back: 0.06, self.held: 0.03, self.forgotten: 0.04}
+        if not self.project.forgets:
+            del shares[self.forgotten]
         turns = [turn for turn, share in shares.items() for _ in range(max(1, round(share * self.wanted)))]
         turns += [self.green] * (self.wanted - len(turns) - 3)
         self.rng.shuffle(turns)

@@ -44,6 +44,7 @@ class Project:
     later_services: list[str]
     arrivals: list[Arrival]  # by time
     tables: dict[str, dict[str, str]]  # raw tables: column to type
+    forgets = True  # whether its sources may lose entities
 
     def template(self, folder: Path) -> Path:
         """Writes the dbt project, with its warehouse to be in warehouse.duckdb and its request log in request_log."""
@@ -57,7 +58,7 @@ class Project:
                 warehouse.execute(f"create table {name} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
 
     def add_version(self, world: World) -> str:
-        """Adds the later groups and services to the project, as a developer would; returns the histories to backfill."""
+        """Adds the later groups and services, as a developer would; returns the histories to backfill."""
         raise NotImplementedError
 
     def change_max_age(self, world: World) -> None:
@@ -75,3 +76,9 @@ class Project:
 
     def oracle(self) -> Oracle:
         raise NotImplementedError
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, f"{old!r} is not in {path}"
+    path.write_text(text.replace(old, new))
