@@ -27,17 +27,12 @@
   each thing that differs, and one with `what` null where nothing does. `not_compared` says why a row was not.
 #}
 {% macro parity_sql(spec) %}
-    {%- set histories = {} -%}
-    {%- for group in spec.groups -%}{%- do histories.update({group.group: group.spec.history}) -%}{%- endfor -%}
     {%- set manifest = asof.service_manifest(spec) -%}
     {%- set columns = [] -%}
     {%- for column in spec['keys'] + spec.request -%}{%- do columns.append(asof.json_value('request', column) ~ ' as ' ~ column.name) -%}{%- endfor -%}
     {%- set newly_logged = '(select * from ' ~ asof.registry('requests') ~ " where service_id = '" ~ spec.id ~ "' and parity is null and definition = '" ~ manifest.definition ~ "')" -%}
     {%- set examples = "(select request_id || '/' || row_number as row_id, " ~ columns | join(', ') ~ ', prediction_time, sequence_number from ' ~ newly_logged ~ ' as log) as logged' -%}
-    {%- set named = {} -%}
-    {%- do named.update(spec) -%}
-    {%- do named.update({'has_sequence_number': true}) -%}
-    {{ asof.looked_up_sql(named, examples, histories) }},
+    {{ asof.looked_up_sql(spec, examples, has_sequence_number=true) }},
     rebuilt as (
         {{ manifest.sql }}
     ),
