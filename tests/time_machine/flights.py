@@ -20,6 +20,9 @@ from tests.time_machine.project import Arrival, Mishap, Project, replace_in
 from tests.world import ROOT, World
 
 FLIGHTS = ROOT / "examples" / "flights"
+# examples/flights/check.py reads the raw rows by hand, in plain Python. It is a script, so its folder comes first.
+sys.path.insert(0, str(FLIGHTS))
+hand = importlib.import_module("check")
 DAYS = timedelta(days=1)
 KEY = ["year", "month", "day", "carrier", "flight", "origin"]
 
@@ -61,7 +64,7 @@ ORIGIN_COLUMNS = """
         columns: [{include: all, exclude: [departures_3h, late_departures_3h]}]
 """
 SERVICE_COLUMNS = """
-      - {name: origin_late_share_1h, data_type: double, description: The share of one hour., config: {meta: {range: [0, 1]}}}
+      - {name: origin_late_share_1h, data_type: double, description: Of one hour., config: {meta: {range: [0, 1]}}}
     versions:
       - v: 1
         columns: [{include: all, exclude: [origin_late_share_1h]}]
@@ -74,13 +77,6 @@ SERVICE_COLUMNS = """
             description: Minutes late of the last arrival of its aircraft; without one there is no prediction.
             config: {meta: {missing: reject, range: [-120, 2880]}}
 """
-
-
-def by_hand() -> Any:
-    """examples/flights/check.py, which reads the raw rows in plain Python."""
-    if str(FLIGHTS) not in sys.path:
-        sys.path.insert(0, str(FLIGHTS))
-    return importlib.import_module("check")
 
 
 class Flights(Project):
@@ -106,7 +102,6 @@ class Flights(Project):
         self._scheduled = [flight.scheduled_at for flight in self.flights]
 
     def _read(self) -> list[tuple[Row, Any]]:
-        hand = by_hand()
         with open(hand.data_folder() / "airports.csv", newline="") as file:
             self.zones = {row["faa"]: row["tzone"] for row in csv.DictReader(file)} | hand.CARIBBEAN
         first, last, read = self.start - 3 * DAYS, self.start + 8 * DAYS, []
@@ -162,7 +157,7 @@ class Flights(Project):
         super().prepare(world)
         with world.warehouse(read_only=False) as warehouse:
             zones = [[faa, None if zone == "NA" else zone] for faa, zone in self.zones.items()]
-            known = [zone for zone in zones if zone[0] not in by_hand().CARIBBEAN]
+            known = [zone for zone in zones if zone[0] not in hand.CARIBBEAN]
             warehouse.executemany("insert into raw.airports values (?, ?)", known)
             warehouse.execute(
                 "create view raw.flights as select * exclude (version) from raw.flight_versions "

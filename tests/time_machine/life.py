@@ -209,7 +209,7 @@ class Life:
     def command(self, *arguments: str, now: datetime, fails: bool = False) -> None:
         self._count("dbt commands")
         self.world.dbt(
-            *arguments, *(UNIT_TESTS_OUT if arguments[0] in ("build", "test") else []), now=_text(now), fails=fails
+            *arguments, *(UNIT_TESTS_OUT if arguments[0] in ("build", "test") else []), now=text_of(now), fails=fails
         )
 
     def coming(self, moment: datetime, now: datetime) -> Publication | None:
@@ -312,7 +312,7 @@ class Life:
         if self.rng.random() < 0.75:
             point = self.rng.choice(list(FAULT_POINTS))
             passes = self.rng.randint(0, FAULT_POINTS[point])
-            self.world.killed_at(point, "build", *UNIT_TESTS_OUT, now=_text(moment), passes=passes)
+            self.world.killed_at(point, "build", *UNIT_TESTS_OUT, now=text_of(moment), passes=passes)
             expected = expected if point in PUBLISHED_AT else None
         else:
             expected = expected if self._killed_at_any_moment(moment) else None
@@ -323,7 +323,7 @@ class Life:
 
     def _killed_at_any_moment(self, moment: datetime) -> bool:
         """Whether it came as far as to publish: the pointer is the truth."""
-        process = self.world.started(self.world.folder / "command.log", "build", *UNIT_TESTS_OUT, now=_text(moment))
+        process = self.world.started(self.world.folder / "command.log", "build", *UNIT_TESTS_OUT, now=text_of(moment))
         time.sleep(self.rng.uniform(1, 8))
         if process.is_alive():
             os.killpg(process.pid, signal.SIGKILL)
@@ -351,7 +351,7 @@ class Life:
         operation = ["run-operation", "rollback", *arguments]
         is_killed = self.rng.random() < 0.25
         if is_killed:
-            self.world.killed_at(self.rng.choice(sorted(PUBLISHED_AT)), *operation, now=_text(now))
+            self.world.killed_at(self.rng.choice(sorted(PUBLISHED_AT)), *operation, now=text_of(now))
             self._count("killed runs")
         else:
             self.command(*operation, now=now)
@@ -400,7 +400,7 @@ class Life:
             f"every: {step // timedelta(minutes=1)} minutes}}}}"
         )
         arguments = ["run", "--select", *(f"+{each}" for each in histories.split()), "--vars", variables]
-        self.world.killed_at("after_moment", *arguments, now=_text(self.now), passes=3)
+        self.world.killed_at("after_moment", *arguments, now=text_of(self.now), passes=3)
         self._count("killed runs")
         self.trouble = True
         self.ask(self.now)
@@ -415,8 +415,6 @@ class Life:
         self.green()
         turns = self._turns()
         for number, turn in enumerate(turns):
-            if len(self.publications) >= self.wanted:
-                break
             if number and number % SHIM_LIVES == 0:
                 self.restart_shim()
             started = time.monotonic()
@@ -425,7 +423,7 @@ class Life:
                 f"{len(self.publications):>4} publications, {len(self.answers):>7,} rows, {self.now:%m-%d %H:%M}  "
                 f"{turn.__name__:<12} {time.monotonic() - started:5.1f} s"
             )
-        while self.is_held or len(self.publications) < self.wanted:
+        while len(self.publications) < self.wanted:
             self.green()
         self.ask_until(self.next_moment())
         self.close_shim()
@@ -437,12 +435,14 @@ class Life:
         return record
 
     def _turns(self) -> list[Callable[[], None]]:
-        # rollbacks and kills publish more than once, so not all of these are needed
+        """What happens, in an order that is drawn: each kind of trouble at least once, and plain builds."""
         shares = {self.red: 0.09, self.killed: 0.12, self.rolled_back: 0.06, self.held: 0.03, self.forgotten: 0.04}
         if not self.project.forgets:
             del shares[self.forgotten]
         turns = [turn for turn, share in shares.items() for _ in range(max(1, round(share * self.wanted)))]
-        turns += [self.green] * (self.wanted - len(turns) - 3)
+        # there is one before these, and a rollback is a publication too
+        published = 1 + len(turns) + turns.count(self.rolled_back) + 2
+        turns += [self.green] * (self.wanted - published)
         self.rng.shuffle(turns)
         turns.insert(len(turns) // 3, self.new_version)
         turns.insert(len(turns) // 2, self.aged)
@@ -458,7 +458,7 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _text(moment: datetime) -> str:
+def text_of(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}"
 
 
