@@ -143,6 +143,13 @@ class World:
             for name, columns in RAW_TABLES.items():
                 warehouse.execute(f"create table raw.{name} ({columns})")
 
+    @classmethod
+    def at(cls, folder: Path) -> World:
+        """The world that an earlier process left in a folder."""
+        world = cls.__new__(cls)
+        world.folder = folder
+        return world
+
     def warehouse(self, read_only: bool = True) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=read_only)
         connection.execute("set TimeZone = 'UTC'")
