@@ -174,7 +174,8 @@ class _Present:
         def per_group(name: str, documentation: str, value: Any) -> Metric:
             family = GaugeMetricFamily(name, documentation, labels=["group"])
             for group in groups:
-                family.add_metric([group.id], value(group))
+                if (told := value(group)) is not None:
+                    family.add_metric([group.id], told)
             return family
 
         yield per_group(
@@ -185,6 +186,11 @@ class _Present:
         yield per_group("asof_group_age_seconds", "Since that moment.", lambda group: catalog.age_seconds(group, now))
         yield per_group(
             "asof_group_max_age_seconds", "The age beyond which it is stale.", lambda group: group.max_age_seconds
+        )
+        yield per_group(
+            "asof_group_newest_event_age_seconds",
+            "Since the newest event became known that a group knows.",
+            lambda group: (now - group.newest_known_at).total_seconds() if group.newest_known_at else None,
         )
         yield per_group("asof_group_rows", "Entities in a group.", lambda group: group.table.rows)
 

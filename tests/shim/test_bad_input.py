@@ -171,6 +171,15 @@ def test_numbers_that_are_none(post, column, number):
     assert list(errors(post(sent(column, number), "echo"))) == [f"/entities/0/request_{column}"]
 
 
+@pytest.mark.parametrize("column", ["single", "twice"])
+def test_the_largest_numbers(post, column):
+    most = {"single": 3.4028234663852886e38, "twice": sys.float_info.max}[column]
+    answer = post(sent(column, repr(-most)), "echo")
+    assert answer.json["rows"][0]["features"][f"echo_{column}"] == -most
+    above = repr(most).replace("e+", "1e+")
+    assert list(errors(post(sent(column, above), "echo"))) == [f"/entities/0/request_{column}"]
+
+
 @pytest.mark.parametrize("number", ["1e-999999999", "1E-30"])
 def test_a_decimal_with_too_many_digits_is_not_rounded(post, number):
     assert errors(post(sent("money", number), "echo")) == {

@@ -92,6 +92,8 @@ def test_what_is_served_is_told(client, scrape, publisher):
         assert found["asof_group_age_seconds", f"{name}@1"] == 120
         assert found["asof_group_max_age_seconds", f"{name}@1"] == max_age
     assert found["asof_group_rows", "shipment@1"] == 4
+    newest = {key[1]: value for key, value in found.items() if key[0] == "asof_group_newest_event_age_seconds"}
+    assert newest == {"shipment@1": 150}  # the others tell of no events
     publisher.publish(manifest_sha256="0" * 64)
     client.application.extensions["asof"].folder.poll()
     found = scrape()
