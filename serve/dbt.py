@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,3 +53,16 @@ def message_in(output: str) -> str:
     if refused:
         return re.sub(r"\s+", " ", refused[1]).strip()
     return output.strip() or "dbt failed and said nothing"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds to a command what it hands on to dbt."""
+    parser.add_argument(
+        "--dbt", type=shlex.split, default=[], metavar="OPTIONS", help="options for dbt, as in --dbt='--target prod'"
+    )
+
+
+def add_project_options(parser: argparse.ArgumentParser) -> None:
+    """The same, and which project it is to work in."""
+    parser.add_argument("--project", type=Path, default=Path("."), help="the dbt project")
+    add_options(parser)

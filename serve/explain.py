@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from serve.dbt import DbtError, run_dbt
+from serve.dbt import DbtError, add_project_options, run_dbt
 
 
 def explain(
@@ -21,15 +22,17 @@ def explain(
     at: str,
     *,
     sequence_number: int | None = None,
-    options: list[str] | None = None,
+    project: str | Path = ".",
+    dbt: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What is known of one answer, as the macro asof.explain documents it.
 
     service: `name` or `name@version`. request: the keys, and request columns if they matter. at: RFC 3339.
-    sequence_number: of the publication that answered, where a log names it. options: of dbt. Raises DbtError.
+    sequence_number: of the publication that answered, where a log names it. dbt: options for it. Raises DbtError.
     """
     arguments = {"service": service, "request": request, "at": at, "sequence_number": sequence_number}
-    return json.loads(run_dbt("run-operation", "asof.explain", "--args", json.dumps(arguments), options=options or []))
+    command = ["run-operation", "asof.explain", "--args", json.dumps(arguments)]
+    return json.loads(run_dbt(*command, project=project, options=dbt))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -100,9 +103,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("at", help="the prediction time, as in 2026-05-01T09:00:00Z")
     parser.add_argument("--sequence-number", type=int, help="of the publication that answered, as a request log has it")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument(
-        "--dbt", type=shlex.split, default=[], metavar="OPTIONS", help="options for dbt, as in --dbt='--target prod'"
-    )
+    add_project_options(parser)
     parser.set_defaults(run=_run)
 
 
@@ -113,8 +114,9 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     request = dict(each.split("=", 1) for each in options.asked)
     try:
+        number = options.sequence_number
         found = explain(
-            options.service, request, options.at, sequence_number=options.sequence_number, options=options.dbt
+            options.service, request, options.at, sequence_number=number, project=options.project, dbt=options.dbt
         )
     except DbtError as error:
         print(error, file=sys.stderr)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from serve.dbt import DbtError, run_dbt
+from serve.dbt import DbtError, add_options, run_dbt
 from serve.sqltypes import parse_rfc3339
 from serve.workbench import MICROSECOND, SPAN, Input, RelationPath, Workbench, dotted, literal, quote
 
@@ -364,9 +363,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--at", type=parse_rfc3339, action="append", default=[], help="a moment to try instead; may be repeated"
     )
     parser.add_argument("--seed", type=int, default=0, help="another one tries other moments and scrambles differently")
-    parser.add_argument(
-        "--dbt", type=shlex.split, default=[], metavar="OPTIONS", help="options for dbt, as in --dbt='--target prod'"
-    )
+    add_options(parser)
     parser.set_defaults(run=_run)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 import tempfile
 import warnings
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from serve.dbt import DbtError, run_dbt
+from serve.dbt import DbtError, add_project_options, run_dbt
 from serve.sqltypes import parse_rfc3339
 
 if TYPE_CHECKING:
@@ -193,14 +192,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         ("batch", _run_batch, "what the API would answer now for every entity, as a file"),
     ]:
         parser = commands.add_parser(name, help=help_)
-        parser.add_argument("--project", type=Path, default=Path("."), help="the dbt project")
-        parser.add_argument(
-            "--dbt",
-            type=shlex.split,
-            default=[],
-            metavar="OPTIONS",
-            help="for dbt, as in --dbt='--target prod'",
-        )
+        add_project_options(parser)
         parser.add_argument("--examples", type=Path, help="a Parquet or CSV file; the service's own unless given")
         if name == "training":
             what = parser.add_mutually_exclusive_group(required=True)

@@ -56,10 +56,17 @@ def test_an_answer_is_traced_to_publication_moment_run_row_and_events(
     assert place["row"]["size"] == "7"
 
     # the same as text, from the command line; a publication named as in a log
-    monkeypatch.chdir(world.folder)
     for name, value in world.environment("2026-05-01 12:00").items():
         monkeypatch.setenv(name, value)
-    asked = ["explain", "score@1", "thing_id=a", "request_amount=12.5", "2026-05-01T11:00:00.5Z"]
+    asked = [
+        "explain",
+        "--project",
+        str(world.folder),
+        "score@1",
+        "thing_id=a",
+        "request_amount=12.5",
+        "2026-05-01T11:00:00.5Z",
+    ]
     assert main([*asked, "--sequence-number", "2"]) == 0
     text = capsys.readouterr().out
     assert text.startswith(
