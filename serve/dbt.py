@@ -30,10 +30,9 @@ def run_dbt(
 
     options: of dbt, such as --target. environment: what is set for it besides this process's own.
     """
-    dbt = Path(sys.executable).with_name("dbt")
     try:
         run = subprocess.run(
-            [str(dbt) if dbt.exists() else "dbt", "--quiet", "--no-use-colors", *command, *options],
+            [dbt_program(), "--quiet", "--no-use-colors", *command, *options],
             cwd=project,
             env={**os.environ, **(environment or {})},
             capture_output=True,
@@ -45,6 +44,12 @@ def run_dbt(
     if run.returncode:
         raise DbtError(message_in(output), output)
     return run.stdout.strip().rsplit("\n", 1)[-1]
+
+
+def dbt_program() -> str:
+    """The dbt beside this Python, else the one on the path."""
+    dbt = Path(sys.executable).with_name("dbt")
+    return str(dbt) if dbt.exists() else "dbt"
 
 
 def message_in(output: str) -> str:
