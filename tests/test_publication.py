@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -304,6 +306,43 @@ def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: Worl
     assert_whole(world)
     run = world.dbt("run-operation", "rollback", "--args", "{to: 3}", now="2026-05-01 12:01", fails=True)
     assert run.says("are no longer in published")
+
+
+def test_a_backup_as_documented_is_restored_and_goes_on(stocked: World) -> None:
+    """The commands of docs/operations.md; what was published after the backup is gone, and all before is as it was."""
+    world = stocked
+    section = (ROOT / "docs/operations.md").read_text().partition("## Backup")[2].partition("\n## ")[0]
+    back_up, restore = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+
+    def follow(commands: str) -> int:
+        # the one file of this project lies beside its folders
+        commands = re.sub(r"(?<=[/ \"])(warehouse/)?asof\.duckdb", "warehouse.duckdb", commands).replace(
+            " warehouse/", " ."
+        )
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        shell = ["bash", "-euc", commands]
+        return subprocess.run(shell, cwd=world.folder, env=os.environ | {"PATH": path}, timeout=60).returncode
+
+    world.build("2026-05-01 09:00")
+    world.example("at 09:30", "a", "2026-05-01 09:30")
+    with world.warehouse(read_only=False):  # as a build has it open
+        assert follow(back_up) != 0
+        assert not (world.folder / "backup").exists()
+    assert follow(back_up) == 0
+    first = world.pointer
+    # what is lost: an event, and a publication that knew it
+    world.event("e2", "a", "2026-05-01 09:45", amount=5)
+    world.build("2026-05-01 10:00")
+    assert world.pointer["sequence_number"] == 2
+
+    assert follow(restore) == 0
+    assert world.pointer == first
+    assert status(world, "2026-05-01 10:30") == "OK"
+    world.build("2026-05-01 11:00")
+    assert_whole(world)
+    assert [row[0] for row in record(world)] == [1, 2]
+    assert {row_id: row["amount_total"] for row_id, row in world.training().items()} == {"at 09:30": 10.0}
+    assert [float(row[0]) for row in world.history(columns="amount_total")] == [10]
 
 
 def add_service_of_a_new_group(world: World) -> None:
