@@ -229,7 +229,7 @@ class Example(Project):
                 "carrier": rng.choice([*CARRIERS, *CARRIERS, "zephyr", None]),
                 "distance_km": rng.choice([None, *(Decimal(rng.randint(10, 19999)) / 10 for _ in range(5))]),
                 "origin_warehouse_id": rng.choice(
-                    [None, "W-nowhere", *(f"W-{rng.randrange(self.warehouses)}" for _ in range(8))]
+                    [None, "W-nowhere", f"W-{rng.randrange(self.warehouses)}", f"W-{rng.randrange(9)}"]
                 ),
                 "is_expedited": rng.random() < 0.3,
                 "placed_at": placed,
