@@ -53,9 +53,11 @@ def load_column(connection: duckdb.DuckDBPyConnection, source: str, name: str, k
         return _load_time(connection, source, column, kind)
     if kind.kind == "decimal":
         # Decimals would come as doubles: fetch the unscaled integer, in the narrowest type that holds the
-        # digits
+        # digits; computed in the widest, since 18 digits leave no room to multiply
         width = "smallint" if kind.precision <= 4 else "integer" if kind.precision <= 9 else "bigint"
-        values, nulls = _fetch(connection, f"select cast({column} * {10**kind.scale} as {width}) from {source}")
+        values, nulls = _fetch(
+            connection, f"select cast({column}::decimal(38,{kind.scale}) * {10**kind.scale} as {width}) from {source}"
+        )
         item, scale = values.item, -kind.scale
         return Column(lambda row: Decimal(item(row)).scaleb(scale), nulls, values.nbytes)
     values, nulls = _fetch(connection, f"select {column} from {source}")

@@ -4,6 +4,6 @@ its own.
 
 from __future__ import annotations
 
-from serve import new, prove, prune
+from serve import compare, explain, new, prove, prune, sets
 
-MODULES = [prune, prove, new]
+MODULES = [prune, prove, explain, sets, compare, new]

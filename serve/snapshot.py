@@ -114,6 +114,12 @@ class Group:
         """The event models (`name`) that it reads whose `known_at` is assumed, with their `safety_lag`."""
         return self.raw.get("not_knowledge_safe", [])  # not in manifests of before
 
+    @property
+    def newest_known_at(self) -> datetime | None:
+        """When the newest event became known (UTC) that it knew at its `as_of`; None without events."""
+        text = self.raw.get("newest_known_at")  # not in manifests of before
+        return parse_rfc3339(text) if text else None
+
     def find(self, keys: Sequence[Any]) -> int | None:
         """The row of the entity with these key values, None if it is not in the latest table."""
         return self.table.find(keys)

@@ -80,6 +80,7 @@ def test_a_quiet_source_is_published_anew_and_training_sets_can_be_read_meanwhil
     assert [row[0] for row in record(world)] == [1, 2, 3]
     assert world.query("select count(*) from thing_v1_history") == [(1,)]
     assert [group["rows"] for group in world.manifest["groups"].values()] == [1, 1]
+    assert world.manifest["groups"]["thing@1"]["newest_known_at"] == "2026-05-01T08:30:00.000000Z"
 
     # the declared age is edited from 2 hours to 30 minutes: what was OK then stays OK, from now on it is another
     for group in ("thing", "place"):

@@ -282,7 +282,8 @@ class World:
         from serve.app import create_app
         from serve.request_log import RequestLog
 
-        log = RequestLog(self.folder / "request_log", share=1) if is_logged else None
+        key = self.folder / "request_log.key"  # hashes what is personal, where a test wrote one
+        log = RequestLog(self.folder / "request_log", share=1, key=key if key.exists() else None) if is_logged else None
         if log:
             log.make_folder()
         os.environ["ASOF_NOW"] = self.environment(now)["ASOF_NOW"]

@@ -24,7 +24,8 @@
     {%- if cutoff > now -%}
         {{- asof.refuse('the cutoff is ' ~ cutoff ~ ', which lies beyond now (' ~ now ~ '): nothing is known of that moment yet.') -}}
     {%- endif -%}
-    {%- set given = asof.take_examples(spec, examples, cutoff) -%}
+    {%- set source = asof.examples_file(examples) if examples is not none else asof.examples_table(spec) -%}
+    {%- set given = asof.take_examples(spec, source, cutoff, now, examples is not none) -%}
     {%- do asof.answer_examples(spec, given) -%}
     {%- do asof.check_answers(spec) -%}
 
@@ -60,16 +61,12 @@
 {#
   Takes examples as they are at the cut-off into the temporary table asof_set_examples: what was asked before it, labels known by
   then (null otherwise), of the declared types, checked. Returns {has_labels, has_sequence_number, columns: [name, type], later: how
-  many were asked after the cut-off}. A file that a set kept has left_out too, which is passed over.
+  many were asked after the cut-off}. now: all were asked before it. is_file: no column is passed over but left_out, which sets keep.
 #}
-{% macro take_examples(spec, file, cutoff) %}
+{% macro take_examples(spec, source, cutoff, now, is_file) %}
     {%- set time = asof.type_timestamptz() -%}
     {%- set row_id, moment = {'name': 'row_id', 'type': 'varchar'}, {'name': 'prediction_time', 'type': time} -%}
     {%- set number, label_known_at = {'name': 'sequence_number', 'type': 'bigint'}, {'name': 'label_known_at', 'type': time} -%}
-    {%- set source = asof.examples_file(file) if file is not none else asof.relation_of(spec.examples_node) -%}
-    {%- if file is none and load_relation(source) is none -%}
-        {{- asof.refuse('the examples model ' ~ spec.examples_node.name ~ ' was never built in this warehouse: run `dbt build`.') -}}
-    {%- endif -%}
     {%- set given = asof.columns_of(source) -%}
     {%- set label_names = (spec.labels + [label_known_at]) | map(attribute='name') | list -%}
     {%- set has_labels = label_names | select('in', given) | list | length > 0 -%}
@@ -84,13 +81,13 @@
         {%- do known.append(column.name) -%}
         {%- if column.name not in given -%}
             {%- if column.name != 'row_id' and column.name not in optional -%}{%- do wrong.append('the column ' ~ column.name ~ ' is missing') -%}{%- endif -%}
-        {%- elif file is not none and column.name != 'row_id' -%}
+        {%- elif is_file and column.name != 'row_id' -%}
             {%- set never = asof.never_as(given[column.name], column.type) -%}
             {#- a column without any value may be of any type -#}
             {%- if never and run_query('select count(' ~ column.name ~ ') from ' ~ source ~ ' as given').rows[0][0] > 0 -%}{%- do wrong.append('the column ' ~ column.name ~ ' is ' ~ given[column.name] ~ ', not ' ~ column.type ~ ': ' ~ never) -%}{%- endif -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for name in given if file is not none and name not in known -%}{%- do wrong.append('the column ' ~ name ~ ' is none of theirs') -%}{%- endfor -%}
+    {%- for name in given if is_file and name not in known -%}{%- do wrong.append('the column ' ~ name ~ ' is none of theirs') -%}{%- endfor -%}
     {%- if wrong -%}
         {%- set expected = [] -%}
         {%- for column in spec['keys'] + [moment] + spec.request -%}{%- do expected.append(column.name ~ ' ' ~ column.type ~ (' (optional)' if column.name in optional else '')) -%}{%- endfor -%}
@@ -115,7 +112,7 @@
     {%- do asof.refuse_problems(lost, 'these examples are not those of ' ~ spec.id) -%}
 
     {%- do run_query('create temporary table asof_set_given as select ' ~ selected | join(', ') ~ ' from ' ~ source ~ ' as given') -%}
-    {%- do asof.refuse_problems(asof.example_checks('asof_set_given', asof.sql_time(asof.now())) + asof.request_checks('asof_set_given', spec),
+    {%- do asof.refuse_problems(asof.example_checks('asof_set_given', asof.sql_time(now)) + asof.request_checks('asof_set_given', spec),
         'these examples are not those of ' ~ spec.id) -%}
     {%- set at = asof.sql_time(cutoff) -%}
     {%- set kept, typed = [], [] -%}
@@ -126,6 +123,15 @@
     {%- do run_query('create temporary table asof_set_examples as select ' ~ kept | join(', ') ~ ' from asof_set_given where prediction_time < ' ~ at) -%}
     {%- set later = run_query('select (select count(*) from asof_set_given) - (select count(*) from asof_set_examples)').rows[0][0] | int -%}
     {{- return({'has_labels': has_labels, 'has_sequence_number': has_sequence_number, 'columns': typed, 'later': later}) -}}
+{% endmacro %}
+
+{# The examples model of a service, built. #}
+{% macro examples_table(spec) %}
+    {%- set relation = asof.relation_of(spec.examples_node) -%}
+    {%- if load_relation(relation) is none -%}
+        {{- asof.refuse('the examples model ' ~ spec.examples_node.name ~ ' was never built in this warehouse: run `dbt build`.') -}}
+    {%- endif -%}
+    {{- return(relation) -}}
 {% endmacro %}
 
 {# The rows of an examples file, as a subquery. #}
@@ -192,6 +198,7 @@
     {%- set inputs = {
         'format': 1, 'service': spec.name, 'version': spec.version, 'definition': asof.service_manifest(spec).definition, 'groups': groups,
         'cutoff': asof.rfc3339(cutoff), 'every': every,
+        'keys': spec['keys'] | map(attribute='name') | list, 'labels': spec.labels | map(attribute='name') | list if given.has_labels else [],
         'examples': {'rows': examples[0] | int, 'columns': given.columns, 'digest': examples[1]},
         'looked_up': {'rows': rows[0] | int, 'backfilled': rows[1] | int, 'digest': rows[2]},
         'publications': {'first': numbers[0] | int if numbers[0] is not none else none, 'last': numbers[1] | int if numbers[1] is not none else none,
@@ -216,7 +223,6 @@
     {%- set hidden = ['left_out'] if every else ['left_out', 'rejected_columns'] -%}
     {%- set shown = asof.columns_of('asof_set').keys() | reject('in', hidden) | list -%}
     {%- set rows_sql = 'select ' ~ shown | join(', ') ~ ' from asof_set' ~ ('' if every else ' where left_out is null') -%}
-    {%- do asof.fault_point('before_set') -%}
     {%- set written = asof.export_parquet(rows_sql ~ ' order by prediction_time, row_id', folder ~ '/' ~ name ~ '.parquet') -%}
     {%- do asof.fault_point('between_set_files') -%}
     {%- set examples_written = asof.export_parquet('select example.*, answered.left_out from asof_set_examples as example inner join asof_set as answered '
