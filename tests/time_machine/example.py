@@ -7,6 +7,7 @@ import shutil
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -228,7 +229,7 @@ class Example(Project):
                 "carrier": rng.choice([*CARRIERS, *CARRIERS, "zephyr", None]),
                 "distance_km": rng.choice([None, *(Decimal(rng.randint(10, 19999)) / 10 for _ in range(5))]),
                 "origin_warehouse_id": rng.choice(
-                    [None, "W-nowhere", *(f"W-{rng.randrange(self.warehouses)}" for _ in range(8))]
+                    [None, "W-nowhere", f"W-{rng.randrange(self.warehouses)}", f"W-{rng.randrange(9)}"]
                 ),
                 "is_expedited": rng.random() < 0.3,
                 "placed_at": placed,
@@ -453,10 +454,10 @@ class Example(Project):
 
 
 def mean(amounts: list[Decimal]) -> Decimal | None:
-    """To two places, halves up, of the quotient as a double."""
+    """To two places: the exact quotient as the nearest double, and of that halves up."""
     if not amounts:
         return None
-    return Decimal(floor(float(sum(amounts)) / len(amounts) * 100 + 0.5)) / 100
+    return Decimal(floor(float(Fraction(sum(amounts)) / len(amounts)) * 100 + 0.5)) / 100
 
 
 def late_delivery(stored: Row, request: Row, at: datetime) -> Row:
