@@ -332,8 +332,8 @@ class Life:
 
     def rolled_back(self) -> None:
         """To the snapshot before, or further; builds under the hold; released, and built again."""
-        if len(self.publications) < 2:
-            return self.green()
+        while len(self.publications) < 2:
+            self.green()
         at = self.now + timedelta(microseconds=self.rng.randint(0, 1_800_000_000))
         self.ask_until(at)
         current, others = self.publications[-1], self.publications[:-1]
