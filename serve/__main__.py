@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -43,6 +44,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--tokens", type=Path, default=env("ASOF_TOKENS") or None, help="JSON file with the bearer tokens"
+    )
+    parser.add_argument(
+        "--tls-certificate",
+        type=Path,
+        default=env("ASOF_TLS_CERTIFICATE") or None,
+        help="PEM file with the certificate (and its chain): serves HTTPS, and that only",
+    )
+    parser.add_argument(
+        "--tls-key", type=Path, default=env("ASOF_TLS_KEY") or None, help="PEM file with its private key, unencrypted"
     )
     parser.add_argument(
         "--max-entities",
@@ -93,6 +103,7 @@ def serve(options: argparse.Namespace) -> int:
     try:
         check_exposure(options.host, options.tokens)
         clock_from_environment()
+        check_tls(options.tls_certificate, options.tls_key)
         if options.tokens:
             Tokens(options.tokens)
         if request_log := request_log_from_environment():
@@ -108,10 +119,11 @@ def serve(options: argparse.Namespace) -> int:
         print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
 
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import Interfaces, SSLProtocols
     from granian.log import LOGGING_CONFIG
 
-    url = f"http://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+    scheme = "https" if options.tls_certificate else "http"
+    url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
     handlers = LOGGING_CONFIG["handlers"].items()  # standard output holds one line: the URL
 
     class Server(Granian):
@@ -131,6 +143,9 @@ def serve(options: argparse.Namespace) -> int:
         workers=options.workers,
         blocking_threads=BLOCKING_THREADS,
         workers_kill_timeout=STOP_SECONDS,
+        ssl_cert=options.tls_certificate,
+        ssl_key=options.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
         log_level="warning",
         log_dictconfig={"handlers": {name: {**handler, "stream": "ext://sys.stderr"} for name, handler in handlers}},
     )
@@ -141,6 +156,22 @@ def serve(options: argparse.Namespace) -> int:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
         server.serve()
     return 0
+
+
+def check_tls(certificate: Path | None, key: Path | None) -> None:
+    """Raises ConfigurationError unless both are given and fit each other, or neither is: workers would die over it one
+    after the other.
+    """
+    if not certificate and not key:
+        return
+    if not certificate or not key:
+        raise ConfigurationError("--tls-certificate and --tls-key go together")
+    try:
+        # An encrypted key would ask for its password at the terminal, where there is one
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = error.strerror or error if isinstance(error, OSError) else error
+        raise ConfigurationError(f"--tls-certificate {certificate}, --tls-key {key}: {reason}") from None
 
 
 def _free_port(host: str, port: int) -> int:
@@ -156,7 +187,12 @@ def _free_port(host: str, port: int) -> int:
 
 def _announce(url: str) -> None:
     """Prints the URL once the first worker answers."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever HTTP_PROXY says
+    unverified = ssl.create_default_context()  # the certificate names the host that callers use, not this address
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    # whatever HTTP_PROXY says
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
+    )
     while True:
         try:
             # Briefly: granian opens the port once before its workers do, and nobody answers what arrives then

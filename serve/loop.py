@@ -105,7 +105,7 @@ class Loop:
                 print(output, file=sys.stderr, flush=True)  # the line names the reason; this is all of it
             if self._is_stopping:
                 following = "; ends as it was told to"
-            line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {self._outcome(code, output)}"
+            line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {outcome(self._folder, code, output)}"
             print(f"{_text(datetime.now(UTC))} {line}{self._passed_on()}{following}", flush=True)
             while not self._is_stopping and (left := due - time.monotonic()) > 0:
                 time.sleep(min(left, _LOOK_SECONDS))
@@ -129,19 +129,6 @@ class Loop:
         code, self._build = self._build.returncode, None
         return code, output
 
-    def _outcome(self, code: int, output: str) -> str:
-        """What the round published, or why it did not and what is current instead."""
-        if found := re.search(r"asof: published (\S+) as number (\d+) at (\S+Z)", output):
-            return f"published {found[2]} at {found[3]}, snapshot {found[1]}"
-        try:
-            pointer = Pointer.parse((self._folder / "current.json").read_bytes())
-            current = f"still {pointer.sequence_number} since {_text(pointer.published_at)}"
-        except FileNotFoundError:
-            current = "nothing published yet"
-        except (SnapshotError, OSError) as error:
-            current = f"what is published cannot be read: {error}"
-        return f"{current}: {reason_in(code, output)}"
-
     def _passed_on(self) -> str:
         """Prunes and syncs if it was asked to; says how it went. A failure is tried again in the next round."""
         said = []
@@ -154,6 +141,23 @@ class Loop:
         except (SyncError, SnapshotError, OSError) as error:
             said.append(f"NOT PASSED ON: {error}")
         return "".join(f"; {each}" for each in said)
+
+
+def outcome(folder: Path, code: int, output: str) -> str:
+    """What a build published, or why it did not and what is current instead."""
+    number = None
+    try:
+        pointer = Pointer.parse((folder / "current.json").read_bytes())
+        number = pointer.sequence_number
+        current = f"still {number} since {_text(pointer.published_at)}"
+    except FileNotFoundError:
+        current = "nothing published yet"
+    except (SnapshotError, OSError) as error:
+        current = f"what is published cannot be read: {error}"
+    if found := re.search(r"asof: published (\S+) as number (\d+) at (\S+Z)", output):
+        elsewhere = "" if number == int(found[2]) else f", but not to {folder}: name the right one by --folder"
+        return f"published {found[2]} at {found[3]}, snapshot {found[1]}{elsewhere}"
+    return f"{current}: {reason_in(code, output)}"
 
 
 def reason_in(code: int, output: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.loop import only_one, pause, reason_in
+from serve.loop import only_one, outcome, pause, reason_in
 from tests.world import ROOT, World
 
 
@@ -109,6 +109,8 @@ def test_a_second_loop_is_told_who_holds_the_first(tmp_path: Path) -> None:
     with only_one(tmp_path):
         second = started(tmp_path)
         _, complained = second.communicate(timeout=60)
+        from_cron = ["flock", "-n", "logs/asof-loop.lock", "true"]  # as docs/deploy.md has it
+        assert subprocess.run(from_cron, cwd=tmp_path).returncode == 1
     assert second.returncode == 1
     assert re.search(rf"another loop builds this project: process {os.getpid()} on \S+, since \S+Z", complained)
     with only_one(tmp_path):
@@ -119,6 +121,15 @@ def test_a_second_loop_is_told_who_holds_the_first(tmp_path: Path) -> None:
         ).returncode
         == 2
     )
+
+
+def test_a_build_that_publishes_elsewhere_is_told(tmp_path: Path) -> None:
+    output = "10:00  asof: published s-3 as number 3 at 2026-05-01T09:00:00.000001Z: 5 groups, 4 services."
+    said = outcome(tmp_path, 0, output)
+    assert said.startswith("published 3 at 2026-05-01T09:00:00.000001Z, snapshot s-3, but not to ")
+    assert said.endswith(f"{tmp_path}: name the right one by --folder")
+    (tmp_path / "current.json").write_text("{")
+    assert outcome(tmp_path, 0, "asof: nothing published: x").startswith("what is published cannot be read: current")
 
 
 def test_waits_double_up_to_a_bound() -> None:

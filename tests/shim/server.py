@@ -30,7 +30,7 @@ class Server:
             start_new_session=True,  # so that `end` reaches the workers too
         )
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"asof serves on (http://\S+)\n", line)
+        found = re.fullmatch(r"asof serves on (https?://\S+)\n", line)
         if not found:
             self.end()
         assert found, line

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import shutil
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import urllib.error
@@ -128,6 +132,45 @@ def test_mistakes_are_named_at_the_start(tmp_path):
     assert ended.returncode == 2
     assert "ASOF_NOW" in ended.stderr
     assert run("--port", "x").returncode == 2
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="makes its certificate with openssl")
+def test_tls(start, publisher, tmp_path):
+    def make(name):
+        key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
+        new = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "1",
+        ]
+        names = ["-subj", "/CN=shim", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        subprocess.run([*new, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        return certificate, key
+
+    certificate, key = make("shim")
+    options = ["--tls-certificate", certificate, "--tls-key", key]
+    server = start("--folder", publisher.folder, "--workers", "2", *options, ASOF_NOW="2026-05-01T09:00:00Z")
+    assert server.url.startswith("https://127.0.0.1:")
+    trusted = ssl.create_default_context(cafile=certificate)
+    with urllib.request.urlopen(f"{server.url}/health", context=trusted, timeout=10) as response:
+        assert json.load(response)["sequence_number"] == 1
+    with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
+        server.get("/health")  # by nobody whom this machine trusts
+    with pytest.raises((OSError, http.client.HTTPException)):
+        urllib.request.urlopen(f"http{server.url.removeprefix('https')}/health", timeout=10)
+    assert server.stop() == 0
+
+    for wrong in (options[:2], options[2:], [*options[:3], make("other")[1]], [*options[:3], tmp_path / "none.key"]):
+        ended = run("--folder", publisher.folder, *wrong)
+        assert ended.returncode == 2
+        assert "--tls-certificate" in ended.stderr
 
 
 def test_workers_end_with_a_main_process_that_is_killed(start, publisher):
