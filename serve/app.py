@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -124,7 +125,7 @@ class Shim:
         plan = publication.plans[service.id]
         now = serving_now(self.clock, publication.pointer.published_at)
         try:
-            rows = plan.evaluate(self.folder.engine.cursor(), entities, now)
+            rows = plan.answer(self.folder.engine, entities, now)
         except duckdb.DataError as error:
             if len(service.inputs) == len(service.keys):
                 raise
@@ -135,10 +136,9 @@ class Shim:
         if head is None:
             head = publication.heads[service.id] = _head(publication, service)
         head = f'{head},"prediction_time":"{rfc3339(now)}"'
-        written = [plan.row_json(row) for row in rows]
-        body = f'{head},"rows":[{",".join(written)}]}}'
+        body = b'%b,"rows":%b}' % (head.encode(), orjson.dumps(rows))
         if self.request_log and self.request_log.draws():
-            self.request_log.put(plan, head, entities, written)
+            self.request_log.put(plan, head, entities, [orjson.dumps(row).decode() for row in rows])
         return Response(body, content_type="application/json")
 
 

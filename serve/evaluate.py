@@ -14,8 +14,11 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import orjson
 
+from serve.ahead import Ahead
 from serve.columns import quote
+from serve.dependence import Analyst, Dependent
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 
@@ -71,6 +74,7 @@ class Plan:
         columns.
         """
         self.service = service
+        self.ahead: Ahead | None = None  # where its answers can be computed ahead
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
         self._sources = [_source(service, name) for name, _ in service.looked_up]
@@ -83,7 +87,7 @@ class Plan:
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
         looked_up = f"with looked_up as (select {columns})"
-        answer = self._answer_columns()
+        self.answer_columns = answer = self._answer_columns()
         # The text may end in a comment, hence the line breaks
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
         query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
@@ -112,6 +116,17 @@ class Plan:
             told = ", ".join(f"{name} {kind.name}" for name, kind in found)
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
             raise ValueError(f"it answers ({told}), the manifest says ({wanted})")
+
+    def answer(self, engine: Engine, entities: list[Entity], now: datetime) -> list[Any]:
+        """What orjson writes as the rows of the answer, in order. `now` is the prediction time, aware UTC.
+
+        Computed ahead where it can be, else now. Raises duckdb.Error.
+        """
+        rows = self.ahead.rows(entities, now) if self.ahead else None
+        if rows is None:
+            evaluated = self.evaluate(engine.cursor(), entities, now)
+            rows = [orjson.Fragment(self.row_json(row)) for row in evaluated]
+        return rows
 
     def evaluate(self, cursor: duckdb.DuckDBPyConnection, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order. `now` is the prediction time, aware UTC. Raises duckdb.Error."""
@@ -205,12 +220,13 @@ def _fetchable(name: str, kind: SqlType) -> str:
     return quote(name)
 
 
-def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:
+def plan_all(snapshot: Snapshot, engine: Engine, published_at: datetime, now: datetime) -> dict[str, Plan]:
     """A plan for every service, each run once on a known and an unknown entity. Raises SnapshotError.
 
-    So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
+    So the first request after a swap is as fast as any, and text that does not bind is found before the swap. No
+    request is answered before `published_at`; what can be computed ahead is, for `now`. (Both aware UTC.)
     """
-    cursor = engine.cursor()
+    cursor, analyst = engine.cursor(), Analyst()
     plans = {}
     for service in snapshot.services.values():
         plan = plans[service.id] = Plan(service, cursor)
@@ -224,4 +240,9 @@ def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Pla
             log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
         except (duckdb.Error, LookupError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+        try:
+            plan.ahead = Ahead(service, published_at, analyst)
+            plan.ahead.compute(plan.answer_columns, now)
+        except (Dependent, duckdb.Error) as error:
+            log.info("service %s is computed per request: %s", service.id, error)
     return plans
