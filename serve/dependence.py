@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import duckdb
@@ -61,15 +60,36 @@ class Analyst:
         )
         found = {name for (name,) in self.connection.execute(steady).fetchall()}
         self.functions = (found | _MACROS) - _CLOCKS
+        self._columns: dict[str, bool] = {}
 
-    @cache  # noqa: B019 (lives as long as a snapshot is loading)
     def is_column(self, name: str) -> bool:
         """Whether a name is nothing without a table: current_date and its like are functions."""
-        try:
-            self.connection.execute(f"explain select {quote(name)}")
-        except duckdb.BinderException:
-            return True
-        return False
+        if name not in self._columns:
+            try:
+                self.connection.execute(f"explain select {quote(name)}")
+                self._columns[name] = False
+            except duckdb.BinderException:
+                self._columns[name] = True
+        return self._columns[name]
+
+    def read_columns(self, columns: dict[str, str], sql: str) -> frozenset[str]:
+        """What the optimized plan of a query scans of a table looked_up, whose columns and types are given.
+
+        Raises Dependent, duckdb.Error.
+        """
+        declared = ", ".join(f"{quote(name)} {kind}" for name, kind in columns.items())
+        self.connection.execute(f"create or replace temp table looked_up ({declared})")
+        plan = json.loads(self.connection.execute(f"explain (format json) {sql}").fetchone()[1])
+        read: set[str] = set()
+        scans = [each for each in _walk(plan) if each.get("extra_info", {}).get("Table", "").endswith("looked_up")]
+        for scan in scans:
+            names = scan["extra_info"].get("Projections")
+            if not names or set(scan["extra_info"]) - {"Table", "Type", "Projections", "Estimated Cardinality"}:
+                raise Dependent("its plan reads looked_up in a way that is not understood")
+            read |= {names} if isinstance(names, str) else set(names)
+        if not read or not read <= columns.keys():
+            raise Dependent(f"its plan reads {', '.join(sorted(read - columns.keys())) or 'nothing of looked_up'}")
+        return frozenset(read)
 
 
 class Dependence:
@@ -78,6 +98,7 @@ class Dependence:
     def __init__(self, service: Service, analyst: Analyst) -> None:
         """Raises Dependent, duckdb.Error."""
         self._service = service
+        self._analyst = analyst
         self._connection = analyst.connection
         text = self._value("select json_serialize_sql(?::varchar)", [service.sql])
         self._tree = json.loads(text)
@@ -168,28 +189,10 @@ class Dependence:
         return found
 
     def _read_columns(self) -> frozenset[str]:
-        """The columns of looked_up that the optimized plan scans. The moments stand as columns of their own."""
-        columns = [f"{quote(name)} {kind.name}" for name, kind in self._service.looked_up]
-        columns += [f"{quote(f'asof moment {at}')} boolean" for at in range(len(self._moments))]
-        self._connection.execute(f"create or replace temp table looked_up ({', '.join(columns)})")
-        plan = json.loads(
-            self._connection.execute(f"explain (format json) {self._deserialize(self._tree)}").fetchone()[1]
-        )
-        read: set[str] = set()
-        scans = [each for each in _walk(plan) if each.get("extra_info", {}).get("Table", "").endswith("looked_up")]
-        if not scans:
-            raise Dependent("its plan does not read looked_up")
-        for scan in scans:
-            names = scan["extra_info"].get("Projections")
-            if not names or set(scan["extra_info"]) - {"Table", "Type", "Projections", "Estimated Cardinality"}:
-                raise Dependent("its plan reads looked_up in a way that is not understood")
-            read |= {names} if isinstance(names, str) else set(names)
-        known = {name for name, _ in self._service.looked_up} | {
-            f"asof moment {at}" for at in range(len(self._moments))
-        }
-        if not read <= known:
-            raise Dependent(f"its plan reads {', '.join(sorted(read - known))}")
-        return frozenset(read)
+        """The columns of looked_up that matter. The moments stand as columns of their own."""
+        columns = {name: kind.name for name, kind in self._service.looked_up}
+        columns |= {f"asof moment {at}": "boolean" for at in range(len(self._moments))}
+        return self._analyst.read_columns(columns, self._deserialize(self._tree))
 
     def _select(self, expression: Any, name: str) -> str:
         """The text of `select expression as name from looked_up`."""
