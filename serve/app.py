@@ -27,7 +27,7 @@ from serve.folder import Folder, Publication
 from serve.request_log import RequestLog, request_log_from_environment
 from serve.snapshot import Service
 from serve.sqltypes import rfc3339
-from serve.tokens import Tokens
+from serve.tokens import Token, Tokens
 from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
 
 MAX_ENTITIES = 1000
@@ -97,27 +97,26 @@ class Shim:
             raise Problem(503, why, headers={"Retry-After": RETRY_AFTER})
         return current
 
-    def authorise(self, service: Service | None = None) -> None:
-        """Problem 401 without a valid token, 403 if it does not open the service. Nothing where no tokens
-        are set.
-        """
+    def authorise(self) -> Token | None:
+        """The caller's token. Problem 401 without a valid one; None where no tokens are set."""
         if self.tokens is None:
-            return
+            return None
         token = self.tokens.find(request.headers.get("Authorization"))
         if token is None:
             raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
-        if service and not token.may_read(service.name, service.version):
-            raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
+        return token
 
-    def service(self, publication: Publication, asked: str) -> Service:
-        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if
-        unknown.
+    def service(self, publication: Publication, asked: str, token: Token | None = None) -> Service:
+        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if unknown, 403 if
+        the token does not open it.
         """
         name, at, version = asked.partition("@")
         service = publication.snapshot.service(name, version if at else None)
         if service is None:
             existing = sorted(publication.snapshot.services)
             raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
+        if token and not token.may_read(service.name, service.version):
+            raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
         return service
 
     def answer(self, publication: Publication, service: Service, entities: list[dict[str, Any]]) -> Response:
@@ -210,10 +209,9 @@ def _register_errors(app: Flask) -> None:
 def _register_services(app: Flask, shim: Shim) -> None:
     @app.post("/v1/services/<asked>")
     def post_service(asked: str) -> Response:
-        shim.authorise()
+        token = shim.authorise()
         publication = shim.publication()
-        service = shim.service(publication, asked)
-        shim.authorise(service)
+        service = shim.service(publication, asked, token)
         if request.mimetype != "application/json":
             raise Problem(415, f"Content-Type is {request.mimetype or 'missing'}, expected application/json")
         try:
@@ -232,10 +230,9 @@ def _register_services(app: Flask, shim: Shim) -> None:
 
     @app.get("/v1/services/<asked>")
     def get_service(asked: str) -> Response:
-        shim.authorise()
+        token = shim.authorise()
         publication = shim.publication()
-        service = shim.service(publication, asked)
-        shim.authorise(service)
+        service = shim.service(publication, asked, token)
         try:
             entities = check_query(service, request.args.to_dict(flat=False))
         except Invalid as error:
