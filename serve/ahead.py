@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 import orjson
 
-from serve.columns import Column, literal, load_column, quote
+from serve.columns import Column, fetch_array, literal, load_column, quote
 from serve.dependence import Analyst, Dependence, Dependent, Piece
 from serve.snapshot import Lookup, Service, parquet
 from serve.sqltypes import SqlType
@@ -167,7 +167,7 @@ def _compute(
 
 def _keep(connection: duckdb.DuckDBPyConnection, source: str, service: Service, rows: range) -> Answers:
     """The answers in the SQL relation `source`, which are to be those of `rows`. Raises duckdb.Error, ValueError."""
-    (row_ids,) = connection.execute(f"select row_id::bigint from {source}").fetchnumpy().values()
+    row_ids, _ = fetch_array(connection, "row_id::bigint", source)
     if not np.array_equal(row_ids, np.arange(rows.start, rows.stop)):
         raise ValueError("not one row came back for each")
     names = ["status", "rejected_columns", *(f"{each.name}_status" for each in service.lookups)]
@@ -178,11 +178,10 @@ def _keep(connection: duckdb.DuckDBPyConnection, source: str, service: Service, 
     )
     heads = [_head(service, row) for row in connection.execute(f"select {columns} from heads order by code").fetchall()]
     same = " and ".join(f"heads.{quote(name)} is not distinct from {source}.{quote(name)}" for name in names)
-    found = connection.execute(
-        f"select row_id::bigint as at, code from {source} inner join heads on {same}"
-    ).fetchnumpy()
+    coded = f"select row_id::bigint as row, code from {source} inner join heads on {same}"
+    connection.execute(f"create or replace temp table coded as {coded}")
     codes = np.zeros(len(rows), np.min_scalar_type(len(heads)))
-    codes[found["at"] - rows.start] = found["code"]
+    codes[fetch_array(connection, "row", "coded")[0] - rows.start] = fetch_array(connection, "code", "coded")[0]
     features, group = [], service.lookups[0].group
     for each in service.features:
         column = load_column(connection, source, each.name, each.type)

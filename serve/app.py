@@ -9,6 +9,7 @@ import json
 import logging
 import multiprocessing
 import os
+import sys
 import threading
 from datetime import datetime
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, 
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
+SWITCH_SECONDS = 0.0005  # so soon a request gets its turn while a snapshot is loading; Python's own is ten times that
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
 
 log = logging.getLogger("asof.serve")
@@ -326,6 +328,7 @@ def _end_with(parent: BaseProcess) -> None:
 
 def create_from_environment() -> Flask:
     """The factory that each server process calls; `python -m serve` puts its options into the environment."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     return create_app(

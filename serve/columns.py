@@ -19,7 +19,8 @@ import numpy as np
 from serve.sqltypes import EPOCH, SqlType, fragment_writer, is_plain_float
 
 MAX_DICTIONARY = 65_536  # distinct strings up to which a column is kept as 8 or 16-bit codes
-CHUNK = 4096  # rows that are Python objects at a time
+CHUNK = 1024  # rows that are Python objects at a time: requests wait for no more than that
+PART = 65_536  # rows of one column that DuckDB hands over at a time
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -112,23 +113,30 @@ def load_column(connection: duckdb.DuckDBPyConnection, source: str, name: str, k
         # Decimals would come as doubles: fetch the unscaled integer, in the narrowest type that holds the
         # digits
         width = "smallint" if kind.precision <= 4 else "integer" if kind.precision <= 9 else "bigint"
-        values, nulls = _fetch(connection, f"select cast({column} * {10**kind.scale} as {width}) from {source}")
+        values, nulls = fetch_array(connection, f"cast({column} * {10**kind.scale} as {width})", source)
         scale = -kind.scale
         return _numbers(values, nulls, kind, lambda value: Decimal(value).scaleb(scale))
-    values, nulls = _fetch(connection, f"select {column} from {source}")
+    values, nulls = fetch_array(connection, column, source)
     return _numbers(values, nulls, kind)
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """The one column of a query, and its null mask (None if nothing is null). What stands at nulls is zero."""
-    (array,) = connection.execute(query).fetchnumpy().values()
-    if not np.ma.isMaskedArray(array):
-        return array, None
-    if not np.ma.is_masked(array):
-        return array.data, None
-    nulls = np.ma.getmaskarray(array)
-    array.data[nulls] = None if array.dtype == object else 0
-    return array.data, nulls
+def fetch_array(
+    connection: duckdb.DuckDBPyConnection, expression: str, source: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """An expression over an SQL relation, in its row order, and its null mask (None if nothing is null). What stands
+    at nulls is zero.
+    """
+    parts: list[Any] = []
+    # Part by part: while DuckDB hands over an array, no request is answered
+    while not parts or len(parts[-1]) == PART:
+        query = f"select {expression} as v from {source} limit {PART} offset {PART * len(parts)}"
+        parts.append(connection.execute(query).fetchnumpy()["v"])
+    values = np.concatenate([np.ma.getdata(part) for part in parts])
+    if not any(np.ma.is_masked(part) for part in parts):
+        return values, None
+    nulls = np.concatenate([np.ma.getmaskarray(part) for part in parts])
+    values[nulls] = 0
+    return values, nulls
 
 
 def _numbers(
@@ -168,25 +176,26 @@ def _load_time(connection: duckdb.DuckDBPyConnection, source: str, column: str, 
     if outside:
         raise ValueError(f"column {column} holds {outside} times that are infinite or not in the years 1 to 9999")
     if kind.kind == "date":
-        values, nulls = _fetch(connection, f"select cast({column} - date '1970-01-01' as integer) from {source}")
+        values, nulls = fetch_array(connection, f"cast({column} - date '1970-01-01' as integer)", source)
         return _numbers(values, nulls, kind, lambda value: date.fromordinal(_EPOCH_DAY + value))
     # As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a
     # timestamptz
-    values, nulls = _fetch(connection, f"select epoch_us({column}) from {source}")
+    values, nulls = fetch_array(connection, f"epoch_us({column})", source)
     return _numbers(values, nulls, kind, lambda value: EPOCH + timedelta(microseconds=value))
 
 
 def _load_strings(connection: duckdb.DuckDBPyConnection, source: str, column: str) -> Column:
     few = f"(select distinct {column} as v from {source} where {column} is not null limit {MAX_DICTIONARY + 1})"
-    words = [word for (word,) in connection.execute(f"select v from {few} order by v").fetchall()]
+    (count,) = connection.execute(f"select count(*) from {few}").fetchone()
     varchar = SqlType("varchar", "varchar")
     write = fragment_writer(varchar)
-    if not words:
+    if not count:
         (rows,) = connection.execute(f"select count(*) from {source}").fetchone()
         return _constant(None, varchar, rows)
-    if len(words) <= MAX_DICTIONARY:
+    if count <= MAX_DICTIONARY:
+        words = [word for (word,) in connection.execute(f"select v from {few} order by v").fetchall()]
         connection.execute(f"create or replace temp type words as enum (select v from {few} order by v)")
-        values, nulls = _fetch(connection, f"select enum_code({column}::words) from {source}")
+        values, nulls = fetch_array(connection, f"enum_code({column}::words)", source)
         if len(words) == 1 and nulls is None:
             return _constant(words[0], varchar, len(values))
         item, written = values.item, [write(word) for word in words]
@@ -198,7 +207,7 @@ def _load_strings(connection: duckdb.DuckDBPyConnection, source: str, column: st
             many=lambda rows: [written[code] for code in values[rows].tolist()],
             extra=words,
         )
-    lengths, nulls = _fetch(connection, f"select strlen({column}) from {source}")  # bytes
+    lengths, nulls = fetch_array(connection, f"strlen({column})", source)  # bytes
     ends = np.cumsum(lengths, dtype=np.int64)
     parts = fetch_chunks(connection, f"select {column} from {source}")
     blob = b"".join([b"".join([(text or "").encode() for (text,) in chunk]) for chunk in parts])
@@ -223,7 +232,7 @@ def fetch_chunks(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[
 
 
 def _load_list(connection: duckdb.DuckDBPyConnection, source: str, column: str, kind: SqlType) -> Column:
-    lengths, nulls = _fetch(connection, f"select len({column}) from {source}")
+    lengths, nulls = fetch_array(connection, f"len({column})", source)
     ends = np.cumsum(lengths, dtype=np.int64)
     write = fragment_writer(kind)
     items = load_column(connection, f"(select unnest({column}) as v from {source})", "v", kind.item)

@@ -303,8 +303,9 @@ def _check_file(path: Path, raw: dict[str, Any]) -> None:
 def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlType]) -> Table:
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        source = parquet(path)
-        _check_schema(connection, source, keys | {"as_of": parse_type("timestamptz")} | features)
+        _check_schema(connection, parquet(path), keys | {"as_of": parse_type("timestamptz")} | features)
+        source = "stored"
+        connection.execute(f"create temp table {source} as from {parquet(path)}")
         columns = {name: load_column(connection, source, name, kind) for name, kind in features.items()}
         columns["as_of"] = load_column(connection, source, "as_of", parse_type("timestamptz"))
         return Table(load_index(connection, source, keys), columns)
