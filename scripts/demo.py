@@ -1,4 +1,4 @@
-"""The worked example from end to end: `make demo`, `make serve`, `make prove` and the dbt part of `make test`.
+"""The worked example from end to end: `make demo`, `make serve`, `make prove`, `make dbt-test` and the tests.
 
 Everything lives in a scratch folder (.demo/), made anew each time, so that it never meets a warehouse of yours. The
 example plays around 2026-05-01 09:00 UTC; its now is injected into each command by ASOF_NOW.

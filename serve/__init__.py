@@ -2,4 +2,17 @@
 
 It knows snapshots and services, never a feature's meaning: rows are looked up in memory, and the SQL text of
 the manifest is run over them. Start reading at `app.py`; a request goes validation -> evaluate -> app.
+
+For a notebook, of a dbt project: `from serve import batch, training` (`sets.py`).
 """
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """`training` and `batch`, once they are asked for: the shim imports nothing that it does not need."""
+    if name in ("training", "batch"):
+        from serve import sets
+
+        return getattr(sets, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -133,7 +134,12 @@ def serve(options: argparse.Namespace) -> int:
         log_level="warning",
         log_dictconfig={"handlers": {name: {**handler, "stream": "ext://sys.stderr"} for name, handler in handlers}},
     )
-    server.serve()
+    with tempfile.TemporaryDirectory(prefix="asof-metrics-", ignore_cleanup_errors=True) as shared:
+        # Where the workers keep their counters, so that each of them can tell the sum
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        if options.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        server.serve()
     return 0
 
 

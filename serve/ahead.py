@@ -12,7 +12,7 @@ import logging
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -28,13 +28,26 @@ log = logging.getLogger("asof.serve")
 CHUNK = 122_880  # rows that are evaluated at a time: one row group of DuckDB's
 
 
+class Row(NamedTuple):
+    """One evaluated row. `features` are the values in the service's order, None for a REJECTED row; `ready` is what
+    orjson writes as the row of the answer.
+    """
+
+    status: str
+    groups: tuple[str, ...]
+    features: tuple[Any, ...] | None
+    rejected: tuple[str, ...]
+    ready: Any = None
+
+
 @dataclass(frozen=True)
 class Head:
-    """What rows have in common: the status, the groups' statuses, and the columns that rejected it, in JSON."""
+    """What rows have in common: the row without its features, and its parts in JSON."""
 
+    row: Row
     status: orjson.Fragment
     groups: orjson.Fragment
-    rejected: orjson.Fragment | None  # of a REJECTED row, else None
+    rejected: orjson.Fragment
 
 
 class Answers:
@@ -45,21 +58,33 @@ class Answers:
         self._codes = codes
         self._names = names
         self._columns = columns
+        self._unready = [(at, column) for at, column in enumerate(columns) if not column.is_ready]
 
-    def rows(self, at: list[int]) -> list[dict[str, Any]]:
-        """The answers to some rows, ready for orjson."""
+    def rows(self, at: list[int]) -> list[Row]:
+        """The answers to some rows."""
         if len(at) < 4:  # numpy pays for several only
-            return [self._row(self._codes.item(row), [column.ready(row) for column in self._columns]) for row in at]
+            return [
+                self._row(row, self._codes.item(row), tuple([column[row] for column in self._columns])) for row in at
+            ]
         rows = np.array(at)
-        columns = [column.ready_many(rows) for column in self._columns]
-        return [self._row(code, values) for code, *values in zip(self._codes[rows].tolist(), *columns, strict=True)]
+        columns = [column.values(rows) for column in self._columns]
+        features = zip(*columns, strict=True) if columns else [()] * len(at)
+        codes = self._codes[rows].tolist()
+        return [self._row(*each) for each in zip(at, codes, features, strict=True)]
 
-    def _row(self, code: int, values: list[Any]) -> dict[str, Any]:
+    def _row(self, row: int, code: int, features: tuple[Any, ...]) -> Row:
         head = self._heads[code]
-        if head.rejected is not None:
-            return {"status": head.status, "groups": head.groups, "features": None, "rejected": head.rejected}
-        features = dict(zip(self._names, values, strict=True))
-        return {"status": head.status, "groups": head.groups, "features": features}
+        status, groups, _, rejected, _ = head.row
+        if status == "REJECTED":
+            ready = {"status": head.status, "groups": head.groups, "features": None, "rejected": head.rejected}
+            return Row(status, groups, None, rejected, ready)
+        values = list(features)
+        for at, column in self._unready:
+            values[at] = column.ready(row)
+        named = dict(zip(self._names, values, strict=True))
+        return Row(
+            status, groups, features, rejected, {"status": head.status, "groups": head.groups, "features": named}
+        )
 
 
 class Ahead:
@@ -81,7 +106,7 @@ class Ahead:
         self._columns = dependence.columns
         self._pieces = dependence.pieces(start)
         self._starts = [piece.start for piece in self._pieces]
-        self._answers: list[tuple[Answers, dict[str, Any]] | None] = [None] * len(self._pieces)
+        self._answers: list[tuple[Answers, Row] | None] = [None] * len(self._pieces)
         self._is_by_key = not self._columns.isdisjoint(service.keys)
 
     def compute(self, answer: dict[str, SqlType], now: datetime | None = None) -> None:
@@ -97,8 +122,8 @@ class Ahead:
                 except (duckdb.Error, ValueError, OSError) as error:
                     log.warning("service %s: its answers are computed per request: %s", self._service.id, error)
 
-    def rows(self, entities: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]] | None:
-        """The answers, ready for orjson; None if they are to be computed now."""
+    def rows(self, entities: list[dict[str, Any]], now: datetime) -> list[Row] | None:
+        """The answers; None if they are to be computed now."""
         computed = self._answers[self._at(now)]
         if computed is None:
             return None
@@ -136,9 +161,7 @@ def _check_lookups(service: Service) -> None:
             raise Dependent(f"{lookup.name} is looked up by keys of another type")
 
 
-def _compute(
-    service: Service, read: frozenset[str], piece: Piece, answer: dict[str, SqlType]
-) -> tuple[Answers, dict[str, Any]]:
+def _compute(service: Service, read: frozenset[str], piece: Piece, answer: dict[str, SqlType]) -> tuple[Answers, Row]:
     """The answers by row of the first group, and the one to an entity that no group knows.
 
     Raises duckdb.Error, ValueError, OSError.
@@ -192,12 +215,10 @@ def _keep(connection: duckdb.DuckDBPyConnection, source: str, service: Service, 
 
 def _head(service: Service, row: tuple[Any, ...]) -> Head:
     status, rejected, *groups = row
+    because = tuple(rejected.split(",")) if rejected else ()
     pairs = dict(zip([each.name for each in service.lookups], groups, strict=True))
-    because = None
-    if status == "REJECTED":
-        because = orjson.Fragment(json.dumps(rejected.split(",") if rejected else []))
-    compact = orjson.Fragment(json.dumps(pairs, separators=(",", ":")))
-    return Head(orjson.Fragment(json.dumps(status)), compact, because)
+    texts = json.dumps(status), json.dumps(pairs, separators=(",", ":")), json.dumps(because)
+    return Head(Row(status, tuple(groups), None, because), *[orjson.Fragment(text) for text in texts])
 
 
 def _source(service: Service, read: frozenset[str], piece: Piece) -> str:

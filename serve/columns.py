@@ -37,10 +37,10 @@ def literal(moment: datetime) -> str:
 class Column:
     """One column. `column[row]` is the Python value at that 0-based row, None for null.
 
-    `ready(row)` and `ready_many(rows)` are what orjson writes as the JSON that `sqltypes.json_writer` writes.
+    `ready(row)` is what orjson writes as the JSON that `sqltypes.json_writer` writes; where `is_ready`, the value.
     """
 
-    __slots__ = ("_arrays", "_extra", "_get", "_many", "_nulls", "_ready", "nbytes")
+    __slots__ = ("_arrays", "_extra", "_get", "_many", "_nulls", "_ready", "is_ready", "nbytes")
 
     def __init__(
         self,
@@ -48,17 +48,18 @@ class Column:
         nulls: np.ndarray | None,
         arrays: list[np.ndarray],
         *,
-        ready: Callable[[int], Any],
+        ready: Callable[[int], Any] | None = None,
         many: Callable[[np.ndarray], list[Any]] | None = None,
         extra: Any = None,
     ) -> None:
-        """`get` and `ready` are asked for rows that are not null, `many` for any; `arrays` and `extra` are all that the
-        column holds.
+        """`get` and `ready` (None: the value itself) are asked for rows that are not null, `many` for the values at
+        any; `arrays` and `extra` are all that the column holds.
         """
         self._get = get
         self._nulls = nulls
         self._arrays = arrays
-        self._ready = ready
+        self._ready = ready or get
+        self.is_ready = ready is None
         self._many = many
         self._extra = extra
         self.nbytes = sum(each.nbytes for each in arrays) + (nulls.nbytes if nulls is not None else 0)
@@ -74,10 +75,10 @@ class Column:
             return None
         return self._ready(row)
 
-    def ready_many(self, rows: np.ndarray) -> list[Any]:
-        """The values at some rows, ready for orjson."""
+    def values(self, rows: np.ndarray) -> list[Any]:
+        """The values at some rows."""
         if self._many is None:
-            return [self.ready(row) for row in rows.tolist()]
+            return [self[row] for row in rows.tolist()]
         values = self._many(rows)
         if self._nulls is not None:
             values = [None if null else value for null, value in zip(self._nulls[rows].tolist(), values, strict=True)]
@@ -111,9 +112,10 @@ def load_column(connection: duckdb.DuckDBPyConnection, source: str, name: str, k
         return _load_time(connection, source, column, kind)
     if kind.kind == "decimal":
         # Decimals would come as doubles: fetch the unscaled integer, in the narrowest type that holds the
-        # digits
+        # digits; computed in the widest, since 18 digits leave no room to multiply
         width = "smallint" if kind.precision <= 4 else "integer" if kind.precision <= 9 else "bigint"
-        values, nulls = fetch_array(connection, f"cast({column} * {10**kind.scale} as {width})", source)
+        unscaled = f"cast({column}::decimal(38,{kind.scale}) * {10**kind.scale} as {width})"
+        values, nulls = fetch_array(connection, unscaled, source)
         scale = -kind.scale
         return _numbers(values, nulls, kind, lambda value: Decimal(value).scaleb(scale))
     values, nulls = fetch_array(connection, column, source)
@@ -155,7 +157,7 @@ def _numbers(
         )
     if kind.kind in ("float", "double") and not is_plain_float(values).all():
         return Column(item, nulls, [values], ready=lambda row: written(item(row)))
-    return Column(item, nulls, [values], ready=item, many=lambda rows: values[rows].tolist())
+    return Column(item, nulls, [values], many=lambda rows: values[rows].tolist())
 
 
 def _constant(value: Any, kind: SqlType, rows: int) -> Column:
@@ -165,7 +167,7 @@ def _constant(value: Any, kind: SqlType, rows: int) -> Column:
         None,
         [],
         ready=lambda row: ready,
-        many=lambda rows: [ready] * len(rows),
+        many=lambda rows: [value] * len(rows),
         extra=(str(value), rows),
     )
 
@@ -204,7 +206,7 @@ def _load_strings(connection: duckdb.DuckDBPyConnection, source: str, column: st
             nulls,
             [values],
             ready=lambda row: written[item(row)],
-            many=lambda rows: [written[code] for code in values[rows].tolist()],
+            many=lambda rows: [words[code] for code in values[rows].tolist()],
             extra=words,
         )
     lengths, nulls = fetch_array(connection, f"strlen({column})", source)  # bytes

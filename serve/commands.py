@@ -4,6 +4,6 @@ its own.
 
 from __future__ import annotations
 
-from serve import new, prove, prune
+from serve import compare, explain, loop, new, prove, prune, sets, sync
 
-MODULES = [prune, prove, new]
+MODULES = [prune, sync, loop, prove, explain, sets, compare, new]

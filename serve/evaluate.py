@@ -9,7 +9,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from serve.ahead import Ahead
+from serve.ahead import Ahead, Row
 from serve.columns import literal, quote
 from serve.dependence import Analyst, Dependent
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
@@ -27,16 +26,6 @@ from serve.together import MAX_ROWS, Asked, Together
 log = logging.getLogger("asof.serve")
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
-
-
-@dataclass(frozen=True)
-class Row:
-    """One evaluated row. `features` are the values in the service's order, None for a REJECTED row."""
-
-    status: str
-    groups: tuple[str, ...]
-    features: tuple[Any, ...] | None
-    rejected: tuple[str, ...]
 
 
 class Engine:
@@ -144,8 +133,8 @@ class Plan:
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
             raise ValueError(f"it answers ({told}), the manifest says ({wanted})")
 
-    def answer(self, engine: Engine, entities: list[Entity], now: datetime) -> list[Any]:
-        """What orjson writes as the rows of the answer, in order. `now` is the prediction time, aware UTC.
+    def answer(self, engine: Engine, entities: list[Entity], now: datetime) -> list[Row]:
+        """One Row per entity, in order, with what orjson writes of it. `now` is the prediction time, aware UTC.
 
         Computed ahead where it can be, else now: few rows together with those of other requests. Raises duckdb.Error.
         """
@@ -156,7 +145,7 @@ class Plan:
             evaluated = self._together.evaluate(self._evaluate_prepared, [(entity, now) for entity in entities])
         else:
             evaluated = self.evaluate(engine.cursor(), entities, now)
-        return [orjson.Fragment(self.row_json(row)) for row in evaluated]
+        return [row._replace(ready=orjson.Fragment(self.row_json(row))) for row in evaluated]
 
     def evaluate(self, cursor: duckdb.DuckDBPyConnection, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order. `now` is the prediction time, aware UTC. Raises duckdb.Error."""

@@ -59,12 +59,16 @@ class Folder:
         on_load: Callable[[Snapshot], None] | None = None,
     ) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
-        loopback). `on_load` is told each snapshot before it is served.
+        loopback). `on_load` is told each snapshot before it is served; whoever sets `on_refuse` is told of each that is
+        refused.
         """
         self.path = Path(path)
         self.engine = Engine()
         self.current: Publication | None = None
         self.refused: Refusal | None = None
+        self.on_refuse: Callable[[], None] = lambda: None
+        self.load_seconds = 0.0  # what it took to check, load and warm the current publication
+        self.taken_up_at: datetime | None = None
         self.missing = False  # current.json cannot be read; what was loaded is served on
         self._allow_injected_now = allow_injected_now
         self._clock = clock
@@ -111,6 +115,7 @@ class Folder:
             return
         self._seen = text
         pointer = None
+        began = time.perf_counter()
         try:
             pointer = Pointer.parse(text)
             publication = self._load(pointer)
@@ -120,6 +125,7 @@ class Folder:
             self._refuse(str(error) or type(error).__name__, pointer)
             return
         before = self.current
+        self.load_seconds, self.taken_up_at = time.perf_counter() - began, self._clock()
         self.current = publication  # the swap: requests under way keep the one they hold
         self.refused = None
         if before and pointer.sequence_number < before.pointer.sequence_number:
@@ -147,5 +153,6 @@ class Folder:
         if self.refused and (self.refused.reason, self.refused.snapshot_id) == (reason, snapshot_id):
             return  # said already
         self.refused = Refusal(reason, snapshot_id, self._clock())
+        self.on_refuse()
         kept = self.current.pointer.snapshot_id if self.current else None
         log.error("REFUSED snapshot %s: %s; still serving %s", snapshot_id, reason, kept or "nothing")

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from typing import Any
 
 import duckdb
 
+from serve.dbt import DbtError, add_options, run_dbt
 from serve.sqltypes import parse_rfc3339
 from serve.workbench import MICROSECOND, SPAN, Input, RelationPath, Workbench, dotted, literal, quote
 
@@ -94,17 +93,12 @@ class Project:
         return None
 
     def _run(self, *command: str) -> str:
-        dbt = Path(sys.executable).with_name("dbt")
         folders = ["--target-path", str(self._scratch / "target"), "--log-path", str(self._scratch / "logs")]
-        run = subprocess.run(
-            [str(dbt) if dbt.exists() else "dbt", "--quiet", "--no-use-colors", *command, *folders, *self._options],
-            capture_output=True,
-            text=True,
-        )
-        if run.returncode:
+        try:
+            return run_dbt(*command, options=[*folders, *self._options])
+        except DbtError as error:
             hint = "is the project built? the proof reads what `dbt build` made"
-            raise ProofError(f"`dbt {command[0]}` failed ({hint}):\n{run.stdout}{run.stderr}")
-        return run.stdout.strip().rsplit("\n", 1)[-1]
+            raise ProofError(f"`dbt {command[0]}` failed ({hint}):\n{error.output or error}") from None
 
 
 def models_of(project: Project) -> list[Model]:
@@ -369,9 +363,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--at", type=parse_rfc3339, action="append", default=[], help="a moment to try instead; may be repeated"
     )
     parser.add_argument("--seed", type=int, default=0, help="another one tries other moments and scrambles differently")
-    parser.add_argument(
-        "--dbt", type=shlex.split, default=[], metavar="OPTIONS", help="options for dbt, as in --dbt='--target prod'"
-    )
+    add_options(parser)
     parser.set_defaults(run=_run)
 
 

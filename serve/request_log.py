@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,7 +88,8 @@ class RequestLog:
         self._lock = threading.Lock()  # of the queue and the count of what was dropped
         self._queue: list[Served] = []
         self._queued = 0  # rows
-        self._dropped: Counter[str] = Counter()  # rows, by reason
+        self._dropped: Counter[str] = Counter()  # rows not yet told of, by reason
+        self.on_drop: Callable[[int], None] = lambda rows: None  # whoever sets it is told of each, at once
         self._refused: set[str] = set()  # services, each said once
         self._wake = threading.Event()
         self._closing = False
@@ -140,12 +141,15 @@ class RequestLog:
         with self._lock:
             # More rows than ever fit are let in when they are alone
             if self._queue and self._queued + len(rows) > MAX_QUEUED:
-                self._dropped["the queue was full"] += len(rows)
-                return
-            self._queue.append(served)
-            self._queued += len(rows)
+                is_full = True
+            else:
+                is_full = False
+                self._queue.append(served)
+                self._queued += len(rows)
             is_urgent = self._queued > MAX_QUEUED // 4
-        if is_urgent:  # not for every request: each switch of threads costs the requests
+        if is_full:
+            self._drop(len(rows), "the queue was full")
+        elif is_urgent:  # not for every request: each switch of threads costs the requests
             self._wake.set()
 
     def _may_log(self, service: Service) -> bool:
@@ -254,8 +258,10 @@ class RequestLog:
     # -------------------- what was dropped
 
     def _drop(self, rows: int, reason: str) -> None:
-        with self._lock:
-            self._dropped[reason] += rows
+        if rows:
+            with self._lock:
+                self._dropped[reason] += rows
+            self.on_drop(rows)
 
     def _warn(self, *, at_once: bool) -> None:
         if not self._dropped or (time.monotonic() < self._warn_at and not at_once):

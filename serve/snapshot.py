@@ -50,7 +50,7 @@ class Pointer:
                 published_at=parse_rfc3339(raw["published_at"]),
                 kind=str(raw["kind"]),
                 hold=raw["hold"],
-                manifest=_plain_name(raw["manifest"]),
+                manifest=plain_name(raw["manifest"]),
                 manifest_sha256=str(raw["manifest_sha256"]),
                 now_injected=bool(raw["now_injected"]),
             )
@@ -116,6 +116,12 @@ class Group:
     def not_knowledge_safe(self) -> list[dict[str, str]]:
         """The event models (`name`) that it reads whose `known_at` is assumed, with their `safety_lag`."""
         return self.raw.get("not_knowledge_safe", [])  # not in manifests of before
+
+    @property
+    def newest_known_at(self) -> datetime | None:
+        """When the newest event became known (UTC) that it knew at its `as_of`; None without events."""
+        text = self.raw.get("newest_known_at")  # not in manifests of before
+        return parse_rfc3339(text) if text else None
 
     def find(self, keys: Sequence[Any]) -> int | None:
         """The row of the entity with these key values, None if it is not in the latest table."""
@@ -196,7 +202,7 @@ class Snapshot:
 
         Tables whose file is byte for byte one of `previous` are taken over from there, not loaded again.
         """
-        raw = cls._read_manifest(folder, pointer)
+        raw = cls.read_manifest(folder, pointer)
         known = (
             {(group.sha256, *_columns_of(group)): group.table for group in previous.groups.values()} if previous else {}
         )
@@ -215,7 +221,8 @@ class Snapshot:
             raise SnapshotError(f"{pointer.manifest}: {_reason(error)}") from None
 
     @staticmethod
-    def _read_manifest(folder: Path, pointer: Pointer) -> dict[str, Any]:
+    def read_manifest(folder: Path, pointer: Pointer) -> dict[str, Any]:
+        """The manifest that `pointer` names, byte for byte. Raises SnapshotError."""
         try:
             text = (folder / pointer.manifest).read_bytes()
         except OSError as error:
@@ -237,7 +244,8 @@ def _require_format(found: Any) -> None:
         raise ValueError(f"format {found!r} is unknown to this shim, which reads format {FORMAT}")
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name itself, if it is that of a file in the folder and of none elsewhere; else ValueError."""
     if Path(name).name != name:
         raise ValueError(f"{name!r} is not the name of a file in the published folder")
     return name
@@ -260,9 +268,9 @@ def _columns_of(group: Group) -> tuple[Any, ...]:
 
 def _load_group(folder: Path, group_id: str, raw: dict[str, Any], known: dict[Any, Table]) -> Group:
     keys, features = _types(raw["keys"]), _types(raw["features"])
-    path = folder / _plain_name(raw["file"])
+    path = folder / plain_name(raw["file"])
     try:
-        _check_file(path, raw)
+        check_file(path, raw)
         content = (raw["sha256"], tuple(keys.items()), tuple(features.items()))
         table = known.get(content)
         if table is None:
@@ -291,7 +299,8 @@ def _load_group(folder: Path, group_id: str, raw: dict[str, Any], known: dict[An
     )
 
 
-def _check_file(path: Path, raw: dict[str, Any]) -> None:
+def check_file(path: Path, raw: dict[str, Any]) -> None:
+    """Holds a file against the `bytes` and the `sha256` that a manifest says of it. Raises ValueError, OSError."""
     size = path.stat().st_size
     if size != raw["bytes"]:
         raise ValueError(f"has {size} bytes, the manifest says {raw['bytes']}")

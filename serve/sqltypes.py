@@ -35,9 +35,14 @@ _ALIASES = {
 }
 _CANONICAL = {alias: name for name, spellings in _ALIASES.items() for alias in spellings.split(", ")}
 _BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
-_FLOAT32_MAX = 3.4028234663852886e38
+LARGEST = {"float": 3.4028234663852886e38, "double": 1.7976931348623157e308}
+_WRITTEN = {name: Decimal(repr(most)) for name, most in LARGEST.items()}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# Without \d: in the OpenAPI document, not every reader takes it for 0 to 9
+TIMESTAMP_PATTERN = (
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,8 @@ def from_json(kind: SqlType, value: Any) -> Any:
                 number = float(value)
             except OverflowError:
                 number = math.inf
-            if math.isinf(number) or (kind.kind == "float" and abs(number) > _FLOAT32_MAX):
+            # By the number as it is written: one just above would be rounded into the range
+            if abs(number) >= LARGEST[kind.kind] and not -_WRITTEN[kind.kind] <= value <= _WRITTEN[kind.kind]:
                 raise wrong(f"is out of the range of {kind.name}")
             return number
         case "decimal":

@@ -31,6 +31,11 @@ class Token:
         """Whether this token opens the given service version."""
         return not self.services.isdisjoint({"*", name, f"{name}@{version}"})
 
+    @property
+    def may_read_all(self) -> bool:
+        """Whether it opens everything."""
+        return "*" in self.services
+
 
 class Tokens:
     """The tokens of a file: {"tokens": [{"name": "...", "sha256": "<hex of the token>", "services":

@@ -125,13 +125,16 @@ def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entit
 
 
 def _from_text(declared: Input, text: str) -> Any:
-    """A query argument as the JSON value it stands for; text that is none stays text, and fails as such."""
+    """A query argument as the JSON value it stands for; text that is none stays text, and fails as such. So does
+    `null`: what is null in a query is left out.
+    """
     if declared.type.kind in ("varchar", "date", "timestamptz"):
         return text
     try:
-        return parse_json(text)
+        value = parse_json(text)
     except BadJson:
         return text
+    return text if value is None else value
 
 
 def _check_entity(service: Service, entity: Any, pointer: str, errors: list[FieldError]) -> Entity:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +82,7 @@ def test_a_quiet_source_is_published_anew_and_training_sets_can_be_read_meanwhil
     assert [row[0] for row in record(world)] == [1, 2, 3]
     assert world.query("select count(*) from thing_v1_history") == [(1,)]
     assert [group["rows"] for group in world.manifest["groups"].values()] == [1, 1]
+    assert world.manifest["groups"]["thing@1"]["newest_known_at"] == "2026-05-01T08:30:00.000000Z"
 
     # the declared age is edited from 2 hours to 30 minutes: what was OK then stays OK, from now on it is another
     for group in ("thing", "place"):
@@ -303,6 +306,43 @@ def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: Worl
     assert_whole(world)
     run = world.dbt("run-operation", "rollback", "--args", "{to: 3}", now="2026-05-01 12:01", fails=True)
     assert run.says("are no longer in published")
+
+
+def test_a_backup_as_documented_is_restored_and_goes_on(stocked: World) -> None:
+    """The commands of docs/operations.md; what was published after the backup is gone, and all before is as it was."""
+    world = stocked
+    section = (ROOT / "docs/operations.md").read_text().partition("## Backup")[2].partition("\n## ")[0]
+    back_up, restore = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+
+    def follow(commands: str) -> int:
+        # the one file of this project lies beside its folders
+        commands = re.sub(r"(?<=[/ \"])(warehouse/)?asof\.duckdb", "warehouse.duckdb", commands).replace(
+            " warehouse/", " ."
+        )
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        shell = ["bash", "-euc", commands]
+        return subprocess.run(shell, cwd=world.folder, env=os.environ | {"PATH": path}, timeout=60).returncode
+
+    world.build("2026-05-01 09:00")
+    world.example("at 09:30", "a", "2026-05-01 09:30")
+    with world.warehouse(read_only=False):  # as a build has it open
+        assert follow(back_up) != 0
+        assert not (world.folder / "backup").exists()
+    assert follow(back_up) == 0
+    first = world.pointer
+    # what is lost: an event, and a publication that knew it
+    world.event("e2", "a", "2026-05-01 09:45", amount=5)
+    world.build("2026-05-01 10:00")
+    assert world.pointer["sequence_number"] == 2
+
+    assert follow(restore) == 0
+    assert world.pointer == first
+    assert status(world, "2026-05-01 10:30") == "OK"
+    world.build("2026-05-01 11:00")
+    assert_whole(world)
+    assert [row[0] for row in record(world)] == [1, 2]
+    assert {row_id: row["amount_total"] for row_id, row in world.training().items()} == {"at 09:30": 10.0}
+    assert [float(row[0]) for row in world.history(columns="amount_total")] == [10]
 
 
 def add_service_of_a_new_group(world: World) -> None:

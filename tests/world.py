@@ -143,6 +143,13 @@ class World:
             for name, columns in RAW_TABLES.items():
                 warehouse.execute(f"create table raw.{name} ({columns})")
 
+    @classmethod
+    def at(cls, folder: Path) -> World:
+        """The world that an earlier process left in a folder."""
+        world = cls.__new__(cls)
+        world.folder = folder
+        return world
+
     def warehouse(self, read_only: bool = True) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=read_only)
         connection.execute("set TimeZone = 'UTC'")
@@ -275,7 +282,8 @@ class World:
         from serve.app import create_app
         from serve.request_log import RequestLog
 
-        log = RequestLog(self.folder / "request_log", share=1) if is_logged else None
+        key = self.folder / "request_log.key"  # hashes what is personal, where a test wrote one
+        log = RequestLog(self.folder / "request_log", share=1, key=key if key.exists() else None) if is_logged else None
         if log:
             log.make_folder()
         os.environ["ASOF_NOW"] = self.environment(now)["ASOF_NOW"]

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,6 +25,7 @@ from load import HERE, data_folder
 LAG, FIRST_MOMENT, LAST_MOMENT = timedelta(minutes=1), "2013-01-01T00:00:00Z", "2013-03-31T23:00:00Z"
 LIVE_BUILDS = ("2013-04-01T00:00:00Z", "2013-04-01T01:00:00Z", "2013-04-01T14:00:00Z")
 MAX_AGE = timedelta(hours=2)
+TRAINING = HERE / ".demo" / "training" / "late_arrival_v1.parquet"
 CARIBBEAN = {
     "BQN": "America/Puerto_Rico",
     "PSE": "America/Puerto_Rico",
@@ -183,17 +185,19 @@ def same_bits(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def training_rows(flight_ids: list[str]) -> dict[str, dict[str, Any]]:
+def training_rows(flight_ids: list[str], file: Path = TRAINING) -> dict[str, dict[str, Any]]:
+    """The training rows of flights that have one, by flight; times in UTC."""
     with duckdb.connect() as reader:
         reader.execute("set TimeZone = 'UTC'")
         found = reader.execute(
             "select * from read_parquet(?) where row_id in (select unnest(?))",
-            [str(HERE / ".demo" / "training" / "late_arrival_v1.parquet"), flight_ids],
+            [str(file), flight_ids],
         )
         names = [column[0] for column in found.description]
         rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     for row in rows:
-        row["label_known_at"] = row["label_known_at"].astimezone(UTC)
+        for name in ("prediction_time", "label_known_at"):
+            row[name] = row[name].astimezone(UTC)
     return {row["row_id"]: row for row in rows}
 
 

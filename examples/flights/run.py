@@ -84,6 +84,16 @@ def stop(process: subprocess.Popen) -> resource.struct_rusage:
     return waited[2]
 
 
+def make_history() -> None:
+    """Makes the scratch folder anew, with every hour of January to March backfilled."""
+    shutil.rmtree(HERE / "target", ignore_errors=True)
+    print("$ cd examples/flights")
+    run("load", "python", "load.py")
+    run("dbt deps", "dbt", "deps")
+    backfill = f"{{backfill: {{from: {FIRST_MOMENT}, to: {LAST_MOMENT}, every: 1 hour}}}}"
+    run("backfill", "dbt", "run", "--select", "+path:models/history", "--vars", backfill, now=LIVE_BUILDS[0])
+
+
 def look_up(flights: list[Flight], show: bool) -> dict[str, dict[str, Any]]:
     """Starts the shim two hours before flights are to leave, asks it about them, and stops it; the rows by flight."""
     now = f"{flights[0].asked_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -165,14 +175,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=2013, help="which ten flights are recomputed by hand")
     options = parser.parse_args()
-    shutil.rmtree(HERE / "target", ignore_errors=True)
     started = time.monotonic()
 
-    print("$ cd examples/flights")
-    run("load", "python", "load.py")
-    run("dbt deps", "dbt", "deps")
-    backfill = f"{{backfill: {{from: {FIRST_MOMENT}, to: {LAST_MOMENT}, every: 1 hour}}}}"
-    run("backfill", "dbt", "run", "--select", "+path:models/history", "--vars", backfill, now=LIVE_BUILDS[0])
+    make_history()
     flights = of_first_quarter(read_flights())
     answers: dict[str, dict[str, Any]] = {}
     for build, following in zip(LIVE_BUILDS, [*LIVE_BUILDS[1:], LIVE_BUILDS[-1]], strict=True):

@@ -12,6 +12,10 @@ def known(events):
     return f"(select * from {events})"
 
 
+def logged(service, version=None):
+    return "(select 1 as row_id)"
+
+
 def points(entity):
     return f"(select * from {entity})"
 

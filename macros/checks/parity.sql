@@ -1,10 +1,14 @@
 {#
-  Parity: what the API answered against what history gives. The shim's request log is taken into the record asof_requests as
-  a command starts; the service test rebuilds each newly logged row by the training path, and as the command ends each
-  row is kept with what was found. A difference is reported once: by the run that met it.
+  Parity: what the API answered against what history gives. As a command starts, the shim's request log is taken into the
+  record asof_requests, and each newly logged row is rebuilt by the training path and compared, once; the service test
+  fails where a row differs that no test has told of yet, and as the command ends it is noted which run told.
 
   Two questions, kept apart. Is the answer what the publication that it names must give? And was that publication the
   current one then, or replaced no longer ago than the shim may take to pick the next one up (var asof_pickup)?
+
+  An answer is rebuilt by the text of the definition that it names, as it was published (record asof_contracts), also
+  where the service has another one by now. `parity` says what came of it: same; different; `not compared: <why>`, which
+  counts against the floor; `not comparable: <why>`, which no log of this kind could be.
 #}
 
 {# Where the shim writes its request log, as this target sees it, or none: `vars: {asof_request_log: {<target name>: <folder>}}`. #}
@@ -14,147 +18,283 @@
     {{- return(env_var('ASOF_REQUEST_LOG', '') or folders[target.name]) -}}
 {% endmacro %}
 
+{#
+  The file with the secret by which the shim hashed personal values, or none: `vars: {asof_request_log_key: {<target name>: <file>}}`,
+  or ASOF_REQUEST_LOG_KEY. Only the engine reads it: the secret never stands in compiled SQL or a log of dbt's.
+#}
+{% macro request_log_key() %}
+    {%- set file = env_var('ASOF_REQUEST_LOG_KEY', '') or var('asof_request_log_key', {}).get(target.name) -%}
+    {{- return(file if file and asof.file_exists(file) else none) -}}
+{% endmacro %}
+
 {# Takes newly logged rows into the record. #}
 {% macro take_in_request_log() %}
     {%- set folder = asof.request_log_folder() -%}
     {%- if folder is none or not asof.file_exists(folder ~ '/*.jsonl') -%}{{- return(none) -}}{%- endif -%}
-    {%- do run_query("insert into " ~ asof.registry('requests') ~ " select log.*, null, null, null from " ~ asof.request_log(folder) ~ " as log left join "
+    {%- do run_query("insert into " ~ asof.registry('requests') ~ " select log.*, null, null, null, null, null from " ~ asof.request_log(folder) ~ " as log left join "
         ~ asof.registry('requests') ~ " as known on known.request_id = log.request_id and known.row_number = log.row_number where known.request_id is null") -%}
 {% endmacro %}
 
-{#
-  Per newly logged row of a service: request_id, row_number, what differs, what was answered and what is rebuilt; one row for
-  each thing that differs, and one with `what` null where nothing does. `not_compared` says why a row was not.
-#}
-{% macro parity_sql(spec) %}
-    {%- set histories = {} -%}
-    {%- for group in spec.groups -%}{%- do histories.update({group.group: group.spec.history}) -%}{%- endfor -%}
-    {%- set manifest = asof.service_manifest(spec) -%}
-    {%- set columns = [] -%}
-    {%- for column in spec['keys'] + spec.request -%}{%- do columns.append(asof.json_value('request', column) ~ ' as ' ~ column.name) -%}{%- endfor -%}
-    {%- set newly_logged = '(select * from ' ~ asof.registry('requests') ~ " where service_id = '" ~ spec.id ~ "' and parity is null and definition = '" ~ manifest.definition ~ "')" -%}
-    {%- set examples = "(select request_id || '/' || row_number as row_id, " ~ columns | join(', ') ~ ', prediction_time, sequence_number from ' ~ newly_logged ~ ' as log) as logged' -%}
-    {%- set named = {} -%}
-    {%- do named.update(spec) -%}
-    {%- do named.update({'has_sequence_number': true}) -%}
-    {{ asof.looked_up_sql(named, examples, histories) }},
-    rebuilt as (
-        {{ manifest.sql }}
-    ),
-    -- the publication that was current when it was asked, and since when
-    current_one as (
-        select log.request_id, log.row_number, publication.sequence_number, publication.published_at
-        from {{ newly_logged }} as log
-        {{ asof.asof_left_join('publication', 'publication', 'log.prediction_time', 'publication.published_at') }}
-    ),
-    pair as (
-        select log.*, rebuilt.row_id is not null as is_rebuilt, rebuilt.status as rebuilt_status, rebuilt.rejected_columns
-            {%- for group in spec.groups %}, rebuilt.{{ group.name }}_status{% endfor %}
-            {%- for feature in spec.features %}, rebuilt.{{ feature.name }}{% endfor %},
-            current_one.sequence_number as current_number, current_one.published_at as current_since
-        from {{ newly_logged }} as log
-        left join rebuilt on rebuilt.row_id = log.request_id || '/' || log.row_number
-        left join current_one on current_one.request_id = log.request_id and current_one.row_number = log.row_number
-    ),
-    difference as (
-        select request_id, row_number, 'status' as what, status as answered, rebuilt_status as rebuilt
-        from pair
-        where is_rebuilt and status is distinct from rebuilt_status
-        union all
-        select request_id, row_number, 'rejected', rejected, rejected_columns
-        from pair
-        where is_rebuilt and {{ asof.json_list_text('rejected') }} is distinct from rejected_columns
-        union all
-        select request_id, row_number, 'publication', cast(sequence_number as varchar), cast(current_number as varchar)
-        from pair
-        where
-            is_rebuilt
-            and sequence_number is distinct from current_number
-            and prediction_time > current_since + interval '{{ asof.seconds(var('asof_pickup', '5 seconds'), 'the var asof_pickup') }} seconds'
-        {%- for group in spec.groups %}
-        union all
-        select request_id, row_number, 'status of {{ group.name }}', {{ asof.json_value('groups', {'name': group.name, 'type': 'varchar'}) }}, {{ group.name }}_status
-        from pair
-        where is_rebuilt and {{ asof.json_value('groups', {'name': group.name, 'type': 'varchar'}) }} is distinct from {{ group.name }}_status
-        {%- endfor %}
-        {%- for feature in spec.features %}
-        union all
-        select request_id, row_number, '{{ feature.name }}', {{ asof.json_text('features', feature.name) }}, cast({{ feature.name }} as varchar)
-        from pair
-        where
-            is_rebuilt
-            and (
-                {{ asof.answered_differs(feature) }}
-                or not {{ asof.json_is_of_type('features', feature) }}
-            )
-        {%- endfor %}
-    )
-    select
-        pair.request_id,
-        pair.row_number,
-        difference.what,
-        difference.answered,
-        difference.rebuilt,
-        case when not pair.is_rebuilt then 'its publication is not on record' end as not_compared
-    from pair
-    left join difference on difference.request_id = pair.request_id and difference.row_number = pair.row_number
+{# Compares every row of the log that was not yet, and keeps what was found beside it. #}
+{% macro compare_request_log() %}
+    {%- if asof.request_log_folder() is none -%}{{- return(none) -}}{%- endif -%}
+    {%- set services = [] -%}
+    {%- for node in asof.models_of('service') -%}{%- do services.append(asof.versioned_id(node)) -%}{%- endfor -%}
+    {%- for id, definition in run_query('select distinct service_id, definition from ' ~ asof.registry('requests') ~ ' where parity is null order by 1, 2').rows -%}
+        {%- set which = 'service_id = ' ~ asof.literal(id) ~ ' and definition = ' ~ asof.literal(definition) ~ ' and parity is null' -%}
+        {%- set contract = asof.contract_of(id, definition) -%}
+        {%- if id not in services -%}
+            {%- do asof.say('parity: logged answers of ' ~ id ~ ' are not compared, since it is no longer in the project.') -%}
+            {%- do asof.not_compared('not compared: no longer in the project', which, invocation_id) -%}
+        {%- elif contract is none -%}
+            {%- do asof.not_compared('not compared: its definition was never published here', which) -%}
+        {%- elif contract.gone -%}
+            {%- do asof.not_compared('not compared: it read ' ~ contract.gone ~ ', which is no longer in the project', which) -%}
+        {%- elif contract['keys'] | selectattr('personal', 'defined') | list and asof.request_log_key() is none -%}
+            {%- do asof.not_compared('not comparable: personal keys are hashed, and there is no file with the secret', which) -%}
+        {%- else -%}
+            {%- do run_query(asof.parity_sql(contract, which)) -%}
+        {%- endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
-{# Whether an answered value is not the one rebuilt. (JSON numbers with a point are read as doubles, so decimals are compared as such.) #}
-{% macro answered_differs(feature) -%}
-    {%- set is_decimal = modules.re.match('^(dec|num)', feature.type) and '[' not in feature.type -%}
-    {%- set compared = {'name': feature.name, 'type': 'double' if is_decimal else feature.type} -%}
-    {{ asof.json_value('features', compared) }} is distinct from {{ 'cast(' ~ feature.name ~ ' as double)' if is_decimal else feature.name }}
+{% macro not_compared(why, which, run_id=none) %}
+    {%- do run_query('update ' ~ asof.registry('requests') ~ ' set parity = ' ~ asof.literal(why) ~ ', run_id = ' ~ asof.literal(run_id) ~ ' where ' ~ which) -%}
+{% endmacro %}
+
+{#
+  A published definition of a service, as looked_up_sql wants it: {id, keys, request, groups, features, sql, histories,
+  has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the project no longer has.
+#}
+{% macro contract_of(id, definition) %}
+    {%- set found = run_query('select contract from ' ~ asof.registry('contracts') ~ ' where service_id = ' ~ asof.literal(id) ~ ' and definition = '
+        ~ asof.literal(definition)).rows -%}
+    {%- if found | length == 0 -%}{{- return(none) -}}{%- endif -%}
+    {%- set contract = fromjson(found[0][0]) -%}
+    {%- set histories = {} -%}
+    {%- for group in contract.groups -%}
+        {%- set history = asof.model_named(group.group | replace('@', '_v') ~ '_history') -%}
+        {%- if history is none -%}{%- do contract.update({'gone': group.group}) -%}
+        {%- else -%}{%- do histories.update({group.group: asof.relation_of(history)}) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- do contract.update({'id': id, 'histories': histories, 'has_sequence_number': true}) -%}
+    {{- return(contract) -}}
+{% endmacro %}
+
+{# What is kept of a service in a manifest: all that its answers can be rebuilt by. #}
+{% macro contract_in(manifest, service) %}
+    {%- set groups, features = [], [] -%}
+    {%- for group in service.groups -%}
+        {%- set stored = manifest.groups[group.group] -%}
+        {%- set read = {'name': group.name, 'group': group.group, 'spec': {'keys': asof.names_and_types(stored['keys']), 'features': asof.names_and_types(stored.features)}} -%}
+        {%- do read.update({'via': group.via} if group.via else {'keys': group['keys']}) -%}
+        {%- do groups.append(read) -%}
+    {%- endfor -%}
+    {{- return({'keys': asof.names_and_types(service['keys']), 'request': asof.names_and_types(service.request), 'groups': groups,
+        'features': asof.names_and_types(service.features), 'sql': service.sql, 'text': service.sql.split(service.name ~ '_v' ~ service.version ~ ' as (')[1]}) -}}
+{% endmacro %}
+
+{% macro names_and_types(columns) %}
+    {%- set out = [] -%}
+    {%- for column in columns -%}
+        {%- do out.append({'name': column.name, 'type': column.type, 'personal': true} if column.personal else {'name': column.name, 'type': column.type}) -%}
+    {%- endfor -%}
+    {{- return(out) -}}
+{% endmacro %}
+
+{#
+  The statement that compares the rows of the log that meet the condition `which`, all of one definition, and keeps what it found.
+  A personal key is the one known to history that has the hash; where there is none, nobody is known by it.
+#}
+{% macro parity_sql(contract, which) %}
+    {%- set hashed_keys = contract['keys'] | selectattr('personal', 'defined') | list -%}
+    {%- set blocked = [] -%}
+    {%- for column in contract.request if column.personal -%}
+        {%- do blocked.append("when said.request." ~ column.name ~ " is not null then 'the personal request column " ~ column.name ~ " is hashed'") -%}
+    {%- endfor -%}
+    {%- for key in hashed_keys if modules.re.search('\\b' ~ key.name ~ '\\b', contract.text) -%}
+        {%- do blocked.append('when hashed_' ~ key.name ~ '.' ~ key.name ~ " is null then 'nobody known to history has its hashed " ~ key.name ~ ", which the service itself reads'") -%}
+    {%- endfor %}
+    update {{ asof.registry('requests') }} as log
+    set parity = found.parity, differences = found.differences
+    from (
+        with logged as (
+            select
+                request_id || '/' || row_number as row_id, request_id, row_number, status, sequence_number, prediction_time, line,
+                {{ asof.json_values('line', {'request': asof.logged_columns(contract), 'features': asof.compared_columns(contract)}) }} as said
+            from {{ asof.registry('requests') }}
+            where {{ which }}
+        ),
+        {%- for key in hashed_keys %}
+        hashed_{{ key.name }} as (
+            select {{ key.name }}, {{ asof.pseudonym(asof.answer_text(key.name, key.type), asof.request_log_key()) }} as pseudonym
+            from ({{ asof.known_keys_sql(contract, key.name) }}) as known
+        ),
+        {%- endfor %}
+        asked as (
+            select
+                logged.row_id, logged.prediction_time, logged.sequence_number
+                {%- for key in contract['keys'] %}, {{ 'hashed_' ~ key.name if key.personal else 'said.request' }}.{{ key.name }}{% endfor %}
+                {%- for column in contract.request %}, {{ 'cast(null as ' ~ column.type ~ ')' if column.personal else 'said.request.' ~ column.name }} as {{ column.name }}{% endfor %},
+                {{ 'case ' ~ blocked | join(' ') ~ ' end' if blocked else 'cast(null as varchar)' }} as not_comparable
+            from logged
+            {%- for key in hashed_keys %}
+            left join hashed_{{ key.name }} on hashed_{{ key.name }}.pseudonym = said.request.{{ key.name }}
+            {%- endfor %}
+        ),
+        rebuilt as (
+            {{ asof.looked_up_sql(contract, 'asked', contract.histories) }},
+            answer as (
+                {{ contract.sql }}
+            )
+            select * from answer
+        ),
+        -- the publication that was current when it was asked, and since when
+        made as (
+            select distinct sequence_number, published_at from {{ asof.registry('publications') }}
+        ),
+        current_one as (
+            select logged.row_id, made.sequence_number, made.published_at
+            from logged
+            {{ asof.asof_left_join('made', 'made', 'logged.prediction_time', 'made.published_at') }}
+        ),
+        pair as (
+            select logged.*, asked.not_comparable, rebuilt.row_id is not null and asked.not_comparable is null as is_rebuilt, rebuilt.status as rebuilt_status, rebuilt.rejected_columns
+                {%- for group in contract.groups %}, rebuilt.{{ group.name }}_status{% endfor %}
+                {%- for feature in contract.features %}, rebuilt.{{ feature.name }}{% endfor %},
+                current_one.sequence_number as current_number, current_one.published_at as current_since
+            from logged
+            inner join asked on asked.row_id = logged.row_id
+            left join rebuilt on rebuilt.row_id = logged.row_id
+            left join current_one on current_one.row_id = logged.row_id
+        ),
+        difference as (
+            select row_id, 'status' as what, status as answered, rebuilt_status as rebuilt
+            from pair
+            where is_rebuilt and status is distinct from rebuilt_status
+            union all
+            select row_id, 'rejected', {{ asof.json_list_text('line', 'rejected') }}, rejected_columns
+            from pair
+            where is_rebuilt and {{ asof.json_list_text('line', 'rejected') }} is distinct from rejected_columns
+            union all
+            select row_id, 'publication', cast(sequence_number as varchar), cast(current_number as varchar)
+            from pair
+            where
+                is_rebuilt
+                and sequence_number is distinct from current_number
+                and prediction_time > current_since + interval '{{ asof.seconds(var('asof_pickup', '5 seconds'), 'the var asof_pickup') }} seconds'
+            {%- for group in contract.groups %}
+            union all
+            select row_id, 'status of {{ group.name }}', {{ asof.json_text('line', 'groups', group.name) }}, {{ group.name }}_status
+            from pair
+            where is_rebuilt and {{ asof.json_text('line', 'groups', group.name) }} is distinct from {{ group.name }}_status
+            {%- endfor %}
+            {%- for feature, compared in zip(contract.features, asof.compared_columns(contract)) %}
+            union all
+            select row_id, '{{ feature.name }}', {{ asof.json_spelling('line', 'features', feature) }}, cast({{ feature.name }} as varchar)
+            from pair
+            where
+                is_rebuilt
+                and (
+                    said.features.{{ feature.name }} is distinct from cast({{ feature.name }} as {{ compared.type }})
+                    or not {{ asof.json_is_of_type('line', 'features', feature) }}
+                )
+            {%- endfor %}
+        )
+        select
+            pair.request_id,
+            pair.row_number,
+            case
+                when max(pair.not_comparable) is not null then 'not comparable: ' || max(pair.not_comparable)
+                when not bool_and(pair.is_rebuilt) then 'not compared: its publication is not on record'
+                when count(difference.what) > 0 then 'different'
+                else 'same'
+            end as parity,
+            {{ asof.joined_text("difference.what || ': answered ' || coalesce(difference.answered, 'null') || ', history gives ' || coalesce(difference.rebuilt, 'null')",
+                'difference.what') }} as differences
+        from pair
+        left join difference on difference.row_id = pair.row_id
+        group by pair.request_id, pair.row_number
+    ) as found
+    where log.request_id = found.request_id and log.row_number = found.row_number
+{% endmacro %}
+
+{# The keys and request columns as the log holds them: of personal ones hashes, which are text. #}
+{% macro logged_columns(contract) %}
+    {%- set columns = [] -%}
+    {%- for column in contract['keys'] + contract.request -%}
+        {%- do columns.append({'name': column.name, 'type': 'varchar' if column.personal else column.type}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+{# Every value of a key that the histories of a service's groups hold, once. #}
+{% macro known_keys_sql(contract, key) -%}
+    {%- set selects = [] -%}
+    {%- for group in contract.groups if key in group.get('keys', []) -%}{%- do selects.append('select ' ~ key ~ ' from ' ~ contract.histories[group.group]) -%}{%- endfor -%}
+    select distinct {{ key }} from ({{ selects | join(' union all ') }}) as stored
 {%- endmacro %}
 
-{# Whether the log holds hashes in place of keys or request columns, from which no answer can be rebuilt yet. #}
-{% macro logs_hashes(spec) %}
-    {%- for column in spec['keys'] + spec.request if asof.is_personal(column) -%}{{- return(true) -}}{%- endfor -%}
-    {{- return(false) -}}
+{# The service's features with the types that they are compared in, each of which holds all that JSON may spell. #}
+{% macro compared_columns(contract) %}
+    {%- set columns = [] -%}
+    {%- for feature in contract.features -%}
+        {%- set type = modules.re.sub('^(dec|num)[^[]*', 'decimal(38, 18)', modules.re.sub('^(float|real)[^[]*', 'double', feature.type)) -%}
+        {%- do columns.append({'name': feature.name, 'type': type}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
 {% endmacro %}
 
-{# Checks for the service test: that no newly logged answer differs, and that enough of them could be compared. #}
+{# Checks for the service test: that no answer compared since the last such test differs, and that enough of them could be compared. #}
 {% macro parity_checks(spec) %}
-    {%- if asof.request_log_folder() is none or not asof.newly_logged(spec) or asof.logs_hashes(spec) -%}{{- return([]) -}}{%- endif -%}
+    {%- if asof.request_log_folder() is none -%}{{- return([]) -}}{%- endif -%}
     {%- set floor = var('asof_parity_floor', 0.95) -%}
+    {%- set untold = ' from ' ~ asof.registry('requests') ~ " where service_id = '" ~ spec.id ~ "' and run_id is null and accepted is null and " -%}
     {{- return([
         {'rule': 'an answer of the API differs from what history gives (parity)',
-            'sql': "select request_id || '/' || row_number as logged, what, answered, rebuilt from (" ~ asof.parity_sql(spec) ~ ') as parity where what is not null'},
+            'sql': "select request_id || '/' || row_number as logged, differences" ~ untold ~ "parity = 'different'"},
         {'rule': 'fewer than ' ~ floor ~ ' of the logged answers can be compared with history (parity)',
-            'sql': 'select logged, compared from (select count(*) as logged, count(*) filter (where not_compared is null) as compared from (select distinct request_id, '
-                ~ 'row_number, not_compared from (' ~ asof.parity_sql(spec) ~ ') as parity) as row) as counted where compared < ' ~ floor ~ ' * logged'},
+            'sql': "select * from (select count(*) as logged, count(*) filter (where parity in ('same', 'different')) as compared" ~ untold
+                ~ "parity not like 'not comparable%') as counted where compared < " ~ floor ~ ' * logged'},
     ]) -}}
 {% endmacro %}
 
-{# How many newly logged rows of a service there are. #}
-{% macro newly_logged(spec) %}
-    {{- return(run_query("select count(*) from " ~ asof.registry('requests') ~ " where service_id = '" ~ spec.id ~ "' and parity is null").rows[0][0] | int) -}}
-{% endmacro %}
-
-{# Keeps what was found of the newly logged rows of each service whose test has run, and says it. #}
-{% macro keep_parity(results) %}
+{# Says what was found of each service whose test has run, and notes that it was said. #}
+{% macro tell_parity(results) %}
     {%- if asof.request_log_folder() is none -%}{{- return(none) -}}{%- endif -%}
     {%- set requests = asof.registry('requests') -%}
     {%- for result in results if result.node.resource_type == 'test' and result.node.test_metadata and result.node.test_metadata.name == 'service'
             and result.status | string in ['pass', 'fail'] -%}
-        {%- set spec = asof.service_spec_of(graph.nodes[result.node.attached_node]) -%}
-        {%- if asof.newly_logged(spec) -%}
-            {%- set updates = [] -%}
-            {%- if not asof.logs_hashes(spec) -%}
-                {%- do updates.append('update ' ~ requests ~ " as log set run_id = '" ~ invocation_id ~ "', parity = found.parity, differences = found.differences "
-                    ~ "from (select request_id, row_number, coalesce(max('not compared: ' || not_compared), case when count(what) > 0 then 'different' else 'same' end) "
-                    ~ 'as parity, ' ~ asof.joined_text("what || ': answered ' || coalesce(answered, 'null') || ', history gives ' || coalesce(rebuilt, 'null')", 'what')
-                    ~ ' as differences from (' ~ asof.parity_sql(spec) ~ ') as parity group by request_id, row_number) as found '
-                    ~ 'where log.request_id = found.request_id and log.row_number = found.row_number') -%}
-            {%- endif -%}
-            {%- set why = 'personal values are hashed' if asof.logs_hashes(spec) else 'answered by another definition' -%}
-            {%- do updates.append('update ' ~ requests ~ " set run_id = '" ~ invocation_id ~ "', parity = 'not compared: " ~ why ~ "' where service_id = '" ~ spec.id
-                ~ "' and parity is null") -%}
-            {%- do asof.run_together(updates) -%}
-            {%- set counts = [] -%}
-            {%- for row in run_query('select parity, count(*) from ' ~ requests ~ " where run_id = '" ~ invocation_id ~ "' and service_id = '" ~ spec.id
-                    ~ "' group by 1 order by 1 desc").rows -%}{%- do counts.append(row[1] ~ ' ' ~ row[0]) -%}{%- endfor -%}
-            {%- do asof.say('parity of ' ~ spec.id ~ ', logged answers against history: ' ~ counts | join('; ') ~ '.') -%}
+        {%- set untold = " where service_id = '" ~ asof.versioned_id(graph.nodes[result.node.attached_node]) ~ "' and run_id is null and parity is not null" -%}
+        {%- set counts = [] -%}
+        {%- for row in run_query('select parity, count(*) from ' ~ requests ~ untold ~ ' group by 1 order by 1 desc').rows -%}{%- do counts.append(row[1] ~ ' ' ~ row[0]) -%}{%- endfor -%}
+        {%- if counts -%}
+            {%- do asof.say('parity of ' ~ asof.versioned_id(graph.nodes[result.node.attached_node]) ~ ', logged answers against history: ' ~ counts | join('; ') ~ '.') -%}
+            {%- do run_query('update ' ~ requests ~ " set run_id = '" ~ invocation_id ~ "'" ~ untold) -%}
         {%- endif -%}
     {%- endfor -%}
+{% endmacro %}
+
+{#
+  `dbt run-operation accept_difference --args '{service: late_delivery@1, reason: "the feed of 3 May was restored"}'`: the
+  differences found of a service that nobody accepted yet, or those of one request (`request_id: ...`), are accepted. They
+  stay on record with both values, and the reason beside them.
+#}
+{% macro accept_difference(reason, service=none, request_id=none) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- if service is none and request_id is none -%}
+        {{- asof.refuse('accept_difference needs to know which: --args \'{service: <name>@<version>, reason: "..."}\', or request_id for one request.') -}}
+    {%- endif -%}
+    {%- set open = [] -%}
+    {%- do open.append("parity = 'different' and accepted is null") -%}
+    {%- if service is not none -%}{%- do open.append('service_id = ' ~ asof.literal(service)) -%}{%- endif -%}
+    {%- if request_id is not none -%}{%- do open.append('request_id = ' ~ asof.literal(request_id)) -%}{%- endif -%}
+    {%- set where = ' where ' ~ open | join(' and ') -%}
+    {%- set count = run_query('select count(*) from ' ~ asof.registry('requests') ~ where).rows[0][0] | int -%}
+    {%- if count == 0 -%}
+        {{- asof.refuse('there is no open difference of ' ~ (request_id or service) ~ ": select * from asof_requests where parity = 'different' and accepted is null.") -}}
+    {%- endif -%}
+    {%- do run_query('update ' ~ asof.registry('requests') ~ ' set accepted = ' ~ asof.literal(reason) ~ ', accepted_at = ' ~ asof.sql_time(asof.wall_clock()) ~ where) -%}
+    {%- do asof.say('accepted ' ~ count ~ ' logged answers that differ from history: ' ~ reason) -%}
 {% endmacro %}

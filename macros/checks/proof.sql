@@ -2,7 +2,7 @@
   For `python -m serve prove`: prints what is to be proven, as JSON: {now, clock, events, recorded, guarded, records}.
   events: the event models' ids. recorded: those of the models that record or hand on what others compute.
   guarded: {unique_id, role, name, keys, labels} of each entity, group, examples model, rows model and service.
-  records: {relation, time} of what the as-served rows are looked up in, and the column that says since when it was there.
+  records: {relation, time} of what the as-served rows are looked up in and of what was asked, and the column that says since when it was there.
   Reads nothing but the project.
 #}
 {% macro proof_plan() %}
@@ -29,6 +29,7 @@
     {%- endfor -%}
     {%- do records.append({'relation': asof.relation_path(asof.registry('publications')), 'time': 'published_at'}) -%}
     {%- do records.append({'relation': asof.relation_path(asof.registry('counted_moments')), 'time': 'as_of'}) -%}
+    {%- do records.append({'relation': asof.relation_path(asof.registry('requests')), 'time': 'prediction_time'}) -%}
     {%- set recorded = [] -%}
     {%- for role in ['clock', 'history', 'latest', 'training'] -%}{%- do recorded.extend(asof.models_of(role) | map(attribute='unique_id')) -%}{%- endfor -%}
     {%- do print(tojson({'now': asof.rfc3339(asof.now()), 'clock': asof.relation_path(asof.relation_of(asof.models_of('clock')[0])),

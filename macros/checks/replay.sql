@@ -7,9 +7,6 @@
   with a window of its own may look at other entities, so all of them are evaluated then.
   It reaches back to what a person accepted last (accept_restatement, accept_definition, accept_backdating), and no
   further than the `retention` that an event model's meta declares. The var `asof_replay: false` leaves it out.
-
-  The group's own SQL is run, with a clock of the sampled moments in place of the clock: common table expressions of the
-  names that it reads by.
 #}
 {% macro replay_check(spec) %}
     {%- set found = run_query("select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'").rows -%}
@@ -17,7 +14,7 @@
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set names, features = keys | join(', '), spec.features | map(attribute='name') | list -%}
     {%- set seed = asof.run_as_of() -%}
-    {%- set all_entities = modules.re.search('\\bover\\b', spec.node.raw_code | lower) is not none -%}
+    {%- set all_entities = asof.has_own_window(spec) -%}
     {%- set sql %}
         with eligible as (
             select as_of
@@ -47,7 +44,7 @@
             order by {{ asof.lot(['late.' ~ keys[0], 'eligible.as_of'], seed) }}
             limit 50
         ),
-        {{ asof.identifier_of(asof.models_of('clock')[0]) }} as (
+        sampled as (
             select as_of from (select as_of from eligible order by {{ asof.lot(['as_of'], seed) }} limit 8) as any_moment
             union
             select as_of from (select distinct as_of from touched order by {{ asof.lot(['as_of'], seed) }} limit 8) as touched_moment
@@ -69,19 +66,8 @@
             ) as drawn
             where not exists (select 1 from forgotten where {{ asof.same_keys('forgotten', 'drawn', keys) }})
         ),
-        {{ asof.identifier_of(spec.entity) }} as (
-            select entity.* from {{ asof.relation_of(spec.entity) }} as entity inner join chosen on {{ asof.same_keys('chosen', 'entity', keys) }}
-        ),
-        {%- for event in spec.events %}
-        {{ asof.identifier_of(event) }} as (
-            select * from {{ asof.relation_of(event) }}
-        ),
-        {%- endfor %}
-        asof_again as (
-            select * from (
-                {{ found[0][0] }}
-            ) as evaluated
-        ),
+        {{ asof.evaluated_again_sql(spec, found[0][0], 'select as_of from sampled',
+            'select entity.* from ' ~ asof.relation_of(spec.entity) ~ ' as entity inner join chosen on ' ~ asof.same_keys('chosen', 'entity', keys)) }},
         asof_counted as (
             select *
             from {{ spec.history }}
@@ -90,7 +76,7 @@
         asof_recorded as (
             select {% for key in keys %}history.{{ key }}, {% endfor %}moment.as_of, history.is_tombstone
                 {%- for name in features %}, history.{{ name }}{% endfor %}
-            from (select chosen.*, clock.as_of from chosen cross join {{ asof.identifier_of(asof.models_of('clock')[0]) }} as clock) as moment
+            from (select chosen.*, clock.as_of from chosen cross join sampled as clock) as moment
             {{ asof.asof_left_join('asof_counted', 'history', 'moment.as_of', 'history.as_of', [asof.same_keys('history', 'moment', keys)]) }}
         )
         select
@@ -112,6 +98,35 @@
     {%- endset -%}
     {{- return({'rule': 'evaluated again, a past point differs from what was recorded: a changed meaning is a new version, and a source '
         ~ 'that rewrote its past is accepted by accept_restatement', 'sql': sql}) -}}
+{% endmacro %}
+
+{#
+  `..., asof_again as (...)`: what a group's compiled SQL gives with other moments in place of the clock, and other entities or
+  events, as common table expressions of the names that it reads by. clock and entity are queries; events holds queries by
+  the event model's name, where not all of its rows are meant.
+#}
+{% macro evaluated_again_sql(spec, compiled_sql, clock, entity, events={}) -%}
+        {{ asof.identifier_of(asof.models_of('clock')[0]) }} as (
+            {{ clock }}
+        ),
+        {{ asof.identifier_of(spec.entity) }} as (
+            {{ entity }}
+        ),
+        {%- for event in spec.events %}
+        {{ asof.identifier_of(event) }} as (
+            {{ events.get(event.name) or 'select * from ' ~ asof.relation_of(event) }}
+        ),
+        {%- endfor %}
+        asof_again as (
+            select * from (
+                {{ compiled_sql }}
+            ) as evaluated
+        )
+{%- endmacro %}
+
+{# Whether a group has a window of its own, which may look at other entities: they are not to be left out then. #}
+{% macro has_own_window(spec) %}
+    {{- return(modules.re.search('\\bover\\b', spec.node.raw_code | lower) is not none) -}}
 {% endmacro %}
 
 {# Whether what a group reads was last built with --empty: its views hold nothing then. #}

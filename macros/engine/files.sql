@@ -33,3 +33,12 @@
 {% macro duckdb__file_sha256(path) %}
     {{- return(run_query("select sha256(content) from read_blob('" ~ path ~ "')").rows[0][0]) -}}
 {% endmacro %}
+
+{# Makes a folder in one that is there, for files that hold labels and persons: it is kept out of git. #}
+{% macro make_private_folder(path) %}{{ return(adapter.dispatch('make_private_folder', 'asof')(path)) }}{% endmacro %}
+{% macro duckdb__make_private_folder(path) %}
+    {%- if not asof.file_exists(path ~ '/.gitignore') -%}
+        {%- do run_query("copy (select '*' as line) to '" ~ path ~ "' (format csv, header false, per_thread_output true, overwrite_or_ignore true, "
+            ~ "filename_pattern '', file_extension 'gitignore')") -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,7 +1,7 @@
 {#
   `dbt run-operation erase --args '{entity: customers, key: {customer_id: C-031}, reason: "request 117"}'`: the one exception to
   append-only. Removes every row of one entity from the history of all groups on it, from observed models that have its key, and from
-  the entity's memory, and keeps that it happened (not whom). Take the person out of the sources first, or the next build sees them again; then build,
+  the entity's memory, empties the rows of the request log that name its key (hashed ones too, by the secret's file), and keeps that it happened (not whom). Take the person out of the sources first, or the next build sees them again; then build,
   and prune the snapshots that still hold them.
 #}
 {% macro erase(entity, key, reason) %}
@@ -18,9 +18,13 @@
     {%- set conditions = [] -%}
     {%- for name in keys -%}{%- do conditions.append(name ~ ' = ' ~ asof.literal(key[name])) -%}{%- endfor -%}
     {%- set condition = conditions | join(' and ') -%}
+    {%- set key_types = {} -%}
     {%- set deletions, unrecorded = ['delete from ' ~ asof.relation_of(node) ~ ' where ' ~ condition], [] -%}
     {%- for group in asof.models_of('group') -%}
         {%- set spec = asof.group_spec_of(group) -%}
+        {%- if spec.entity.unique_id == node.unique_id -%}
+            {%- for column in spec['keys'] -%}{%- do key_types.update({column.name: column.type}) -%}{%- endfor -%}
+        {%- endif -%}
         {%- if spec.entity.unique_id == node.unique_id and load_relation(spec.history) is not none -%}
             {%- do unrecorded.append(asof.unrecord_sql(spec, condition)) -%}
             {%- do deletions.append('delete from ' ~ spec.history ~ ' where ' ~ condition) -%}
@@ -32,6 +36,17 @@
             {%- do deletions.append('delete from ' ~ asof.relation_of(event) ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do asof.run_together(unrecorded + deletions + [asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
-    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories and observed models. Now `dbt build`, then `python -m serve prune --keep 1`.') -%}
+    {%- set named = [] -%}
+    {%- for name in keys -%}
+        {%- set type = key_types.get(name, 'varchar') -%}
+        {%- set text = asof.answer_text('cast(' ~ asof.literal(key[name]) ~ ' as ' ~ type ~ ')', type) -%}
+        {%- set spellings = [text] + ([asof.pseudonym(text, asof.request_log_key())] if asof.request_log_key() is not none else []) -%}
+        {%- do named.append(asof.json_text('line', 'request', name) ~ ' in (' ~ spellings | join(', ') ~ ')') -%}
+    {%- endfor -%}
+    {#- emptied, not deleted: from files that are still there they would be taken in again -#}
+    {%- set emptied = 'update ' ~ asof.registry('requests') ~ " set line = null, status = null, prediction_time = null, differences = null, parity = 'erased', "
+        ~ "run_id = coalesce(run_id, '" ~ invocation_id ~ "') where " ~ named | join(' and ') -%}
+    {%- set logged = run_query('select count(*) from ' ~ asof.registry('requests') ~ ' where ' ~ named | join(' and ')).rows[0][0] | int -%}
+    {%- do asof.run_together(unrecorded + deletions + [emptied, asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
+    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories and observed models, and ' ~ logged ~ ' logged requests. Now `dbt build`, then `python -m serve prune --keep 1`.') -%}
 {% endmacro %}

@@ -57,11 +57,11 @@
                 'sql': 'select ' ~ column.name ~ ' from ' ~ relation ~ ' where ' ~ column.name ~ ' is null and (select count(*) filter (where ' ~ column.name
                     ~ ' is null) > ' ~ column.meta.max_null_rate ~ ' * count(*) from ' ~ relation ~ ')'}) -%}
         {%- endif -%}
-        {%- if column.type.startswith('double') or column.type.startswith('float') or column.type.startswith('real') -%}
-            {%- if '[' not in column.type -%}
-            {%- do checks.append({'rule': column.name ~ ' is NaN or infinite', 'sql': 'select * from ' ~ relation ~ ' where cast(' ~ column.name
-                ~ " as varchar) in ('nan', 'NaN', 'inf', '-inf', 'Infinity', '-Infinity')"}) -%}
-            {%- endif -%}
+        {%- if modules.re.match('^(double|float|real)', column.type) -%}
+            {#- spelled `nan`, `NaN`, `inf`, `Infinity`; also within a list -#}
+            {%- set text = 'lower(cast(' ~ column.name ~ ' as varchar))' -%}
+            {%- do checks.append({'rule': column.name ~ ' is NaN or infinite',
+                'sql': 'select * from ' ~ relation ~ ' where ' ~ text ~ " like '%nan%' or " ~ text ~ " like '%inf%'"}) -%}
         {%- endif -%}
     {%- endfor -%}
     {{- return(checks) -}}

@@ -8,7 +8,7 @@
         {%- do run_query('update ' ~ asof.registry('runs') ~ ' set finished_at = ' ~ asof.sql_time(asof.wall_clock()) ~ " where run_id = '" ~ invocation_id ~ "'") -%}
         {%- do asof.show_failures(results) -%}
         {%- do asof.count_training(results) -%}
-        {%- do asof.keep_parity(results) -%}
+        {%- do asof.tell_parity(results) -%}
         {%- if not vouches -%}
             {%- do asof.say('training ends at ' ~ asof.training_cutoff() ~ ' (asof_training_cutoff): nothing is published, written to a file or taken as tested. '
                 ~ '`dbt build` builds it whole again.') -%}

@@ -8,6 +8,7 @@
         {%- if flags.WHICH in ['run', 'build', 'test', 'retry'] -%}
             {%- do asof.check_project() -%}
             {%- do asof.take_in_request_log() -%}
+            {%- if flags.WHICH != 'run' -%}{%- do asof.compare_request_log() -%}{%- endif -%}
         {%- endif -%}
         {%- set range_ = asof.backfill_range() -%}
         {%- set kind = 'empty' if flags.EMPTY or flags.SAMPLE else ('backfill' if range_ is not none else ('cutoff' if asof.training_cutoff() is not none else 'normal')) -%}

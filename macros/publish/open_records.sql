@@ -65,6 +65,12 @@
     {%- if manifest is none -%}
         {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication is missing in ' ~ asof.publish_folder() ~ '.') -}}
     {%- endif -%}
+    {#- first, since it may be done again -#}
+    {%- for id, service in manifest.services.items() -%}
+        {%- do run_query('insert into ' ~ asof.registry('contracts') ~ ' select ' ~ asof.literal(id) ~ ', ' ~ asof.literal(service.definition) ~ ', '
+            ~ asof.literal(tojson(asof.contract_in(manifest, service))) ~ ' where not exists (select 1 from ' ~ asof.registry('contracts')
+            ~ ' where service_id = ' ~ asof.literal(id) ~ ' and definition = ' ~ asof.literal(service.definition) ~ ')') -%}
+    {%- endfor -%}
     {%- set rows = [] -%}
     {%- for id, group in manifest.groups.items() -%}
         {%- set is_lost = run_query('select count(*) from ' ~ asof.registry('moments') ~ ' where group_id = ' ~ asof.literal(id) ~ ' and run_id = '

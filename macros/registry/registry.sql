@@ -8,7 +8,8 @@
   asof_known_rows     per moment, how many rows of each event model were known then
   asof_backfills      backfills begun, and when they were completed
   asof_publications   the publication record: one row per (publication, group); follows the pointer
-  asof_requests       the shim's request log, and what parity found of each row
+  asof_contracts      each published definition of each service, as its manifest says: what its answers are rebuilt by
+  asof_requests       the shim's request log, what parity found of each row, and why a difference was accepted
   asof_accepted       definitions that a person accepted under an unchanged version, with the reason
 
   and the view asof_counted_moments: the moments that count (DESIGN: only tested data counts).
@@ -33,8 +34,9 @@
         'publications': 'sequence_number bigint, snapshot_id varchar, published_at ' ~ time ~ ', kind varchar, group_id varchar, as_of ' ~ time
             ~ ', run_id varchar, max_age_seconds bigint',
         'requests': 'request_id varchar, row_number integer, logged_at ' ~ time ~ ', service_id varchar, definition varchar, snapshot_id varchar, '
-            ~ 'sequence_number bigint, prediction_time ' ~ time ~ ', request varchar, status varchar, groups varchar, features varchar, rejected varchar, '
-            ~ 'run_id varchar, parity varchar, differences varchar',
+            ~ 'sequence_number bigint, prediction_time ' ~ time ~ ', status varchar, line varchar, '
+            ~ 'parity varchar, differences varchar, run_id varchar, accepted varchar, accepted_at ' ~ time,
+        'contracts': 'service_id varchar, definition varchar, contract varchar',
         'accepted': 'id varchar, definition varchar, reason varchar, accepted_at ' ~ time,
     } -%}
     {%- do run_query('create schema if not exists ' ~ api.Relation.create(database=target.database, schema=target.schema).without_identifier()) -%}

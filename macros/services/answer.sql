@@ -107,29 +107,53 @@
     with answer as (
         {{ asof.answer_sql(spec, service_relation, rows_relation) }}
     )
+    {{ asof.training_columns_sql(spec, 'answer', rows_relation, asof.relation_of(spec.examples_node)) }}
+    where {{ asof.left_out(cutoff) }} is null
+    {%- endif -%}
+{% endmacro %}
+
+{#
+  `select ... from example`: one row per example with its answer, NO_SNAPSHOT where there is none, and its label. answers, rows and
+  examples are relations, known in what follows as answer, rows and example. has_labels: whether the examples have the service's labels.
+#}
+{% macro training_columns_sql(spec, answers, rows, examples, has_labels=true, also=[]) %}
     select
-        answer.row_id,
-        {% for key in spec['keys'] %}rows.{{ key.name }}, {% endfor %}
-        rows.prediction_time,
+        cast(example.row_id as varchar) as row_id,
+        {% for key in spec['keys'] %}example.{{ key.name }}, {% endfor %}
+        example.prediction_time,
         rows.sequence_number,
         rows.is_backfilled,
-        answer.status
+        coalesce(answer.status, 'NO_SNAPSHOT') as status
         {%- for group in spec.groups %},
         answer.{{ group.name }}_status
         {%- endfor %}
         {%- for feature in spec.features %},
         answer.{{ feature.name }}
         {%- endfor %}
+        {%- if has_labels %}
         {%- for label in spec.labels %},
         example.{{ label.name }}
         {%- endfor %},
         example.label_known_at
-    from answer
-    inner join {{ rows_relation }} as rows on answer.row_id = rows.row_id
-    inner join {{ asof.relation_of(spec.examples_node) }} as example on answer.row_id = cast(example.row_id as varchar)
-    where answer.status <> 'REJECTED' and {{ asof.is_labelled('example', cutoff) }}
-    {%- endif -%}
+        {%- endif %}
+        {%- for column in also %},
+        {{ column }}
+        {%- endfor %}
+    from {{ examples }} as example
+    left join {{ answers }} as answer on answer.row_id = cast(example.row_id as varchar)
+    left join {{ rows }} as rows on rows.row_id = cast(example.row_id as varchar)
 {% endmacro %}
+
+{# Why an example is no training row, the first reason that applies; null where it is one. For training_columns_sql. #}
+{% macro left_out(cutoff, has_labels=true) -%}
+    case
+        when answer.status is null then 'no_snapshot'
+        when answer.status = 'REJECTED' then 'rejected'
+        {%- if has_labels %}
+        when not coalesce({{ asof.is_labelled('example', cutoff) }}, false) then 'not_yet_labelled'
+        {%- endif %}
+    end
+{%- endmacro %}
 
 {# Whether an example (its row, aliased) was asked, and its label known, by the cut-off. The one place that says so. #}
 {% macro is_labelled(example, cutoff) -%}

@@ -30,8 +30,11 @@
 {#
   `with ... looked_up as (...)`: per example and group the publication (or backfilled moment) in force at its
   prediction_time, and the entity's last counted row as of it. Times compare to the microsecond.
+  examples: a relation. has_sequence_number: whether they name the publication that answered, as the service's own model
+  does or does not. histories: the relations by group, where they are refs.
 #}
-{% macro looked_up_sql(spec, examples, histories) %}
+{% macro looked_up_sql(spec, examples, histories={}, has_sequence_number=none) %}
+    {%- set has_sequence_number = spec.has_sequence_number if has_sequence_number is none else has_sequence_number -%}
     {%- set sent = (spec['keys'] + spec.request) | map(attribute='name') | list -%}
     with publication as (
         select distinct sequence_number, published_at from {{ asof.registry('publications') }}
@@ -41,7 +44,7 @@
             cast(row_id as varchar) as row_id,
             {% for name in sent %}{{ name }}, {% endfor %}
             prediction_time,
-            {{ 'sequence_number' if spec.has_sequence_number else 'cast(null as bigint)' }} as named_publication
+            {{ 'sequence_number' if has_sequence_number else 'cast(null as bigint)' }} as named_publication
         from {{ examples }}
     ),
     placed as (
@@ -64,7 +67,7 @@
         ) as moment
     ),
     {{ g }}__history as (
-        select * from {{ histories[group.group] }} where run_id in {{ counted }}
+        select * from {{ histories.get(group.group) or group.spec.history }} where run_id in {{ counted }}
     ),
     {{ g }}__placed as (
         select

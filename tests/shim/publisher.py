@@ -209,6 +209,7 @@ class Publisher:
             "description": f"the <b>{name}</b>",
             "owner": "team-x",
             "as_of": timestamp(as_of),
+            "newest_known_at": timestamp(as_of - timedelta(seconds=30)) if name == "shipment" else None,
             "run_id": "r-1",
             "max_age_seconds": max_age,
             "keys": [{"name": key, "type": kind} for key, kind in keys.items()],

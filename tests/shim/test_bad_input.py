@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 
 import pytest
@@ -159,12 +160,24 @@ def test_a_wrong_value(post, column, value):
     assert list(errors(post(sent(column, json.dumps(value)), "echo"))) == [f"/entities/0/request_{column}"]
 
 
+JUST_ABOVE = f"{int(sys.float_info.max)}.5"  # rounds to the largest double
+
+
 @pytest.mark.parametrize(
-    "number", ["NaN", "Infinity", "-Infinity", "1e999999999999999999999999", "-1e400", "1" + "0" * 5000]
+    "number", ["NaN", "Infinity", "-Infinity", "1e999999999999999999999999", "-1e400", "1" + "0" * 5000, JUST_ABOVE]
 )
 @pytest.mark.parametrize("column", ["twice", "single", "money", "fine", "big"])
 def test_numbers_that_are_none(post, column, number):
     assert list(errors(post(sent(column, number), "echo"))) == [f"/entities/0/request_{column}"]
+
+
+@pytest.mark.parametrize("column", ["single", "twice"])
+def test_the_largest_numbers(post, column):
+    most = {"single": 3.4028234663852886e38, "twice": sys.float_info.max}[column]
+    answer = post(sent(column, repr(-most)), "echo")
+    assert answer.json["rows"][0]["features"][f"echo_{column}"] == -most
+    above = repr(most).replace("e+", "1e+")
+    assert list(errors(post(sent(column, above), "echo"))) == [f"/entities/0/request_{column}"]
 
 
 @pytest.mark.parametrize("number", ["1e-999999999", "1E-30"])
@@ -201,7 +214,7 @@ def test_a_body_over_the_limit(post):
 
 def test_no_snapshot_yet(make_app, tmp_path):
     client = make_app(tmp_path / "nothing").test_client()
-    for path in ("/v1/services/x", "/v1/catalog", "/ready", "/ready/x"):
+    for path in ("/v1/services/x", "/v1/catalog", "/openapi.json", "/ready", "/ready/x"):
         response = client.get(path)
         problem(response, 503)
         assert response.headers["Retry-After"]
@@ -218,6 +231,7 @@ def test_no_snapshot_yet(make_app, tmp_path):
         ("order_id=a&request_distance_km=five", "request_distance_km"),
         ("order_id=a&request_distance_km=NaN", "request_distance_km"),
         ("order_id=a&request_distance_km=", "request_distance_km"),
+        ("order_id=a&request_distance_km=null", "request_distance_km"),
         ('order_id=a&request_distance_km="5"', "request_distance_km"),
         ("order_id=a&request_distance_km=true", "request_distance_km"),
     ],

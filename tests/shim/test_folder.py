@@ -304,7 +304,7 @@ def test_tokens(make_app, publisher, tmp_path):
         return client.get(url, headers=headers).status_code
 
     pairs, delivery = "/v1/services/pairs?left_id=1&right_id=11", "/v1/services/late_delivery"
-    for url in (pairs, "/v1/catalog", "/", "/v1/services/unknown"):
+    for url in (pairs, "/v1/catalog", "/", "/openapi.json", "/v1/services/unknown"):
         assert status(url) == status(url, "wrong") == status(url, "secret-all", "Basic") == 401
         assert client.get(url).headers["WWW-Authenticate"] == "Bearer"
     assert (

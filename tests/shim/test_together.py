@@ -6,12 +6,11 @@ import threading
 from datetime import timedelta
 
 import duckdb
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from publisher import KIND_TYPES, NOW, Publisher, service, services
-from test_ahead import VALUES, load, per_request
+from test_ahead import VALUES, answered, load, per_request
 
 from serve.sqltypes import parse_type
 from serve.together import Together
@@ -57,7 +56,7 @@ def plans(tmp_path_factory):
 def test_values_of_every_type_survive_as_text(plans, entities):
     found, engine = plans
     plan = found["echo@1"]
-    told = orjson.dumps(plan.answer(engine, entities, NOW)).decode()
+    told = answered(plan, engine, entities, NOW)
     assert told == per_request(plan, engine, entities, NOW)
 
 
@@ -77,7 +76,7 @@ def test_many_at_once_are_answered_as_alone(plans):
         for at in range(worker, len(asked), 16):
             plan, entities, minute = asked[at]
             try:
-                told[at] = orjson.dumps(plan.answer(engine, entities, NOW + timedelta(minutes=minute))).decode()
+                told[at] = answered(plan, engine, entities, NOW + timedelta(minutes=minute))
             except duckdb.ConversionException as error:
                 told[at] = error
 

@@ -1,4 +1,5 @@
--- Every flight that was to leave in the first three months of 2013 (local dates), asked about two hours before.
+-- Every flight that was to leave from the start of 2013 to the last day that the project names (local dates), asked about two
+-- hours before.
 select
     flight.event_id as row_id,
     flight.origin,
@@ -13,5 +14,5 @@ select
 from {{ asof.known(ref('stg_schedule')) }} as flight
 left join {{ asof.known(ref('stg_outcomes')) }} as outcome on flight.event_id = outcome.event_id
 where
-    flight.flight_date between date '2013-01-01' and date '2013-03-31'
+    flight.flight_date between date '2013-01-01' and date '{{ var('last_day') }}'
     and flight.scheduled_departure_at - interval '2 hours' < {{ asof.cutoff() }}

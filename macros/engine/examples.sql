@@ -1,0 +1,58 @@
+{# Examples that come as a file, and values as their declared types. #}
+
+{#
+  A file's rows with the column `asof_place`, a row's place in it from 0. Parquet, or CSV with a header, whose values are read as
+  text: guessed types would make 42 of the key 0042. None for any other kind of file.
+#}
+{% macro file_rows(path) %}{{ return(adapter.dispatch('file_rows', 'asof')(path)) }}{% endmacro %}
+{% macro duckdb__file_rows(path) %}
+    {%- set quoted = "'" ~ path | replace("'", "''") ~ "'" -%}
+    {%- if path.lower().endswith('.parquet') -%}
+        {{- return('(select * rename (file_row_number as asof_place) from read_parquet(' ~ quoted ~ ', file_row_number = true))') -}}
+    {%- elif path.lower().endswith('.csv') -%}
+        {{- return('(select *, row_number() over () - 1 as asof_place from read_csv(' ~ quoted ~ ', header = true, all_varchar = true))') -}}
+    {%- endif -%}
+    {{- return(none) -}}
+{% endmacro %}
+
+{# The columns of a relation or subquery as {name: type}, types in lower case. #}
+{% macro columns_of(relation) %}{{ return(adapter.dispatch('columns_of', 'asof')(relation)) }}{% endmacro %}
+{% macro duckdb__columns_of(relation) %}
+    {%- set columns = {} -%}
+    {%- for row in run_query('describe select * from ' ~ relation ~ ' as described').rows -%}{%- do columns.update({row[0]: row[1] | lower}) -%}{%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+{# A column as its declared type; null where it cannot be that. #}
+{% macro try_cast(column, type) %}{{ return(adapter.dispatch('try_cast', 'asof')(column, type)) }}{% endmacro %}
+{% macro duckdb__try_cast(column, type) -%} try_cast({{ column }} as {{ type }}) {%- endmacro %}
+
+{#
+  Whether a value that is there would not be itself as its declared type, as the API, which refuses it, sees it: no such value, or one
+  that would have to be rounded. given, declared: types. And a reason why no value can: {never: text}, else none.
+#}
+{% macro is_another_as(column, given, declared) %}{{ return(adapter.dispatch('is_another_as', 'asof')(column, given, declared)) }}{% endmacro %}
+{% macro duckdb__is_another_as(column, given, declared) %}
+    {%- set cast_ = asof.try_cast(column, declared) -%}
+    {%- set lost = '(' ~ column ~ ' is not null and ' ~ cast_ ~ ' is null' -%}
+    {%- set is_text = given == 'varchar' or given.startswith('enum') -%}
+    {%- if declared.startswith('timestamp') and is_text -%}
+        {%- set lost = lost ~ ' or not regexp_full_match(cast(' ~ column ~ " as varchar), '\\d{4}-\\d\\d-\\d\\d([T ].*(Z|[+-]\\d\\d(:?\\d\\d)?))?')" -%}
+    {%- elif modules.re.match('^(tiny|small|big|huge)?int|^dec|^num', declared) and '[' not in declared -%}
+        {%- set lost = lost ~ ' or ' ~ cast_ ~ (' <> try_cast(' ~ column ~ ' as decimal(38, 18))' if is_text else ' <> ' ~ column) -%}
+    {%- elif declared.startswith('bool') and not is_text -%}
+        {%- set lost = lost ~ ' or cast(' ~ cast_ ~ ' as ' ~ given ~ ') <> ' ~ column -%}
+    {%- endif -%}
+    {{- return(lost ~ ')') -}}
+{% endmacro %}
+
+{# Why a column of a given type is never taken for one of the declared type, or none. #}
+{% macro never_as(given, declared) %}{{ return(adapter.dispatch('never_as', 'asof')(given, declared)) }}{% endmacro %}
+{% macro duckdb__never_as(given, declared) %}
+    {%- if declared.startswith('timestamp') and given.startswith('timestamp') and 'with time zone' not in given -%}
+        {{- return('its times have no zone; say which they are in, as in df[name].dt.tz_localize("UTC")') -}}
+    {%- elif declared.startswith(('varchar', 'text', 'string')) and given != 'varchar' and not given.startswith(('enum', '"null"', 'null')) -%}
+        {{- return('write it as text') -}}
+    {%- endif -%}
+    {{- return(none) -}}
+{% endmacro %}

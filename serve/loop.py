@@ -1,0 +1,218 @@
+"""Builds, tests and publishes over and over: `dbt build` every so often, one at a time, and a line per round."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from serve.dbt import add_project_options, dbt_program
+from serve.prune import prune
+from serve.snapshot import Pointer, SnapshotError
+from serve.sync import SyncError, synced
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_LOOK_SECONDS = 0.2  # how soon a signal is noticed while waiting
+_LOCK = Path("logs", "asof-loop.lock")  # in dbt's folder for what is not kept in git
+
+
+class LoopError(Exception):
+    """The loop cannot begin; the message says why."""
+
+
+@contextmanager
+def only_one(project: Path) -> Iterator[IO[str]]:
+    """Holds the project's lock; yields its open file. Raises LoopError, which names the loop that holds it already.
+
+    Whoever inherits the file holds the lock too: the build of a loop that was killed keeps others out until it ends.
+    """
+    path = project / _LOCK
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise LoopError(f"another loop builds this project: {_holder(file.read())} ({path})") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {_text(datetime.now(UTC))}\n")
+        file.flush()
+        yield file
+
+
+def _holder(text: str) -> str:
+    """Who holds the lock, as its file says."""
+    found = re.match(r"process (\d+) on (\S+),", text)
+    if found and found[2] == socket.gethostname():
+        try:
+            os.kill(int(found[1]), 0)
+        except ProcessLookupError:
+            return f"{text.strip()}; it is gone, but not the build that it began: wait for that, or end it"
+        except PermissionError:
+            pass  # it is there, and somebody else's
+    return text.strip() or "one that has only just begun"
+
+
+def pause(every: float, failures: int, bound: float) -> float:
+    """Seconds to wait after the so many-th failure in a row: twice `every`, four times, ... up to `bound`."""
+    return min(every * 2 ** min(failures, 30), max(bound, every))
+
+
+class Loop:
+    """The rounds. A first SIGTERM or SIGINT ends them after the build that runs, a second one ends the build too."""
+
+    def __init__(self, options: argparse.Namespace, lock: IO[str]) -> None:
+        self._options = options
+        self._folder = options.project / options.folder
+        self._lock = lock
+        self._is_stopping = False
+        self._build: subprocess.Popen[str] | None = None
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """The handler of signals."""
+        if self._is_stopping and self._build:
+            # Killed anywhere, a build leaves the old snapshot or the new one
+            os.killpg(self._build.pid, signal.SIGKILL)
+        self._is_stopping = True
+
+    def run(self) -> None:
+        """Rounds until a signal comes."""
+        rounds = failures = 0
+        while not self._is_stopping:
+            rounds += 1
+            began = time.monotonic()
+            code, output = self._dbt_build()
+            ended = time.monotonic()
+            failures = failures + 1 if code else 0
+            following = ""
+            due = began + self._options.every
+            if failures:
+                seconds = pause(self._options.every, failures, self._options.back_off)
+                due = ended + seconds
+                following = f"; failure {failures} in a row, next try in {seconds:.0f} s"
+                print(output, file=sys.stderr, flush=True)  # the line names the reason; this is all of it
+            if self._is_stopping:
+                following = "; ends as it was told to"
+            line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {self._outcome(code, output)}"
+            print(f"{_text(datetime.now(UTC))} {line}{self._passed_on()}{following}", flush=True)
+            while not self._is_stopping and (left := due - time.monotonic()) > 0:
+                time.sleep(min(left, _LOOK_SECONDS))
+
+    def _dbt_build(self) -> tuple[int, str]:
+        """Runs it to its end; returns its exit code and all that it printed."""
+        try:
+            self._build = subprocess.Popen(
+                [dbt_program(), "--no-use-colors", "build", *self._options.dbt],
+                cwd=self._options.project,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # Ctrl-C in a terminal is for the loop
+                pass_fds=[self._lock.fileno()],
+            )
+        except OSError as error:
+            return 127, f"dbt cannot be run: Error: {error.strerror}"
+        output, _ = self._build.communicate()
+        code, self._build = self._build.returncode, None
+        return code, output
+
+    def _outcome(self, code: int, output: str) -> str:
+        """What the round published, or why it did not and what is current instead."""
+        if found := re.search(r"asof: published (\S+) as number (\d+) at (\S+Z)", output):
+            return f"published {found[2]} at {found[3]}, snapshot {found[1]}"
+        try:
+            pointer = Pointer.parse((self._folder / "current.json").read_bytes())
+            current = f"still {pointer.sequence_number} since {_text(pointer.published_at)}"
+        except FileNotFoundError:
+            current = "nothing published yet"
+        except (SnapshotError, OSError) as error:
+            current = f"what is published cannot be read: {error}"
+        return f"{current}: {reason_in(code, output)}"
+
+    def _passed_on(self) -> str:
+        """Prunes and syncs if it was asked to; says how it went. A failure is tried again in the next round."""
+        said = []
+        try:
+            # Each round, not only after a publication: a hold, or what failed the last time, is passed on too
+            if self._options.sync_to and (self._folder / "current.json").exists():
+                said.append(synced(self._folder, self._options.sync_to, self._options.keep))
+            if self._options.keep and (self._folder / "current.json").exists():
+                prune(self._folder, self._options.keep)
+        except (SyncError, SnapshotError, OSError) as error:
+            said.append(f"NOT PASSED ON: {error}")
+        return "".join(f"; {each}" for each in said)
+
+
+def reason_in(code: int, output: str) -> str:
+    """Why a build published nothing, in one line: asof's own words, else the last error that dbt names."""
+    patterns = [r"asof: (nothing published: .*|publication held: .*)"]
+    if code:
+        patterns += [r"asof: ((?!warning: ).*)", r"(.*\bError\b.*)"]
+    for pattern in patterns:
+        if found := re.findall(pattern, output):
+            return found[-1].strip()
+    return "dbt failed and did not say why" if code else "this target publishes nothing"
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not found or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time such as 30s, 1m or 2h")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `loop` to the command line."""
+    parser = commands.add_parser("loop", help="dbt build over and over, publishing what is green")
+    parser.add_argument("--every", type=_duration, default=60.0, help="from start to start: 30s, 1m (the default), 2h")
+    parser.add_argument(
+        "--back-off", type=_duration, default=900.0, help="after failures it waits ever longer, up to so long (15m)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=os.environ.get("ASOF_PUBLISHED") or "published", help="where it publishes to"
+    )
+    parser.add_argument("--sync-to", type=Path, metavar="FOLDER", help="pass on what is published, as `sync` does")
+    parser.add_argument("--keep", type=_positive, metavar="N", help="prune here and there: newest N snapshots stay")
+    add_project_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not (options.project / "dbt_project.yml").exists():
+        print(
+            f"loop: there is no dbt_project.yml in {options.project.resolve()}; name it by --project", file=sys.stderr
+        )
+        return 2
+    try:
+        with only_one(options.project) as lock:
+            loop = Loop(options, lock)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, loop.stop)
+            loop.run()
+    except (LoopError, OSError) as error:
+        print(f"loop: {error}", file=sys.stderr)
+        return 1
+    return 0

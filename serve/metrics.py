@@ -1,0 +1,199 @@
+"""What the shim tells Prometheus: how requests fared, what was served, and how old it is. Names and counts, no values.
+
+What requests and loads add up to is kept in counters; with several workers in files that all of them share, so that
+whichever worker is asked tells the sum. What the snapshot is, the worker that is asked reads off its own: all follow
+one folder. The library chooses between the two when it is imported, so import this module in a worker only.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter as Tally
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serve import catalog
+from serve.clock import Clock, serving_now
+from serve.evaluate import Row
+from serve.folder import Folder
+from serve.snapshot import Service
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
+ROW_STATUSES = ("OK", "PARTIAL", "STALE", "NOT_FOUND", "REJECTED")
+
+disable_created_metrics()  # a second series for each would tell nothing
+
+
+@dataclass(frozen=True)
+class _Served:
+    """The counters of a service, found once."""
+
+    service: Service
+    rows: dict[str, Counter]  # by status
+    features: list[tuple[Counter, bool, Counter | None, frozenset[str]]]  # nulls, is a float, unseen, known categories
+
+
+class Metrics:
+    """The metrics of a process. All methods may be called from any thread."""
+
+    def __init__(self, folder: Folder, clock: Clock) -> None:
+        """`folder` and `clock` are what the shim serves from; they are read when Prometheus asks."""
+        counted = self._counted = CollectorRegistry()
+        self._present = CollectorRegistry()
+        self._present.register(_Present(folder, clock))
+        self._seconds = Histogram(
+            "asof_request_seconds",
+            "Requests, and how long the shim took for them. service is empty where none was reached.",
+            ["path", "service", "status"],
+            buckets=BUCKETS,
+            registry=counted,
+        )
+        self._rows = Counter("asof_rows", "Rows answered, by row status.", ["service", "status"], registry=counted)
+        self._view_rows = Counter(
+            "asof_view_rows", "Rows of plain views answered to Feast.", ["group", "status"], registry=counted
+        )
+        self._nulls = Counter(
+            "asof_feature_nulls", "Nulls answered, rejected rows aside.", ["service", "feature"], registry=counted
+        )
+        self._unseen = Counter(
+            "asof_feature_unseen",
+            "Values answered that are none of the declared categories, `other` among them.",
+            ["service", "feature"],
+            registry=counted,
+        )
+        self._denied = Counter("asof_requests_denied", "Requests denied: 401 or 403.", ["status"], registry=counted)
+        for status in ("401", "403"):
+            self._denied.labels(status)
+        self.snapshots_refused = Counter(
+            "asof_snapshots_refused", "Snapshots refused, by each worker.", registry=counted
+        )
+        self.request_log_dropped = Counter(
+            "asof_request_log_dropped_rows", "Rows that the request log could not take.", registry=counted
+        )
+        self._requests: dict[tuple[str, str, int], Histogram] = {}
+        self._served: dict[str, _Served] = {}
+
+    def request(self, path: str, service: str, status: int, seconds: float) -> None:
+        """Counts a request. `path` is the route, `service` its id; neither is ever what a caller made up."""
+        key = (path, service, status)
+        child = self._requests.get(key)
+        if child is None:
+            child = self._requests[key] = self._seconds.labels(path, service, str(status))
+        child.observe(seconds)
+
+    def denied(self, status: int) -> None:
+        """Counts a request that was denied."""
+        self._denied.labels(str(status)).inc()
+
+    def answered(self, service: Service, rows: list[Row]) -> None:
+        """Counts the rows of an answer: their statuses, and of each feature the nulls and unseen categories."""
+        served = self._served.get(service.id)
+        if served is None or served.service is not service:
+            served = self._served[service.id] = self._counters(service)
+        for status, count in Tally([row.status for row in rows]).items():
+            served.rows[status].inc(count)
+        columns = zip(*[row.features for row in rows if row.features is not None], strict=True)
+        for (nulls, is_float, unseen, known), column in zip(served.features, columns, strict=False):
+            missing = column.count(None)
+            if is_float and missing < len(column):  # JSON has no NaN and no infinity
+                missing += sum([value is not None and not math.isfinite(value) for value in column])
+            if missing:
+                nulls.inc(missing)
+            if unseen is not None:
+                strange = sum([value is not None and value not in known for value in column])
+                if strange:
+                    unseen.inc(strange)
+
+    def answered_view(self, group: str, statuses: list[str]) -> None:
+        """Counts the rows of a plain view; `group` is its id."""
+        for status, count in Tally(statuses).items():
+            self._view_rows.labels(group, status).inc(count)
+
+    def text(self) -> bytes:
+        """All of it, in the text format of Prometheus."""
+        counted = self._counted
+        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)
+        return generate_latest(counted) + generate_latest(self._present)
+
+    def _counters(self, service: Service) -> _Served:
+        features = []
+        for each in service.features:
+            nulls = self._nulls.labels(service.id, each.name)
+            known = each.raw.get("categories") if each.type.kind != "list" else None
+            unseen = self._unseen.labels(service.id, each.name) if known else None
+            features.append((nulls, each.type.kind in ("float", "double"), unseen, frozenset(known or ())))
+        return _Served(service, {each: self._rows.labels(service.id, each) for each in ROW_STATUSES}, features)
+
+
+class _Present:
+    """What is served at this moment, read off the folder whenever it is asked for."""
+
+    def __init__(self, folder: Folder, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    def describe(self) -> list[Metric]:
+        return []  # without it, the registry would collect at once, to see the names
+
+    def collect(self) -> Iterator[Metric]:
+        folder, current = self._folder, self._folder.current
+        yield _gauge("asof_ready", "Whether a snapshot is served.", current is not None)
+        yield _gauge("asof_snapshot_refused", "Whether what current.json names is refused.", folder.refused is not None)
+        yield _gauge("asof_folder_missing", "Whether current.json cannot be read.", folder.missing)
+        if current is None:
+            return
+        pointer = current.pointer
+        now = serving_now(self._clock, pointer.published_at)
+        age = (now - pointer.published_at).total_seconds()
+        published = pointer.published_at.timestamp()
+        yield _gauge("asof_sequence_number", "Of the publication that is served.", pointer.sequence_number)
+        yield _gauge("asof_published_timestamp_seconds", "When it was published.", published)
+        yield _gauge("asof_snapshot_age_seconds", "Since it was published.", age)
+        yield _gauge("asof_on_hold", "Whether publishing is on hold.", pointer.hold is not None)
+        yield _gauge("asof_snapshot_load_seconds", "To check, load and warm what is served.", folder.load_seconds)
+        taken_up = folder.taken_up_at.timestamp() if folder.taken_up_at else math.nan
+        yield _gauge("asof_snapshot_swapped_timestamp_seconds", "When it took the place of the one before.", taken_up)
+        groups = current.snapshot.groups.values()
+
+        def per_group(name: str, documentation: str, value: Any) -> Metric:
+            family = GaugeMetricFamily(name, documentation, labels=["group"])
+            for group in groups:
+                if (told := value(group)) is not None:
+                    family.add_metric([group.id], told)
+            return family
+
+        yield per_group(
+            "asof_group_as_of_timestamp_seconds",
+            "The moment that a group was computed for.",
+            lambda group: group.as_of.timestamp(),
+        )
+        yield per_group("asof_group_age_seconds", "Since that moment.", lambda group: catalog.age_seconds(group, now))
+        yield per_group(
+            "asof_group_max_age_seconds", "The age beyond which it is stale.", lambda group: group.max_age_seconds
+        )
+        yield per_group(
+            "asof_group_newest_event_age_seconds",
+            "Since the newest event became known that a group knows.",
+            lambda group: (now - group.newest_known_at).total_seconds() if group.newest_known_at else None,
+        )
+        yield per_group("asof_group_rows", "Entities in a group.", lambda group: group.table.rows)
+
+
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, documentation, value=float(value))

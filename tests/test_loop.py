@@ -1,0 +1,142 @@
+"""`python -m serve loop`: one build at a time, over and over, and a line per round."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from serve.loop import only_one, pause, reason_in
+from tests.world import ROOT, World
+
+
+def started(world: Path, *options: str) -> subprocess.Popen[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "serve", "loop", "--project", str(world), *options],
+        cwd=ROOT,
+        env=inherited,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def build_of(loop: subprocess.Popen[str]) -> int:
+    """The process id of the build that a loop runs, once it runs one."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = subprocess.run(["pgrep", "-P", str(loop.pid)], capture_output=True, text=True).stdout.split()
+        if found:
+            return int(found[0])
+        assert loop.poll() is None, loop.stderr.read()
+        time.sleep(0.05)
+    raise AssertionError("it runs no build")
+
+
+def test_a_red_round_waits_longer_a_green_one_is_published_and_passed_on_and_sigterm_ends_it(
+    world: World, tmp_path: Path
+) -> None:
+    world.add("places", ("p", 5, "2026-05-01 08:00+00", "2026-05-01 08:00+00"))
+    world.thing("a", "2026-05-01 08:00")
+    world.event("e", "a", "2026-05-01 08:30", amount=10)
+    world.replace("models/features/thing.yml", "[-1000, 100000]", "[-1000, 9]")  # the data test on it fails
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    loop = started(world.folder, "--every", "3s", "--back-off", "5s", "--sync-to", str(target), "--keep", "1")
+    try:
+        line = loop.stdout.readline()
+        assert re.match(r"\S+Z round 1: exit 1 after [\d.]+ s; nothing published yet: nothing published: failed", line)
+        assert line.endswith("; failure 1 in a row, next try in 5 s\n")  # twice three, but five at most
+        world.replace("models/features/thing.yml", "[-1000, 9]", "[-1000, 100000]")
+
+        line = loop.stdout.readline()
+        since = world.pointer["published_at"]
+        assert re.match(rf"\S+Z round 2: exit 0 after [\d.]+ s; published 1 at {since}, snapshot \S+; ", line), line
+        assert f"{target} is at publication 1" in line
+        assert "failure" not in line
+
+        # told to end while the third builds: that one is finished, published and passed on
+        build_of(loop)
+        loop.send_signal(signal.SIGTERM)
+        said, complained = loop.communicate(timeout=300)
+        assert re.match(r"\S+Z round 3: exit 0 after [\d.]+ s; published 2 at .*; ends as it was told to\n$", said)
+        assert loop.returncode == 0
+        assert "amount_total lies outside its declared range [-1000, 9]" in complained  # all that the red one said
+        published = world.folder / "published"
+        assert (target / "current.json").read_bytes() == (published / "current.json").read_bytes()
+        assert [len(list(each.glob("snapshot-*.json"))) for each in (published, target)] == [1, 1]
+    finally:
+        loop.kill()
+        loop.wait()
+
+    # a loop that is killed leaves its build running, and that keeps others out; a second signal ends the build too
+    killed = started(world.folder)
+    build = build_of(killed)
+    killed.kill()
+    killed.communicate()
+    second = started(world.folder)
+    _, complained = second.communicate(timeout=60)
+    os.killpg(build, signal.SIGKILL)
+    assert second.returncode == 1
+    assert f"another loop builds this project: process {killed.pid} on " in complained
+    assert "it is gone, but not the build that it began" in complained
+    deadline = time.monotonic() + 60
+    while second.returncode:  # the build is gone as soon as init has noticed
+        assert time.monotonic() < deadline
+        second = started(world.folder)
+        try:
+            build_of(second)
+        except AssertionError:
+            continue
+        second.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        second.send_signal(signal.SIGTERM)
+        said, _ = second.communicate(timeout=60)
+        assert re.match(r"\S+Z round 1: exit -9 after [\d.]+ s; still 2 since ", said)
+    assert world.pointer["sequence_number"] == 2
+
+
+def test_a_second_loop_is_told_who_holds_the_first(tmp_path: Path) -> None:
+    """Without dbt: the lock comes before any command."""
+    (tmp_path / "dbt_project.yml").write_text("name: x\n")
+    with only_one(tmp_path):
+        second = started(tmp_path)
+        _, complained = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert re.search(rf"another loop builds this project: process {os.getpid()} on \S+, since \S+Z", complained)
+    with only_one(tmp_path):
+        pass  # let go
+    assert (
+        subprocess.run(
+            [sys.executable, "-m", "serve", "loop", "--project", str(tmp_path / "none")], cwd=ROOT, capture_output=True
+        ).returncode
+        == 2
+    )
+
+
+def test_waits_double_up_to_a_bound() -> None:
+    assert [pause(60, failures, 900) for failures in (1, 2, 3, 4, 9, 9999)] == [120, 240, 480, 900, 900, 900]
+    assert pause(3600, 1, 900) == 3600  # never sooner than it would be without a failure
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "reason"),
+    [
+        (1, "10:00  asof: things: 3 rows\n10:00  asof: nothing published: failed tests: x. y\n", "failed tests: x. y"),
+        (0, "10:00  asof: nothing published: on hold since z (bad feed).\n", "on hold since z (bad feed)."),
+        (2, "Compilation Error\n  asof: the record ends at 3\n  > in macro refuse\n", "the record ends at 3"),
+        (1, "asof: warning: slow\nRuntime Error\n  IO Error: Could not set lock on file\nDone.", "Could not set lock"),
+        (-9, "Running with dbt\n", "dbt failed and did not say why"),
+        (0, "Done.\n", "this target publishes nothing"),
+    ],
+)
+def test_the_reason_is_one_line(code: int, output: str, reason: str) -> None:
+    assert reason_in(code, output).endswith(reason) or reason in reason_in(code, output)
+    assert "\n" not in reason_in(code, output)

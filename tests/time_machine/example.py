@@ -1,0 +1,547 @@
+"""The worked example, grown: a few hundred entities, and raw tables for its seeds, so that rows arrive."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import floor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.time_machine.oracle import Oracle, Row, Service, hours, known_at
+from tests.time_machine.project import Arrival, Mishap, Project, replace_in
+from tests.world import ROOT, World
+
+CARRIERS = ["northline", "bluefreight", "swiftpost", "meridian"]
+MINUTES, HOURS, DAYS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+CARD = ["services/fraud*", "training/fraud*", "features/card*", "history/card*", "online/card*", "entities/cards*"]
+VALUE = ["features/customer_value*", "history/customer_value*", "online/customer_value*"]
+CHURN = ["services/churn*", "training/churn*", "features/customer*", "history/customer*", "online/customer*"]
+CHURN_2 = ["services/churn_v2*", "training/churn_v2*", *VALUE]
+STREAMS_OF_CHURN = ["entities/customers*", "staging/stg_signups*", "staging/stg_account*", "staging/stg_purchases*"]
+
+
+def delay(rng: random.Random) -> timedelta:
+    """From nothing to days: most rows come soon, some late and so out of order."""
+    kind = rng.random()
+    if kind < 0.05:
+        return timedelta(0)
+    if kind < 0.6:
+        return timedelta(microseconds=rng.randint(1, 60_000_000))
+    if kind < 0.85:
+        return rng.randint(1, 30) * MINUTES
+    return timedelta(seconds=rng.randint(3600, 8 * 3600 if kind < 0.95 else 3 * 86400))
+
+
+def between(rng: random.Random, start: datetime, end: datetime) -> datetime:
+    return start + timedelta(microseconds=rng.randrange(max(1, (end - start) // timedelta(microseconds=1))))
+
+
+class Example(Project):
+    """`small`: two of its services only, of which one comes later, for the test that runs with the others."""
+
+    name = "example"
+    target = "dev"
+    gaps = (((2, 9), 0.3), ((10, 45), 0.38), ((60, 240), 0.25), ((360, 1800), 0.07))
+
+    def __init__(self, seed: int, small: bool = False) -> None:
+        self.is_small = small
+        self.start = datetime(2026, 4, 19, 6, tzinfo=UTC)
+        self.end = self.start + (4 if small else 24) * DAYS
+        self.max_age = {
+            "shipment@1": timedelta(minutes=90),
+            "warehouse@1": timedelta(minutes=90),
+            "card@1": timedelta(minutes=10),
+        }
+        self.groups = ["shipment@1", "warehouse@1"]
+        self.services = ["late_delivery@1"]
+        self.later_groups, self.later_services = ["card@1"], ["fraud@1"]
+        if not small:
+            self.max_age |= {"customer@1": timedelta(hours=26), "customer_value@1": timedelta(hours=26)}
+            self.groups += ["card@1", "customer@1"]
+            self.services += ["fraud@1", "churn@1"]
+            self.later_groups, self.later_services = ["customer_value@1"], ["churn@2"]
+        self.warehouses = 15 if small else 60
+        self.absent: dict[str, list[list[datetime | None]]] = defaultdict(list)
+        self.raw: dict[str, list[Row]] = defaultdict(list)
+        self._make_up(random.Random(seed))
+        self.arrivals = sorted(
+            (
+                Arrival(row["loaded_at"], f"raw.{table}", tuple(row.values()))
+                for table, rows in self.raw.items()
+                for row in rows
+            ),
+            key=lambda arrival: arrival.at,
+        )
+
+    # ------------------------------------------------------------------------------------------ the project
+
+    def template(self, folder: Path) -> Path:
+        for name in ("models", "macros"):
+            shutil.copytree(ROOT / name, folder / name)
+        for name in ("published", "training"):
+            (folder / name).mkdir()
+        for name in ("dbt_project.yml", "profiles.yml"):
+            shutil.copy(ROOT / name, folder / name)
+        replace_in(folder / "profiles.yml", "warehouse/asof.duckdb", "warehouse.duckdb")
+        replace_in(
+            folder / "dbt_project.yml",
+            "  asof_publish_to:",
+            "  asof_request_log: {dev: request_log}\n  asof_publish_to:",
+        )
+        seeds = yaml.safe_load((ROOT / "seeds" / "seeds.yml").read_text())["seeds"]
+        self.tables = {f"raw.{seed['name']}": seed["config"]["column_types"] for seed in seeds}
+        for path in (folder / "models").rglob("*.sql"):
+            text = path.read_text()
+            for seed in seeds:
+                text = text.replace(f"ref('{seed['name']}')", f"source('raw', '{seed['name']}')")
+            path.write_text(text)
+        (folder / "models" / "sources.yml").write_text(
+            yaml.safe_dump({"sources": [{"name": "raw", "tables": [{"name": seed["name"]} for seed in seeds]}]})
+        )
+        shutil.copytree(folder / "models", folder / "full")
+        if self.is_small:
+            _remove(folder / "models", *CHURN, *STREAMS_OF_CHURN, *CARD)
+        else:
+            _remove(folder / "models", *CHURN_2)
+            churn = folder / "models" / "services" / "churn.yml"
+            second = (
+                "      - v: 2\n        columns:\n          - include: all\n            exclude: [avg_order_value_90d]\n"
+            )
+            replace_in(churn, second, "")
+            replace_in(churn, "      - ref('churn', v=2)\n", "")
+        return folder
+
+    def add_version(self, world: World) -> str:
+        """Puts the rest of the project in place; returns what to backfill."""
+        for pattern in CARD if self.is_small else [*CHURN_2, "services/churn.yml"]:
+            for path in (world.folder / "full").glob(pattern):
+                shutil.copy(path, world.folder / "models" / path.parent.name / path.name)
+        self.groups += self.later_groups
+        self.services += self.later_services
+        return " ".join(f"{group.replace('@', '_v')}_history" for group in self.later_groups)
+
+    def change_max_age(self, world: World) -> None:
+        world.replace("models/features/warehouse.yml", "max_age: 90 minutes", "max_age: 1 hour")
+        self.max_age = self.max_age | {"warehouse@1": timedelta(hours=1)}
+
+    def spoil(self, rng: random.Random, world: World, now: datetime) -> Mishap:
+        """Something bad in the feed, that a test finds."""
+        known = now - timedelta(microseconds=rng.randint(0, 50_000_000))
+        shipment = "values ('O-bad', 'northline', 620000, 'W-1', false, $at, $at, $at, $at)"
+        queues = "select 'Q-' || warehouse_id, warehouse_id, $now, -5, $now from raw.raw_warehouses"
+        scans = "values ('S-bad', 'O-1', $at, 'x', $at), ('S-bad', 'O-2', $at, 'x', $at)"
+        kept = "create table raw.kept as from raw.raw_warehouses where hash(warehouse_id) % 2 = 0"
+        spoil, mend = rng.choice(
+            [
+                (
+                    [f"insert into raw.raw_shipments {shipment}"],
+                    ["delete from raw.raw_shipments where order_id = 'O-bad'"],
+                ),
+                (
+                    [f"insert into raw.raw_queue_measurements {queues}"],
+                    ["delete from raw.raw_queue_measurements where queue_length = -5"],
+                ),
+                # a value that was right, wrong for a while, and put right in place
+                (
+                    ["update raw.raw_shipments set distance_km = distance_km + 600000 where order_id like 'O-1%'"],
+                    ["update raw.raw_shipments set distance_km = distance_km - 600000 where order_id like 'O-1%'"],
+                ),
+                ([f"insert into raw.raw_scans {scans}"], ["delete from raw.raw_scans where scan_id = 'S-bad'"]),
+                # half of a source missing, and an event twice
+                (
+                    [
+                        kept,
+                        "delete from raw.raw_warehouses where warehouse_id in (select warehouse_id from raw.kept)",
+                        f"insert into raw.raw_scans {scans}",
+                    ],
+                    [
+                        "insert into raw.raw_warehouses from raw.kept",
+                        "drop table raw.kept",
+                        "delete from raw.raw_scans where scan_id = 'S-bad'",
+                    ],
+                ),
+            ]
+        )
+        return Mishap(spoil, mend, {"at": known, "now": now})
+
+    def forget(self, rng: random.Random, world: World, now: datetime) -> None:
+        """The source loses two warehouses; it has those again that it lost before."""
+        with world.warehouse(read_only=False) as warehouse:
+            for row in self.raw["raw_warehouses"]:
+                spans = self.absent[row["warehouse_id"]]
+                if spans and spans[-1][1] is None:
+                    spans[-1][1] = now
+                    warehouse.execute("insert into raw.raw_warehouses values (?, ?, ?, ?)", list(row.values()))
+            there = [row["warehouse_id"] for row in self.raw["raw_warehouses"] if row["loaded_at"] <= now]
+            for warehouse_id in rng.sample(there, 2):
+                self.absent[warehouse_id].append([now, None])
+                warehouse.execute("delete from raw.raw_warehouses where warehouse_id = ?", [warehouse_id])
+
+    # ------------------------------------------------------------------------------------------ making it up
+
+    def _make_up(self, rng: random.Random) -> None:
+        begin, end = self.start - 20 * DAYS, self.end
+        scale = 1 if not self.is_small else 0.25
+        for number in range(self.warehouses):
+            opened = between(rng, begin - 100 * DAYS, begin if rng.random() < 0.8 else end)
+            warehouse = f"W-{number}"
+            self._row(
+                "raw_warehouses", warehouse_id=warehouse, name=None, opened_at=opened, loaded_at=opened + delay(rng)
+            )
+            at = max(opened, self.start - 2 * DAYS)
+            while at < end and number % 7:  # some are never measured
+                at += rng.choice([timedelta(seconds=rng.randint(600, 6 * 3600))] * 20 + [30 * HOURS])
+                for tie in range(rng.choice([1] * 9 + [2])):  # two sensors at one instant
+                    self._row(
+                        "raw_queue_measurements",
+                        measurement_id=f"Q-{number}-{at:%d%H%M%S}-{tie}",
+                        warehouse_id=warehouse,
+                        measured_at=at,
+                        queue_length=rng.choice([None, *range(60)]) if rng.random() < 0.9 else 0,
+                        loaded_at=at + delay(rng),
+                    )
+        self.orders = []
+        for number in range(int(700 * scale)):
+            self._order(rng, f"O-{number}", between(rng, self.start - 3 * DAYS, end))
+        self.customers, self.cards = [], []
+        if not self.is_small:
+            for number in range(300):
+                self._customer(rng, f"C-{number}")
+        for number in range(int(150 * scale)):
+            self._card(rng, f"K-{number}")
+
+    def _row(self, table: str, **row: Any) -> None:
+        self.raw[table].append(row)
+
+    def _order(self, rng: random.Random, order: str, placed: datetime) -> None:
+        updated, versions = placed, []
+        for _ in range(rng.choice([1, 1, 2, 3, 4])):
+            version = {
+                "order_id": order,
+                "carrier": rng.choice([*CARRIERS, *CARRIERS, "zephyr", None]),
+                "distance_km": rng.choice([None, *(Decimal(rng.randint(10, 19999)) / 10 for _ in range(5))]),
+                "origin_warehouse_id": rng.choice(
+                    [None, "W-nowhere", *(f"W-{rng.randrange(self.warehouses)}" for _ in range(8))]
+                ),
+                "is_expedited": rng.random() < 0.3,
+                "placed_at": placed,
+                "promised_at": placed + 2 * DAYS,
+                "updated_at": updated,
+                "loaded_at": updated + delay(rng),
+            }
+            versions.append(version)
+            for again in range(rng.choice([1] * 9 + [2])):
+                self._row("raw_shipments", **version | {"loaded_at": version["loaded_at"] + again * delay(rng)})
+            updated += timedelta(seconds=rng.randint(60, 86400))
+        first_known = min(version["loaded_at"] for version in versions)
+        self.orders.append((placed, order))
+        for number in range(rng.choice([0, 1, 2, 4, 8])):
+            at = between(rng, placed, placed + 3 * DAYS)
+            loaded = at + delay(rng)
+            scan = {
+                "scan_id": f"S-{order}-{number}",
+                "order_id": order if rng.random() < 0.95 else None,
+                "scanned_at": at,
+                "site": "hub",
+                "loaded_at": loaded,
+            }
+            self._row("raw_scans", **scan)
+            if rng.random() < 0.1:
+                self._row("raw_scans", **scan | {"loaded_at": loaded + delay(rng)})
+        ended = placed + timedelta(seconds=rng.randint(86400, 4 * 86400))
+        if rng.random() < 0.15:
+            cancelled = between(rng, first_known, first_known + 2 * DAYS) + timedelta(microseconds=1)
+            self._row("raw_cancellations", order_id=order, cancelled_at=cancelled, loaded_at=cancelled + delay(rng))
+        elif rng.random() < 0.9:
+            self._row(
+                "raw_deliveries",
+                delivery_id=f"D-{order}",
+                order_id=order,
+                delivered_at=ended,
+                loaded_at=ended + delay(rng),
+            )
+
+    def _customer(self, rng: random.Random, customer: str) -> None:
+        signed = between(rng, self.start - 120 * DAYS, self.start if rng.random() < 0.7 else self.end)
+        for _ in range(rng.choice([1, 1, 2, 3])):  # lives
+            self._row("raw_customers", customer_id=customer, signed_up_at=signed, loaded_at=signed + delay(rng))
+            closed = self.raw["raw_customers"][-1]["loaded_at"] + timedelta(seconds=rng.randint(3600, 100 * 86400))
+            if rng.random() < 0.5 or closed > self.end:
+                break
+            self._row("raw_account_closures", customer_id=customer, closed_at=closed, loaded_at=closed + delay(rng))
+            signed = self.raw["raw_account_closures"][-1]["loaded_at"] + timedelta(seconds=rng.randint(1, 10 * 86400))
+        self.customers.append(customer)
+        for number in range(rng.choice([0, 1, 3, 8, 20])):
+            purchase, at = f"P-{customer}-{number}", between(rng, self.start - 120 * DAYS, self.end)
+            amount, loaded = Decimal(rng.randint(1, 40000)) / 100, at + delay(rng)
+            bought = {
+                "purchase_id": purchase,
+                "customer_id": customer,
+                "purchased_at": at,
+                "amount": amount,
+                "loaded_at": loaded,
+            }
+            self._row("raw_purchases", **bought)
+            kind = rng.random()
+            if kind < 0.1:  # loaded twice
+                self._row("raw_purchases", **bought | {"loaded_at": loaded + delay(rng)})
+            elif kind < 0.2:  # corrected
+                corrected = {"amount": amount + 1, "loaded_at": loaded + delay(rng) + timedelta(microseconds=1)}
+                self._row("raw_purchases", **bought | corrected)
+            elif kind < 0.35:
+                back = loaded + timedelta(seconds=rng.randint(1, 10 * 86400))
+                self._row(
+                    "raw_returns",
+                    return_id=f"R-{purchase}",
+                    purchase_id=purchase,
+                    customer_id=customer,
+                    returned_at=back,
+                    loaded_at=back,
+                )
+
+    def _card(self, rng: random.Random, card: str) -> None:
+        issued = between(rng, self.start - 60 * DAYS, self.start if rng.random() < 0.8 else self.end)
+        self._row("raw_cards", card_id=card, issued_at=issued, loaded_at=issued + delay(rng))
+        self.cards.append(card)
+        for burst in range(rng.choice([2, 5, 12])):
+            at = between(rng, max(issued, self.start - 35 * DAYS), self.end)
+            for number in range(rng.choice([1, 2, 6])):
+                at += timedelta(microseconds=rng.randint(1, 600_000_000))
+                spent = f"T-{card}-{burst}-{number}"
+                self._row(
+                    "raw_card_transactions",
+                    transaction_id=spent,
+                    card_id=card,
+                    transacted_at=at,
+                    amount=Decimal(rng.randint(1, 30000)) / 100,
+                    loaded_at=at + delay(rng),
+                )
+                if rng.random() < 0.2:
+                    told = at + delay(rng)
+                    self._row(
+                        "raw_fraud_reports",
+                        report_id=f"F-{spent}",
+                        transaction_id=spent,
+                        reported_at=told,
+                        is_fraud=rng.random() < 0.5,
+                        loaded_at=told + delay(rng),
+                    )
+
+    # ------------------------------------------------------------------------------------------ what is asked
+
+    def requests(self, rng: random.Random, service: str, at: datetime, count: int) -> list[Row]:
+        if service == "late_delivery@1":
+            recent = [order for placed, order in self.orders if -HOURS < at - placed < 5 * DAYS] or ["O-0"]
+            every = [order for _, order in self.orders]
+            asked = []
+            for _ in range(count):
+                order = rng.choice(recent) if rng.random() < 0.85 else rng.choice([*every, "O-unheard-of"])
+                request: Row = {"order_id": "O-unheard-of" if rng.random() < 0.06 else order}
+                if rng.random() < 0.7:
+                    request["request_distance_km"] = rng.choice([rng.randint(1, 20000) / 10, rng.random() * 2000])
+                    request["request_carrier"] = rng.choice([None, "zephyr", *CARRIERS])
+                elif rng.random() < 0.3:
+                    request["request_distance_km"] = None
+                asked.append(request)
+            return asked
+        if service == "fraud@1":
+            cards = [*self.cards, "K-unheard-of", "K-lost"]
+            return [{"card_id": rng.choice(cards), "request_amount": rng.randint(1, 50000) / 100} for _ in range(count)]
+        customers = [*self.customers, "C-unheard-of"]
+        return [{"customer_id": rng.choice(customers)} for _ in range(count)]
+
+    # ------------------------------------------------------------------------------------------ by hand
+
+    def oracle(self) -> Oracle:
+        by: dict[tuple[str, str], list[Row]] = defaultdict(list)
+
+        def events(table: str, key: str, identity: str, occurred: str) -> None:
+            for row in self.raw[table]:
+                by[table, row[key]].append(
+                    row | {"id": row[identity], "occurred": row[occurred], "known": row["loaded_at"]}
+                )
+
+        events("raw_shipments", "order_id", "order_id", "updated_at")
+        events("raw_scans", "order_id", "scan_id", "scanned_at")
+        events("raw_cancellations", "order_id", "order_id", "cancelled_at")
+        events("raw_warehouses", "warehouse_id", "warehouse_id", "opened_at")
+        events("raw_queue_measurements", "warehouse_id", "measurement_id", "measured_at")
+        events("raw_cards", "card_id", "card_id", "issued_at")
+        events("raw_card_transactions", "card_id", "transaction_id", "transacted_at")
+        events("raw_customers", "customer_id", "customer_id", "signed_up_at")
+        events("raw_account_closures", "customer_id", "customer_id", "closed_at")
+        events("raw_purchases", "customer_id", "purchase_id", "purchased_at")
+        returned = {row["purchase_id"]: row["loaded_at"] for row in self.raw["raw_returns"]}
+
+        def shipment(key: tuple, moment: datetime) -> Row | None:
+            versions = known_at(by["raw_shipments", key[0]], moment)
+            if not versions or known_at(by["raw_cancellations", key[0]], moment):
+                return None
+            scans = known_at(by["raw_scans", key[0]], moment)
+            last = versions[-1]
+            kept = ("carrier", "distance_km", "is_expedited", "origin_warehouse_id")
+            return {name: last[name] for name in kept} | {"last_scan_at": scans[-1]["occurred"] if scans else None}
+
+        def warehouse(key: tuple, moment: datetime) -> Row | None:
+            if not known_at(by["raw_warehouses", key[0]], moment):
+                return None
+            for since, until in self.absent[key[0]]:
+                if since <= moment and (until is None or moment < until):
+                    return None
+            told = [row for row in by["raw_queue_measurements", key[0]] if row["queue_length"] is not None]
+            measured = known_at(told, moment)
+            is_fresh = measured and measured[-1]["occurred"] > moment - DAYS
+            return {"backlog": measured[-1]["queue_length"] if is_fresh else None}
+
+        def card(key: tuple, moment: datetime) -> Row | None:
+            if not known_at(by["raw_cards", key[0]], moment):
+                return None
+            spent = known_at(by["raw_card_transactions", key[0]], moment)
+            lately = [row["amount"] for row in spent if row["occurred"] > moment - 15 * MINUTES]
+            month = [row["amount"] for row in spent if row["occurred"] > moment - 30 * DAYS]
+            return {
+                "transactions_15m": len(lately),
+                "amount_15m": sum(lately, Decimal(0)),
+                "mean_amount_30d": mean(month),
+            }
+
+        def is_there(customer: str, moment: datetime) -> bool:
+            signed = [row["known"] for row in known_at(by["raw_customers", customer], moment)]
+            closed = [row["known"] for row in known_at(by["raw_account_closures", customer], moment)]
+            return bool(signed) and (not closed or max(signed) > max(closed))
+
+        def purchases(customer: str, moment: datetime) -> list[Row]:
+            last: dict[str, Row] = {}
+            for row in sorted(by["raw_purchases", customer], key=lambda row: row["known"]):
+                if row["known"] <= moment:
+                    is_back = row["id"] in returned and returned[row["id"]] <= moment
+                    last[row["id"]] = row | {"is_returned": is_back}
+            return list(last.values())
+
+        def customer(key: tuple, moment: datetime) -> Row | None:
+            if not is_there(key[0], moment):
+                return None
+            bought = purchases(key[0], moment)
+            kept = [r["amount"] for r in bought if not r["is_returned"] and r["occurred"] > moment - 90 * DAYS]
+            return {
+                "last_order_at": max((row["occurred"] for row in bought), default=None),
+                "orders_30d": sum(row["occurred"] > moment - 30 * DAYS for row in bought),
+                "avg_order_value_90d": mean(kept),
+            }
+
+        def customer_value(key: tuple, moment: datetime) -> Row | None:
+            if not is_there(key[0], moment):
+                return None
+            kept = [row["amount"] for row in purchases(key[0], moment) if not row["is_returned"]]
+            return {"customer_lifetime_value": sum(kept, Decimal(0))}
+
+        states = {
+            "shipment@1": shipment,
+            "warehouse@1": warehouse,
+            "card@1": card,
+            "customer@1": customer,
+            "customer_value@1": customer_value,
+        }
+        return Oracle(states, SERVICES)
+
+
+def mean(amounts: list[Decimal]) -> Decimal | None:
+    """To two places, halves up, of the quotient as a double."""
+    if not amounts:
+        return None
+    return Decimal(floor(float(sum(amounts)) / len(amounts) * 100 + 0.5)) / 100
+
+
+def late_delivery(stored: Row, request: Row, at: datetime) -> Row:
+    sent, known = request.get("request_distance_km"), stored.get("distance_km")
+    carrier = request.get("request_carrier")
+    carrier = stored.get("carrier") if carrier is None else carrier
+    since = hours(stored.get("last_scan_at"), at)
+    expedited, backlog = stored.get("is_expedited"), stored.get("backlog")
+    return {
+        "distance_km": float(sent) if sent is not None else None if known is None else float(known),
+        "carrier": carrier if carrier is None or carrier in CARRIERS else "other",
+        "expedited": None if expedited is None else int(expedited),
+        "hours_since_last_scan": None if since is None else min(since, 168.0),
+        "origin_backlog": None if backlog is None else float(backlog),
+        "origin_backlog_missing": int(backlog is None),
+    }
+
+
+def fraud(stored: Row, request: Row, at: datetime) -> Row:
+    amount, usual = stored.get("amount_15m"), stored.get("mean_amount_30d")
+    return {
+        "transactions_15m": stored.get("transactions_15m"),
+        "amount_15m": None if amount is None else float(amount),
+        "amount_to_mean_30d": float(request["request_amount"]) / float(usual) if usual else None,
+    }
+
+
+def churn(stored: Row, request: Row, at: datetime) -> Row:
+    since, average = hours(stored.get("last_order_at"), at), stored.get("avg_order_value_90d")
+    return {
+        "days_since_last_purchase": None if since is None else since / 24,
+        "orders_30d": stored.get("orders_30d"),
+        "avg_order_value_90d": None if average is None else float(average),
+    }
+
+
+def churn_2(stored: Row, request: Row, at: datetime) -> Row:
+    value, row = stored.get("customer_lifetime_value"), churn(stored, request, at)
+    del row["avg_order_value_90d"]
+    return row | {"customer_lifetime_value": None if value is None else float(value)}
+
+
+def _origin(request: Row, found: dict[str, Row | None]) -> tuple | None:
+    origin = found["shipment"] and found["shipment"]["origin_warehouse_id"]
+    return (origin,) if origin else None
+
+
+SERVICES = {
+    "late_delivery@1": Service(
+        keys={"order_id": "varchar"},
+        sent={"request_distance_km": "double", "request_carrier": "varchar"},
+        groups={
+            "shipment": ("shipment@1", lambda request, found: (request["order_id"],)),
+            "warehouse": ("warehouse@1", _origin),
+        },
+        features=late_delivery,
+        rejecting=("distance_km",),
+    ),
+    "fraud@1": Service(
+        keys={"card_id": "varchar"},
+        sent={"request_amount": "decimal(12,2)"},
+        groups={"card": ("card@1", lambda request, found: (request["card_id"],))},
+        features=fraud,
+    ),
+    "churn@1": Service(
+        keys={"customer_id": "varchar"},
+        sent={},
+        groups={"customer": ("customer@1", lambda request, found: (request["customer_id"],))},
+        features=churn,
+    ),
+    "churn@2": Service(
+        keys={"customer_id": "varchar"},
+        sent={},
+        groups={
+            "customer": ("customer@1", lambda request, found: (request["customer_id"],)),
+            "customer_value": ("customer_value@1", lambda request, found: (request["customer_id"],)),
+        },
+        features=churn_2,
+    ),
+}
+
+
+def _remove(models: Path, *patterns: str) -> None:
+    for pattern in patterns:
+        found = list(models.glob(pattern))
+        assert found, f"nothing matches {pattern}"
+        for path in found:
+            path.unlink()
