@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-build fuzz feast test dbt-test pytest lint flights flights-story time-machine lock clean
+.PHONY: help env demo serve prove bench-serve bench-build fuzz feast test dbt-test pytest lint flights flights-story time-machine lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ flights-story: $(READY) ## a model trained on those flights and served for five 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python -c \
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["story"])')
 	$(BIN)/python examples/flights/story.py $(if $(AGAIN),--again)
+
+bench-serve: $(READY) ## what the shim serves per second beside a bare Flask (BENCH="--swap 5": latency while snapshots are taken up)
+	$(BIN)/python benchmarks/serve.py $(BENCH)
 
 bench-build: $(READY) ## what the default tests cost: dbt build with them against without
 	$(BIN)/python benchmarks/build_cost.py

@@ -22,8 +22,8 @@ from serve.clock import ClockError, clock_from_environment
 from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.tokens import Tokens, TokensError
 
-# Per worker, requests evaluated at a time: DuckDB releases the GIL, so somewhat more than cores pay
-BLOCKING_THREADS = 2 * (os.cpu_count() or 1) + 1
+# Per worker, requests at a time: more than cores, so that requests meet, and are evaluated together
+BLOCKING_THREADS = 16
 
 # What is in flight has so long to finish on a signal. (A worker that is told to stop just as it begins to serve never
 # does: seen once in fifty starts on a machine under load.)

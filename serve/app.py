@@ -9,6 +9,7 @@ import json
 import logging
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from datetime import datetime
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
@@ -28,7 +30,7 @@ from serve.folder import Folder, Publication
 from serve.request_log import RequestLog, request_log_from_environment
 from serve.snapshot import Service, Snapshot
 from serve.sqltypes import rfc3339
-from serve.tokens import Tokens
+from serve.tokens import Token, Tokens
 from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
+SWITCH_SECONDS = 0.0005  # so soon a request gets its turn while a snapshot is loading; Python's own is ten times that
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
 
 log = logging.getLogger("asof.serve")
@@ -116,7 +119,7 @@ class Shim:
         """
         if self.tokens is None:
             return
-        token = self.tokens.find(request.headers.get("Authorization"))
+        token = self._token()
         if token is None:
             self._deny(401, None)
             raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
@@ -124,9 +127,15 @@ class Shim:
             self._deny(403, token.name)
             raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
 
+    def _token(self) -> Token | None:
+        """The caller's token; looked for once per request, since the file is looked at too."""
+        if "token" not in g:
+            g.token = self.tokens.find(request.headers.get("Authorization"))
+        return g.token
+
     def authorise_views(self) -> None:
         """Problem 403 for a token that does not open everything: views belong to no service."""
-        token = self.tokens.find(request.headers.get("Authorization")) if self.tokens else None
+        token = self._token() if self.tokens else None
         if token and not token.may_read_all:
             self._deny(403, token.name)
             raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
@@ -164,7 +173,7 @@ class Shim:
         """The prediction time, the same for all, and the rows of checked entities. Problem 422 where the SQL cannot."""
         now = serving_now(self.clock, publication.pointer.published_at)
         try:
-            rows = publication.plans[service.id].evaluate(self.folder.engine.cursor(), entities, now)
+            rows = publication.plans[service.id].answer(self.folder.engine, entities, now)
         except duckdb.DataError as error:
             if len(service.inputs) == len(service.keys):
                 raise
@@ -179,10 +188,9 @@ class Shim:
         plan = publication.plans[service.id]
         now, rows = self.evaluate(publication, service, entities)
         head = _head(publication, service, now)
-        written = [plan.row_json(row) for row in rows]
-        body = f'{head},"rows":[{",".join(written)}]}}'
+        body = b'%b,"rows":%b}' % (head.encode(), orjson.dumps([row.ready for row in rows]))
         if self.request_log and self.request_log.draws():
-            self.request_log.put(plan, head, entities, written)
+            self.request_log.put(plan, head, entities, _written(rows))
         return Response(body, content_type="application/json")
 
     def answer_feast(self, publication: Publication, asked: feast.Asked) -> str:
@@ -202,10 +210,13 @@ class Shim:
         entities = feast.service_entities(plan, asked, self.max_entities)
         now, rows = self.evaluate(publication, service, entities)
         if self.request_log and self.request_log.draws():
-            written = [plan.row_json(row) for row in rows]
-            self.request_log.put(plan, _head(publication, service, now), entities, written)
+            self.request_log.put(plan, _head(publication, service, now), entities, _written(rows))
         columns = feast.service_columns(plan, asked, rows)
         return feast.answer_json(asked, service.keys, columns, [(service.name, service.version)])
+
+
+def _written(rows: list[Row]) -> list[str]:
+    return [orjson.dumps(row.ready).decode() for row in rows]
 
 
 def _head(publication: Publication, service: Service, now: datetime) -> str:
@@ -453,6 +464,7 @@ def _end_with(parent: BaseProcess) -> None:
 
 def create_from_environment() -> Flask:
     """The factory that each server process calls; `python -m serve` puts its options into the environment."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     return create_app(

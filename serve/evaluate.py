@@ -9,29 +9,23 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
+import orjson
 
-from serve.columns import quote
+from serve.ahead import Ahead, Row
+from serve.columns import literal, quote
+from serve.dependence import Analyst, Dependent
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
+from serve.together import MAX_ROWS, Asked, Together
 
 log = logging.getLogger("asof.serve")
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
-
-
-@dataclass(frozen=True)
-class Row:
-    """One evaluated row. `features` are the values in the service's order, None for a REJECTED row."""
-
-    status: str
-    groups: tuple[str, ...]
-    features: tuple[Any, ...] | None
-    rejected: tuple[str, ...]
 
 
 class Engine:
@@ -66,11 +60,12 @@ _Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
 class Plan:
     """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
 
-    def __init__(self, service: Service, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, service: Service, cursor: duckdb.DuckDBPyConnection, analyst: Analyst) -> None:
         """Parses and binds the SQL. Raises SnapshotError if the text does not run or answers other
         columns.
         """
         self.service = service
+        self.ahead: Ahead | None = None  # where its answers can be computed ahead
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
         self._sources = [_source(service, name) for name, _ in service.looked_up]
@@ -83,7 +78,7 @@ class Plan:
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
         looked_up = f"with looked_up as (select {columns})"
-        answer = self._answer_columns()
+        self.answer_columns = answer = self._answer_columns()
         # The text may end in a comment, hence the line breaks
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
         query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
@@ -91,8 +86,33 @@ class Plan:
             self._check_answer(cursor, f"{looked_up} select * from (\n{service.sql}\n)", answer)
             # Parsed once: binding and planning remain per request
             (self._statement,) = cursor.extract_statements(query)
+            self._prepare(cursor, analyst, f"select {selected} from (\n{service.sql}\n)")
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+
+    def _prepare(self, cursor: duckdb.DuckDBPyConnection, analyst: Analyst, query: str) -> None:
+        """Plans the query once. Values can then be given as text only, which for many rows takes longer than planning:
+        so what no answer reads is left out, and what is the same for all rows of the snapshot stands in the plan.
+        """
+        looked_up = self.service.looked_up
+        try:
+            read = analyst.read_columns({name: kind.name for name, kind in looked_up}, self.service.sql)
+        except Dependent:
+            read = frozenset(name for name, _ in looked_up)
+        fixed = {}
+        for lookup in self.service.lookups:
+            fixed[f"{lookup.name}__as_of"] = literal(lookup.group.as_of)
+            fixed[f"{lookup.name}__max_age_seconds"] = str(lookup.group.max_age_seconds)
+        columns, self._sent = [], []
+        for (name, kind), source in zip(looked_up, self._sources, strict=True):
+            value = fixed.get(name, "null")
+            if name in read and name not in fixed:
+                self._sent.append((source, kind))
+                value = f"unnest(${len(self._sent)}::{kind.name}[])"
+            columns.append(f"{value}::{kind.name} as {quote(name)}")
+        self._cursor = cursor.cursor()
+        self._cursor.execute(f"prepare answer as with looked_up as (select {', '.join(columns)}) {query}")
+        self._together = Together()
 
     def _answer_columns(self) -> dict[str, SqlType]:
         varchar = parse_type("varchar")
@@ -113,18 +133,49 @@ class Plan:
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
             raise ValueError(f"it answers ({told}), the manifest says ({wanted})")
 
+    def answer(self, engine: Engine, entities: list[Entity], now: datetime) -> list[Row]:
+        """One Row per entity, in order, with what orjson writes of it. `now` is the prediction time, aware UTC.
+
+        Computed ahead where it can be, else now: few rows together with those of other requests. Raises duckdb.Error.
+        """
+        rows = self.ahead.rows(entities, now) if self.ahead else None
+        if rows is not None:
+            return rows
+        if 0 < len(entities) <= MAX_ROWS:
+            evaluated = self._together.evaluate(self._evaluate_prepared, [(entity, now) for entity in entities])
+        else:
+            evaluated = self.evaluate(engine.cursor(), entities, now)
+        return [row._replace(ready=orjson.Fragment(self.row_json(row))) for row in evaluated]
+
     def evaluate(self, cursor: duckdb.DuckDBPyConnection, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order. `now` is the prediction time, aware UTC. Raises duckdb.Error."""
         if not entities:
             return []
-        found = [self._find(entity) for entity in entities]
-        asked = list(enumerate(zip(entities, found, strict=True)))
-        parameters = [[source(at, entity, rows, now) for at, (entity, rows) in asked] for source in self._sources]
-        answers = cursor.execute(self._statement, parameters).fetchall()
+        parameters = self._parameters([(entity, now) for entity in entities])
+        return self._rows(cursor.execute(self._statement, parameters).fetchall(), len(entities))
+
+    def _evaluate_prepared(self, asked: list[Asked]) -> list[Row]:
+        """As `evaluate`, each entity at its own time, without planning anew. One thread at a time."""
+        rows = self._found(asked)
+        try:
+            texts = [f"{_literal([source(*row) for row in rows])}::{kind.name}[]" for source, kind in self._sent]
+            answers = self._cursor.execute(f"execute answer({', '.join(texts)})").fetchall()
+        except _NoLiteral:
+            answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
+        return self._rows(answers, len(asked))
+
+    def _parameters(self, asked: list[Asked]) -> list[list[Any]]:
+        rows = self._found(asked)
+        return [[source(*row) for row in rows] for source in self._sources]
+
+    def _found(self, asked: list[Asked]) -> list[tuple[int, Entity, dict[str, int | None], datetime]]:
+        return [(at, entity, self._find(entity), now) for at, (entity, now) in enumerate(asked)]
+
+    def _rows(self, answers: list[tuple[Any, ...]], count: int) -> list[Row]:
         answered = {row[0]: row for row in answers}
-        if len(answers) != len(entities) or len(answered) != len(entities):
-            raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {len(entities)}")
-        return [self._row(answered[str(at)]) for at in range(len(entities))]
+        if len(answers) != count or len(answered) != count:
+            raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {count}")
+        return [self._row(answered[str(at)]) for at in range(count)]
 
     def row_json(self, row: Row) -> str:
         """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row
@@ -205,15 +256,32 @@ def _fetchable(name: str, kind: SqlType) -> str:
     return quote(name)
 
 
-def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:
+class _NoLiteral(ValueError):
+    """A value that SQL text cannot hold."""
+
+
+def _literal(value: Any) -> str:
+    """A value as SQL text, to be cast: in quotes, so that the cast reads every digit, and nothing else is read."""
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return f"[{','.join([_literal(each) for each in value])}]"
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    if "\0" in text:
+        raise _NoLiteral
+    return "'" + text.replace("'", "''") + "'"
+
+
+def plan_all(snapshot: Snapshot, engine: Engine, published_at: datetime, now: datetime) -> dict[str, Plan]:
     """A plan for every service, each run once on a known and an unknown entity. Raises SnapshotError.
 
-    So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
+    So the first request after a swap is as fast as any, and text that does not bind is found before the swap. No
+    request is answered before `published_at`; what can be computed ahead is, for `now`. (Both aware UTC.)
     """
-    cursor = engine.cursor()
+    cursor, analyst = engine.cursor(), Analyst()
     plans = {}
     for service in snapshot.services.values():
-        plan = plans[service.id] = Plan(service, cursor)
+        plan = plans[service.id] = Plan(service, cursor, analyst)
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:
@@ -224,4 +292,9 @@ def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Pla
             log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
         except (duckdb.Error, LookupError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+        try:
+            plan.ahead = Ahead(service, published_at, analyst)
+            plan.ahead.compute(plan.answer_columns, now)
+        except (Dependent, duckdb.Error) as error:
+            log.info("service %s is computed per request: %s", service.id, error)
     return plans

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from serve.clock import Clock
+from serve.clock import Clock, serving_now
 from serve.evaluate import Engine, Plan, plan_all
 from serve.snapshot import Pointer, Snapshot, SnapshotError
 
@@ -28,6 +28,12 @@ class Publication:
     snapshot: Snapshot
     plans: dict[str, Plan]
     heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
+
+    def prepare(self) -> None:
+        """Computes ahead what later times will ask for, as when a group has become stale."""
+        for plan in self.plans.values():
+            if plan.ahead:
+                plan.ahead.compute(plan.answer_columns)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class Folder:
         while not self._stop.wait(POLL_SECONDS):
             try:
                 self.poll()
+                if self.current:
+                    self.current.prepare()
             except Exception:  # the watcher must outlive anything that a folder can hold
                 log.exception("watching %s failed; trying again", self.path)
 
@@ -133,7 +141,8 @@ class Folder:
         snapshot = Snapshot.load(self.path, pointer, before.snapshot if before else None)
         if snapshot.now_injected and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
-        plans = plan_all(snapshot, self.engine, self._clock())
+        now = serving_now(self._clock, pointer.published_at)
+        plans = plan_all(snapshot, self.engine, pointer.published_at, now)
         if self._on_load:
             self._on_load(snapshot)
         return Publication(pointer, snapshot, plans)

@@ -12,7 +12,8 @@ from typing import Any
 
 import duckdb
 
-from serve.columns import Column, load_column, quote
+from serve.columns import Column, load_column
+from serve.index import Index, load_index
 from serve.sqltypes import SqlType, parse_rfc3339, parse_type
 
 FORMAT = 1  # of the pointer and of the manifest
@@ -73,21 +74,22 @@ class Table:
     groups.
     """
 
-    def __init__(self, keys: dict[Any, int], columns: dict[str, Column], rows: int) -> None:
-        self._keys = keys
+    def __init__(self, index: Index, columns: dict[str, Column]) -> None:
+        self._index = index
         self.columns = columns
-        self.rows = rows
+        self.rows = index.rows
 
     def find(self, keys: Sequence[Any]) -> int | None:
         """The 0-based row of one entity, given its key values in the group's order; None if it is not
         there.
         """
-        # A composite key is looked up as a tuple, never as joined text: ('1', '11') is not ('11', '1')
-        return self._keys.get(keys[0] if len(keys) == 1 else tuple(keys))
+        return self._index.find(keys[0] if len(keys) == 1 else tuple(keys))
 
     def first_keys(self) -> tuple[Any, ...]:
         """The key values of some entity; empty if there is none."""
-        key = next(iter(self._keys), ())
+        if not self.rows:
+            return ()
+        key = self._index.key(0)
         return key if isinstance(key, tuple) else (key,)
 
 
@@ -106,6 +108,7 @@ class Group:
     features: dict[str, SqlType]
     definition: str
     sha256: str
+    path: Path
     table: Table
     raw: dict[str, Any]  # as it stands in the manifest
 
@@ -290,6 +293,7 @@ def _load_group(folder: Path, group_id: str, raw: dict[str, Any], known: dict[An
         features=features,
         definition=raw["definition"],
         sha256=raw["sha256"],
+        path=path,
         table=table,
         raw=raw,
     )
@@ -308,12 +312,18 @@ def check_file(path: Path, raw: dict[str, Any]) -> None:
 def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlType]) -> Table:
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        source = f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}')"
-        _check_schema(connection, source, keys | {"as_of": parse_type("timestamptz")} | features)
+        _check_schema(connection, parquet(path), keys | {"as_of": parse_type("timestamptz")} | features)
+        source = "stored"
+        connection.execute(f"create temp table {source} as from {parquet(path)}")
         columns = {name: load_column(connection, source, name, kind) for name, kind in features.items()}
         columns["as_of"] = load_column(connection, source, "as_of", parse_type("timestamptz"))
-        index, rows = _index(connection, source, keys)
-    return Table(index, columns, rows)
+        return Table(load_index(connection, source, keys), columns)
+
+
+def parquet(path: Path, **options: bool) -> str:
+    """A Parquet file as an SQL relation, with DuckDB's options."""
+    quoted = str(path).replace("'", "''")
+    return f"read_parquet('{quoted}'{''.join([f', {name} = {value}' for name, value in options.items()])})"
 
 
 def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
@@ -325,33 +335,6 @@ def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: 
             raise ValueError(f"column {name!r} is {found[name].lower()}, the manifest says {kind.name}")
     if surplus := sorted(set(found) - set(declared)):
         raise ValueError(f"has columns that the manifest does not: {', '.join(surplus)}")
-
-
-def _index(connection: duckdb.DuckDBPyConnection, source: str, keys: dict[str, SqlType]) -> tuple[dict[Any, int], int]:
-    """Key -> 0-based row, and the number of rows. The one place with a Python object per row: hashing
-    needs it.
-    """
-    parts = []
-    for name, kind in keys.items():
-        if kind.kind in ("list", "float", "double"):
-            raise ValueError(f"key column {name!r} is {kind.name}, which cannot be looked up by equality")
-        if kind.kind in ("varchar", "integer", "boolean"):
-            (array,) = connection.execute(f"select {quote(name)} as v from {source}").fetchnumpy().values()
-            values = array.tolist()  # None where masked
-        else:
-            column = load_column(connection, source, name, kind)
-            (rows,) = connection.execute(f"select count(*) from {source}").fetchone()
-            values = [column[row] for row in range(rows)]
-        if None in values:
-            raise ValueError(f"key column {name!r} holds a null")
-        parts.append(values)
-    if not parts:
-        raise ValueError("a group without key columns")
-    rows = len(parts[0])
-    index = dict(zip(parts[0] if len(parts) == 1 else zip(*parts, strict=True), range(rows), strict=True))
-    if len(index) != rows:
-        raise ValueError(f"{rows - len(index)} rows repeat the key of another")
-    return index, rows
 
 
 # -------------------- services

@@ -102,7 +102,7 @@ def statuses(groups: list[str]) -> str:
     """The nulling and the statuses, as dbt would write them into a service's text."""
     lines = [
         f"case when not {group}__found then 'NOT_FOUND'"
-        f" when prediction_time - {group}__as_of > to_seconds({group}__max_age_seconds) then 'STALE'"
+        f" when prediction_time > {group}__as_of + {group}__max_age_seconds * interval '1 second' then 'STALE'"
         f" else 'OK' end as {group}_status"
         for group in groups
     ]
@@ -131,8 +131,11 @@ def service_sql(groups: list[str], features: str, names: list[str], reject: list
 class Publisher:
     """Publishes into `folder`; every call is the next publication."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder, groups: dict | None = None, services: dict | None = None) -> None:
+        """`groups` as GROUPS, a sixth member being the `as_of`; `services` as `services()` makes them."""
         self.folder = folder
+        self.groups = groups or GROUPS
+        self.services = services
         self.sequence = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -157,8 +160,8 @@ class Publisher:
             "invocation_id": "i-1",
             "code_version": None,
             "publish_lag_seconds": 60,
-            "groups": {f"{name}@1": self._group(name, snapshot_id, mark) for name in GROUPS},
-            "services": services(),
+            "groups": {f"{name}@1": self._group(name, snapshot_id, mark) for name in self.groups},
+            "services": self.services or services(),
         }
         if spoil:
             spoil(manifest)
@@ -187,14 +190,15 @@ class Publisher:
         os.replace(temporary, self.folder / "current.json")
 
     def _group(self, name: str, snapshot_id: str, mark: int) -> dict:
-        sql, keys, features, max_age = GROUPS[name]
+        sql, keys, features, max_age, *rest = self.groups[name]
+        as_of = rest[0] if rest else AS_OF
         path = self.folder / f"{name}_v1-{snapshot_id}.parquet"
         chosen = ", ".join(f'"{each}"::{kind} as "{each}"' for each, kind in keys.items())
-        rest = ", ".join(f'"{each}"::{kind} as "{each}"' for each, kind in features.items())
+        others = ", ".join(f'"{each}"::{kind} as "{each}"' for each, kind in features.items())
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(
-                f"copy (select {chosen}, timestamptz '{AS_OF.isoformat()}' as as_of, {rest}"
+                f"copy (select {chosen}, timestamptz '{as_of.isoformat()}' as as_of, {others}"
                 f" from ({sql.format(mark=mark)})"
                 f" order by all) to '{path}' (format parquet)"
             )
@@ -204,8 +208,8 @@ class Publisher:
             "version": 1,
             "description": f"the <b>{name}</b>",
             "owner": "team-x",
-            "as_of": timestamp(AS_OF),
-            "newest_known_at": timestamp(AS_OF - timedelta(seconds=30)) if name == "shipment" else None,
+            "as_of": timestamp(as_of),
+            "newest_known_at": timestamp(as_of - timedelta(seconds=30)) if name == "shipment" else None,
             "run_id": "r-1",
             "max_age_seconds": max_age,
             "keys": [{"name": key, "type": kind} for key, kind in keys.items()],
@@ -218,9 +222,9 @@ class Publisher:
         }
 
 
-def service(name, keys, request, groups, features, expressions, reject=(), version=1, is_latest=True, looked_up=None):
+def service(name, keys, request, groups, features, expressions, reject=(), version=1, is_latest=True, known=None):
     """A service of the manifest. `groups`: lookup name -> keys or via; `expressions`: feature -> SQL over
-    looked_up.
+    looked_up; `known`: as GROUPS.
     """
     lookups, found = [], [("row_id", "varchar"), *keys.items(), *((n, k) for n, (k, _) in request.items())]
     found.append(("prediction_time", "timestamptz"))
@@ -236,7 +240,7 @@ def service(name, keys, request, groups, features, expressions, reject=(), versi
             (f"{group}__found", "boolean"),
             (f"{group}__as_of", "timestamptz"),
             (f"{group}__max_age_seconds", "bigint"),
-            *GROUPS[group][2].items(),
+            *(known or GROUPS)[group][2].items(),
         ]
     nulled = ", ".join(f"{expression} as {column}" for column, expression in expressions.items())
     return {
