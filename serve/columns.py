@@ -20,7 +20,6 @@ from serve.sqltypes import EPOCH, SqlType, fragment_writer, is_plain_float
 
 MAX_DICTIONARY = 65_536  # distinct strings up to which a column is kept as 8 or 16-bit codes
 CHUNK = 1024  # rows that are Python objects at a time: requests wait for no more than that
-PART = 65_536  # rows of one column that DuckDB hands over at a time
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -128,15 +127,11 @@ def fetch_array(
     """An expression over an SQL relation, in its row order, and its null mask (None if nothing is null). What stands
     at nulls is zero.
     """
-    parts: list[Any] = []
-    # Part by part: while DuckDB hands over an array, no request is answered
-    while not parts or len(parts[-1]) == PART:
-        query = f"select {expression} as v from {source} limit {PART} offset {PART * len(parts)}"
-        parts.append(connection.execute(query).fetchnumpy()["v"])
-    values = np.concatenate([np.ma.getdata(part) for part in parts])
-    if not any(np.ma.is_masked(part) for part in parts):
+    array = connection.execute(f"select {expression} as v from {source}").fetchnumpy()["v"]
+    values = np.ma.getdata(array)
+    if not np.ma.is_masked(array):
         return values, None
-    nulls = np.concatenate([np.ma.getmaskarray(part) for part in parts])
+    nulls = np.ma.getmaskarray(array)
     values[nulls] = 0
     return values, nulls
 
