@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -83,8 +83,9 @@ class Loop:
     def stop(self, number: int, frame: FrameType | None) -> None:
         """The handler of signals."""
         if self._is_stopping and self._build:
-            # Killed anywhere, a build leaves the old snapshot or the new one
-            os.killpg(self._build.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                # Killed anywhere, a build leaves the old snapshot or the new one
+                os.killpg(self._build.pid, signal.SIGKILL)
         self._is_stopping = True
 
     def run(self) -> None:
