@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -78,13 +79,14 @@ class Loop:
         self._folder = options.project / options.folder
         self._lock = lock
         self._is_stopping = False
-        self._build: subprocess.Popen[str] | None = None
+        self._build: subprocess.Popen[bytes] | None = None
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """The handler of signals."""
         if self._is_stopping and self._build:
-            # Killed anywhere, a build leaves the old snapshot or the new one
-            os.killpg(self._build.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                # Killed anywhere, a build leaves the old snapshot or the new one
+                os.killpg(self._build.pid, signal.SIGKILL)
         self._is_stopping = True
 
     def run(self) -> None:
@@ -112,22 +114,23 @@ class Loop:
 
     def _dbt_build(self) -> tuple[int, str]:
         """Runs it to its end; returns its exit code and all that it printed."""
-        try:
-            self._build = subprocess.Popen(
-                [dbt_program(), "--no-use-colors", "build", *self._options.dbt],
-                cwd=self._options.project,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,  # Ctrl-C in a terminal is for the loop
-                pass_fds=[self._lock.fileno()],
-            )
-        except OSError as error:
-            return 127, f"dbt cannot be run: Error: {error.strerror}"
-        output, _ = self._build.communicate()
-        code, self._build = self._build.returncode, None
-        return code, output
+        # A file, not a pipe: a build whose loop was killed must be able to go on printing
+        with tempfile.TemporaryFile("w+", errors="replace") as printed:
+            try:
+                self._build = subprocess.Popen(
+                    [dbt_program(), "--no-use-colors", "build", *self._options.dbt],
+                    cwd=self._options.project,
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C in a terminal is for the loop
+                    pass_fds=[self._lock.fileno()],
+                )
+            except OSError as error:
+                return 127, f"dbt cannot be run: Error: {error.strerror}"
+            code, self._build = self._build.wait(), None
+            printed.seek(0)
+            return code, printed.read()
 
     def _passed_on(self) -> str:
         """Prunes and syncs if it was asked to; says how it went. A failure is tried again in the next round."""

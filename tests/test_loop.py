@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,16 @@ def started(world: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.fixture
+def processes() -> Iterator[list[int]]:
+    """What a test started, as it notes here; all of it is ended, however the test does."""
+    noted: list[int] = []
+    yield noted
+    for process in noted:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
 def build_of(loop: subprocess.Popen[str]) -> int:
     """The process id of the build that a loop runs, once it runs one."""
     deadline = time.monotonic() + 120
@@ -41,7 +53,7 @@ def build_of(loop: subprocess.Popen[str]) -> int:
 
 
 def test_a_red_round_waits_longer_a_green_one_is_published_and_passed_on_and_sigterm_ends_it(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, processes: list[int]
 ) -> None:
     world.add("places", ("p", 5, "2026-05-01 08:00+00", "2026-05-01 08:00+00"))
     world.thing("a", "2026-05-01 08:00")
@@ -50,38 +62,37 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_passed_on_and_sig
     target = tmp_path / "elsewhere"
     target.mkdir()
     loop = started(world.folder, "--every", "3s", "--back-off", "5s", "--sync-to", str(target), "--keep", "1")
-    try:
-        line = loop.stdout.readline()
-        assert re.match(r"\S+Z round 1: exit 1 after [\d.]+ s; nothing published yet: nothing published: failed", line)
-        assert line.endswith("; failure 1 in a row, next try in 5 s\n")  # twice three, but five at most
-        world.replace("models/features/thing.yml", "[-1000, 9]", "[-1000, 100000]")
+    processes.append(loop.pid)
+    line = loop.stdout.readline()
+    assert re.match(r"\S+Z round 1: exit 1 after [\d.]+ s; nothing published yet: nothing published: failed", line)
+    assert line.endswith("; failure 1 in a row, next try in 5 s\n")  # twice three, but five at most
+    world.replace("models/features/thing.yml", "[-1000, 9]", "[-1000, 100000]")
 
-        line = loop.stdout.readline()
-        since = world.pointer["published_at"]
-        assert re.match(rf"\S+Z round 2: exit 0 after [\d.]+ s; published 1 at {since}, snapshot \S+; ", line), line
-        assert f"{target} is at publication 1" in line
-        assert "failure" not in line
+    line = loop.stdout.readline()
+    since = world.pointer["published_at"]
+    assert re.match(rf"\S+Z round 2: exit 0 after [\d.]+ s; published 1 at {since}, snapshot \S+; ", line), line
+    assert f"{target} is at publication 1" in line
+    assert "failure" not in line
 
-        # told to end while the third builds: that one is finished, published and passed on
-        build_of(loop)
-        loop.send_signal(signal.SIGTERM)
-        said, complained = loop.communicate(timeout=300)
-        assert re.match(r"\S+Z round 3: exit 0 after [\d.]+ s; published 2 at .*; ends as it was told to\n$", said)
-        assert loop.returncode == 0
-        assert "amount_total lies outside its declared range [-1000, 9]" in complained  # all that the red one said
-        published = world.folder / "published"
-        assert (target / "current.json").read_bytes() == (published / "current.json").read_bytes()
-        assert [len(list(each.glob("snapshot-*.json"))) for each in (published, target)] == [1, 1]
-    finally:
-        loop.kill()
-        loop.wait()
+    # told to end while the third builds: that one is finished, published and passed on
+    build_of(loop)
+    loop.send_signal(signal.SIGTERM)
+    said, complained = loop.communicate(timeout=300)
+    assert re.match(r"\S+Z round 3: exit 0 after [\d.]+ s; published 2 at .*; ends as it was told to\n$", said)
+    assert loop.returncode == 0
+    assert "amount_total lies outside its declared range [-1000, 9]" in complained  # all that the red one said
+    published = world.folder / "published"
+    assert (target / "current.json").read_bytes() == (published / "current.json").read_bytes()
+    assert [len(list(each.glob("snapshot-*.json"))) for each in (published, target)] == [1, 1]
 
     # a loop that is killed leaves its build running, and that keeps others out; a second signal ends the build too
     killed = started(world.folder)
     build = build_of(killed)
+    processes += [killed.pid, build]
     killed.kill()
     killed.communicate()
     second = started(world.folder)
+    processes.append(second.pid)
     _, complained = second.communicate(timeout=60)
     os.killpg(build, signal.SIGKILL)
     assert second.returncode == 1
@@ -91,8 +102,9 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_passed_on_and_sig
     while second.returncode:  # the build is gone as soon as init has noticed
         assert time.monotonic() < deadline
         second = started(world.folder)
+        processes.append(second.pid)
         try:
-            build_of(second)
+            processes.append(build_of(second))
         except AssertionError:
             continue
         second.send_signal(signal.SIGTERM)
