@@ -94,6 +94,11 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
     printed = reader.run()
     assert re.search(r"published \S+ as number 1", printed)
     assert '"status":"OK"' in printed
+    reader.write("models/services/reroute_examples.sql", reader.next("sql"))
+    yaml.write_text(
+        yaml.read_text().replace("      - name: outcome\n", reader.next("yaml") + "      - name: outcome\n")
+    )
+    assert "OK created sql table model main.reroute_examples" in reader.run()
     assert not reader.blocks
     training = duckdb.read_parquet(str(reader.folder / "training/reroute_v1.parquet"))
     assert "hours_since_last_scan" in training.columns
