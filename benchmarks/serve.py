@@ -23,6 +23,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
@@ -195,11 +196,33 @@ def swaps(one: Server, publisher: Publisher, entities: int, seconds: float, coun
         )
 
 
+def picture(table: list[dict[str, Any]]) -> str:
+    """The ratios as an SVG."""
+    title = "Requests per second, as a share of bare Flask on the same server"
+    height = 40 + 24 * len(table)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" font-family="sans-serif" font-size="12">',
+        f"<title>{title}</title>",
+        f'<rect width="640" height="{height}" fill="#fff"/>',
+        f'<text x="8" y="18" font-weight="bold">{title}</text>',
+    ]
+    for number, row in enumerate(table):
+        y, width = 46 + 24 * number, round(360 * row["ratio"])
+        plural = [f"{row[each]} {each[:-1] if row[each] == 1 else each}" for each in ("keys", "connections")]
+        lines.append(
+            f'<text x="8" y="{y}">{row["service"]}, {", ".join(plural)}</text>'
+            f'<rect x="230" y="{y - 14}" width="{width}" height="18" fill="#2a6f97"/>'
+            f'<text x="{236 + width}" y="{y}">{row["ratio"]:.0%}</text>'
+        )
+    return "\n".join([*lines, "</svg>", ""])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--entities", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--picture", type=Path, help="an SVG to write, as docs/benchmarks.svg")
     parser.add_argument("--swap", type=int, default=0, metavar="N", help="measure so many swaps instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -222,6 +245,8 @@ def main() -> None:
             f"| {row['service']} | {row['keys']} | {row['connections']} | {row['per_second']:,.0f} "
             f"| {row['p50']:.1f} | {row['p99']:.1f} | {row['bare']:,.0f} | {row['ratio']:.0%} |"
         )
+    if options.picture:
+        options.picture.write_text(picture(table))
     print(f"\n{datetime.now(UTC):%Y-%m-%d}, {options.rounds} rounds of {options.seconds:.0f} s, {os.cpu_count()} cores")
 
 
