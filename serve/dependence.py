@@ -81,7 +81,7 @@ class Analyst:
         self.connection.execute(f"create or replace temp table looked_up ({declared})")
         plan = json.loads(self.connection.execute(f"explain (format json) {sql}").fetchone()[1])
         read: set[str] = set()
-        scans = [each for each in _walk(plan) if each.get("extra_info", {}).get("Table", "").endswith("looked_up")]
+        scans = [each for each in walk(plan) if each.get("extra_info", {}).get("Table", "").endswith("looked_up")]
         for scan in scans:
             names = scan["extra_info"].get("Projections")
             if not names or set(scan["extra_info"]) - {"Table", "Type", "Projections", "Estimated Cardinality"}:
@@ -275,18 +275,19 @@ class _Allowed:
                     raise Dependent(f"its SQL calls {each['function_name']}")
 
 
-def _walk(node: Any) -> Iterator[dict[str, Any]]:
+def walk(node: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a JSON tree, each before what is in it."""
     if isinstance(node, dict):
         yield node
         node = list(node.values())
     if isinstance(node, list):
         for each in node:
-            yield from _walk(each)
+            yield from walk(each)
 
 
 def _selects(tree: Any) -> Iterator[dict[str, Any]]:
     """Every query in a tree; what is no SELECT (a UNION, say) too, and is then refused by its type."""
-    return (each for each in _walk(tree) if "cte_map" in each)
+    return (each for each in walk(tree) if "cte_map" in each)
 
 
 def _common_names(tree: Any) -> list[str]:
@@ -294,7 +295,7 @@ def _common_names(tree: Any) -> list[str]:
 
 
 def _expressions(node: Any) -> Iterator[dict[str, Any]]:
-    return (each for each in _walk(node) if "class" in each)
+    return (each for each in walk(node) if "class" in each)
 
 
 def _column(name: str) -> dict[str, Any]:

@@ -13,16 +13,15 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from serve.dbt import DbtError, add_options, run_dbt
+from serve.dependence import walk
 from serve.sqltypes import parse_rfc3339
 from serve.workbench import MICROSECOND, SPAN, Input, RelationPath, Workbench, dotted, literal, quote
 
@@ -137,7 +136,7 @@ def relations_in(model: Model) -> tuple[set[RelationPath], set[str]]:
     tree = json.loads(duckdb.execute("select json_serialize_sql(?)", [model.sql]).fetchone()[0])
     if tree.get("error"):
         raise ProofError(f"DuckDB's parser cannot read the compiled SQL of {model.name}: {tree['error_message']}")
-    nodes = list(_walk(tree))
+    nodes = list(walk(tree))
     local = {each["key"].lower() for node in nodes for each in (node.get("cte_map") or {}).get("map", [])}
     relations = set()
     for node in nodes:
@@ -146,15 +145,6 @@ def relations_in(model: Model) -> tuple[set[RelationPath], set[str]]:
             relations.add((node["catalog_name"] or database, node["schema_name"] or schema, node["table_name"]))
     functions = {node["function"]["function_name"] for node in nodes if node.get("type") == "TABLE_FUNCTION"}
     return relations, functions - {"unnest", "range", "generate_series"}
-
-
-def _walk(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, list):
-        for each in node:
-            yield from _walk(each)
 
 
 # -------------------- the proof
