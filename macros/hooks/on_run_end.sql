@@ -103,11 +103,13 @@
     {%- for feature in spec.features if feature.meta.get('categories') and 'other' not in feature.meta.categories -%}{%- do categorical.append(feature.name) -%}{%- endfor -%}
     {%- set unseen_columns = [] -%}
     {%- for name in categorical -%}{%- do unseen_columns.append(", count(*) filter (where answer." ~ name ~ " = 'other')") -%}{%- endfor -%}
+    {%- set reasons = [] -%}
+    {%- for why in ['no_snapshot', 'rejected', 'not_yet_labelled'] -%}
+        {%- do reasons.append(', count(*) filter (where ' ~ asof.left_out(asof.cutoff(asof.clock_relation())) ~ " = '" ~ why ~ "')") -%}
+    {%- endfor -%}
     {%- set row = run_query(
         'with answer as (' ~ asof.answer_sql(spec, asof.relation_of(spec.node), asof.relation_of(spec.rows_node)) ~ ') '
-        ~ 'select count(*), count(*) filter (where answer.row_id is null), '
-        ~ "count(*) filter (where answer.status = 'REJECTED'), "
-        ~ "count(*) filter (where answer.status <> 'REJECTED' and not coalesce(" ~ asof.is_labelled('example', asof.cutoff(asof.clock_relation())) ~ ', false)), (select count(*) from ' ~ training ~ ')' ~ unseen_columns | join('') ~ ' '
+        ~ 'select count(*)' ~ reasons | join('') ~ ', (select count(*) from ' ~ training ~ ')' ~ unseen_columns | join('') ~ ' '
         ~ 'from ' ~ examples ~ ' as example left join answer on answer.row_id = cast(example.row_id as varchar)').rows[0] -%}
     {%- set unseen = {} -%}
     {%- for name in categorical -%}{%- do unseen.update({name: row[5 + loop.index0] | int}) -%}{%- endfor -%}
