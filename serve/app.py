@@ -25,7 +25,7 @@ from werkzeug.exceptions import HTTPException
 
 from serve import catalog, feast, openapi
 from serve.clock import Clock, clock_from_environment, serving_now
-from serve.evaluate import Entity, Row
+from serve.evaluate import Entity, Plan, Row
 from serve.folder import Folder, Publication
 from serve.request_log import RequestLog, request_log_from_environment
 from serve.snapshot import Service, Snapshot
@@ -189,9 +189,13 @@ class Shim:
         now, rows = self.evaluate(publication, service, entities)
         head = _head(publication, service, now)
         body = b'%b,"rows":%b}' % (head.encode(), orjson.dumps([row.ready for row in rows]))
-        if self.request_log and self.request_log.draws():
-            self.request_log.put(plan, head, entities, _written(rows))
+        self._log(plan, head, entities, rows)
         return Response(body, content_type="application/json")
+
+    def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[Row]) -> None:
+        """Hands an answer to the request log, if there is one and it is drawn."""
+        if self.request_log and self.request_log.draws():
+            self.request_log.put(plan, head, entities, [orjson.dumps(row.ready).decode() for row in rows])
 
     def answer_feast(self, publication: Publication, asked: feast.Asked) -> str:
         """The answer to a Feast SDK. Raises Problem, feast.Refused."""
@@ -209,14 +213,9 @@ class Shim:
         plan = publication.plans[service.id]
         entities = feast.service_entities(plan, asked, self.max_entities)
         now, rows = self.evaluate(publication, service, entities)
-        if self.request_log and self.request_log.draws():
-            self.request_log.put(plan, _head(publication, service, now), entities, _written(rows))
+        self._log(plan, _head(publication, service, now), entities, rows)
         columns = feast.service_columns(plan, asked, rows)
         return feast.answer_json(asked, service.keys, columns, [(service.name, service.version)])
-
-
-def _written(rows: list[Row]) -> list[str]:
-    return [orjson.dumps(row.ready).decode() for row in rows]
 
 
 def _head(publication: Publication, service: Service, now: datetime) -> str:

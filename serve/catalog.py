@@ -30,8 +30,8 @@ def age_seconds(group: Group, now: datetime) -> float:
 
 
 def is_stale(group: Group, now: datetime) -> bool:
-    """Whether the group is older than its max_age: for people and probes only, answers take it from the
-    SQL.
+    """Whether the group is older than its max_age: for people, probes and plain views; services take it from
+    the SQL.
     """
     return age_seconds(group, now) > group.max_age_seconds
 

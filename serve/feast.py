@@ -11,9 +11,10 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from serve import catalog
 from serve.evaluate import Entity, Plan, Row
 from serve.snapshot import Group, Snapshot
 from serve.sqltypes import EPOCH, SqlType, WrongValue, describe_type, from_json, json_writer, rfc3339
@@ -174,7 +175,7 @@ def view_columns(views: list[View], asked: Asked, now: datetime) -> tuple[list[C
         group = view.group
         of_group = [keys[key] for key in group.keys]
         rows = [group.find(each) for each in zip(*of_group, strict=True)]
-        is_stale = now - group.as_of > timedelta(seconds=group.max_age_seconds)
+        is_stale = catalog.is_stale(group, now)
         as_of = rfc3339(group.as_of)
         base = [NOT_FOUND if row is None else OUTSIDE if is_stale else PRESENT for row in rows]
         counts[group.id] = base
