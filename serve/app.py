@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from multiprocessing.process import BaseProcess
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from serve import catalog, feast, openapi
@@ -40,6 +41,7 @@ MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
 SWITCH_SECONDS = 0.0005  # so soon a request gets its turn while a snapshot is loading; Python's own is ten times that
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
+SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
 
 log = logging.getLogger("asof.serve")
 audit = logging.getLogger("asof.audit")
@@ -93,6 +95,7 @@ class Shim:
         clock: Clock,
         tokens: Tokens | None,
         max_entities: int,
+        max_body: int,
         request_log: RequestLog | None,
         metrics: Metrics,
     ) -> None:
@@ -100,6 +103,7 @@ class Shim:
         self.clock = clock
         self.tokens = tokens
         self.max_entities = max_entities
+        self.max_body = max_body
         self.request_log = request_log
         self.metrics = metrics
         self._openapi: tuple[Snapshot, bytes] | None = None
@@ -113,32 +117,28 @@ class Shim:
             raise Problem(503, why, headers={"Retry-After": RETRY_AFTER})
         return current
 
-    def authorise(self, service: Service | None = None) -> None:
-        """Problem 401 without a valid token, 403 if it does not open the service. Nothing where no tokens
-        are set.
-        """
+    def authorise(self) -> Token | None:
+        """The caller's token; None where no tokens are set. Problem 401 without a valid one."""
         if self.tokens is None:
-            return
-        token = self._token()
+            return None
+        token = self.tokens.find(request.headers.get("Authorization"))
         if token is None:
             self._deny(401, None)
             raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
+        return token
+
+    def check_scope(self, token: Token | None, service: Service | None) -> None:
+        """Problem 403 if the token does not open the service; or everything, where none is named: views belong to no
+        service.
+        """
+        if token is None:
+            return
+        if service is None and not token.may_read_all:
+            self._deny(403, token.name)
+            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
         if service and not token.may_read(service.name, service.version):
             self._deny(403, token.name)
             raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
-
-    def _token(self) -> Token | None:
-        """The caller's token; looked for once per request, since the file is looked at too."""
-        if "token" not in g:
-            g.token = self.tokens.find(request.headers.get("Authorization"))
-        return g.token
-
-    def authorise_views(self) -> None:
-        """Problem 403 for a token that does not open everything: views belong to no service."""
-        token = self._token() if self.tokens else None
-        if token and not token.may_read_all:
-            self._deny(403, token.name)
-            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
 
     def _deny(self, status: int, token: str | None) -> None:
         """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
@@ -156,7 +156,7 @@ class Shim:
         if service is None:
             existing = sorted(publication.snapshot.services)
             raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
-        g.service = service.id
+        request.environ[SERVICE] = service.id
         return service
 
     def openapi(self, snapshot: Snapshot) -> bytes:
@@ -197,10 +197,10 @@ class Shim:
         if self.request_log and self.request_log.draws():
             self.request_log.put(plan, head, entities, [orjson.dumps(row.ready).decode() for row in rows])
 
-    def answer_feast(self, publication: Publication, asked: feast.Asked) -> str:
+    def answer_feast(self, publication: Publication, token: Token | None, asked: feast.Asked) -> str:
         """The answer to a Feast SDK. Raises Problem, feast.Refused."""
         if asked.service is None:
-            self.authorise_views()
+            self.check_scope(token, None)
             views = feast.find_views(publication.snapshot, asked)
             now = serving_now(self.clock, publication.pointer.published_at)
             columns, statuses = feast.view_columns(views, asked, now)
@@ -209,7 +209,7 @@ class Shim:
             versions = [(view.name, view.group.version) for view in views]
             return feast.answer_json(asked, list(asked.entities), columns, versions)
         service = self.service(publication, asked.service)
-        self.authorise(service)
+        self.check_scope(token, service)
         plan = publication.plans[service.id]
         entities = feast.service_entities(plan, asked, self.max_entities)
         now, rows = self.evaluate(publication, service, entities)
@@ -260,14 +260,15 @@ def create_app(
     watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
     metrics = Metrics(watched, clock)
     watched.on_refuse = metrics.snapshots_refused.inc
+    watched.on_look = metrics.count
     if request_log:
         request_log.on_drop = metrics.request_log_dropped.inc
-    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, request_log, metrics)
+    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, max_body, request_log, metrics)
     app = Flask("serve", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = max_body
     app.json.sort_keys = False
     app.extensions["asof"] = shim
     _register_errors(app)
+    app.wsgi_app = _Timed(app.wsgi_app, metrics)
     _register_metrics(app, shim)
     _register_services(app, shim)
     _register_feast(app, shim)
@@ -295,18 +296,27 @@ def _register_errors(app: Flask) -> None:
         return Problem(500, "the shim failed; its log says why").response()
 
 
+class _Timed:
+    """Counts and times requests around all that Flask does: its own hooks cost more than the clock."""
+
+    def __init__(self, application: Callable[..., Any], metrics: Metrics) -> None:
+        self._application = application
+        self._metrics = metrics
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        began = time.perf_counter()
+
+        def start(status: str, *more: Any) -> Any:
+            rule = environ["werkzeug.request"].url_rule
+            seconds = time.perf_counter() - began
+            self._metrics.request(rule.rule if rule else "", environ.get(SERVICE, ""), int(status[:3]), seconds)
+            return start_response(status, *more)
+
+        return self._application(environ, start)
+
+
 def _register_metrics(app: Flask, shim: Shim) -> None:
     from serve.metrics import CONTENT_TYPE
-
-    @app.before_request
-    def begin() -> None:
-        g.began = time.perf_counter()
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        path = request.url_rule.rule if request.url_rule else ""
-        shim.metrics.request(path, g.get("service", ""), response.status_code, time.perf_counter() - g.began)
-        return response
 
     @app.get("/metrics")
     def get_metrics() -> Response:
@@ -317,11 +327,11 @@ def _register_metrics(app: Flask, shim: Shim) -> None:
 def _register_services(app: Flask, shim: Shim) -> None:
     @app.post("/v1/services/<asked>")
     def post_service(asked: str) -> Response:
-        shim.authorise()
+        token = shim.authorise()
         publication = shim.publication()
         service = shim.service(publication, asked)
-        shim.authorise(service)
-        body = _read_object(app.config["MAX_CONTENT_LENGTH"])
+        shim.check_scope(token, service)
+        body = _read_object(shim.max_body)
         try:
             entities = check_body(service, body, shim.max_entities)
         except TooMany as error:
@@ -332,10 +342,10 @@ def _register_services(app: Flask, shim: Shim) -> None:
 
     @app.get("/v1/services/<asked>")
     def get_service(asked: str) -> Response:
-        shim.authorise()
+        token = shim.authorise()
         publication = shim.publication()
         service = shim.service(publication, asked)
-        shim.authorise(service)
+        shim.check_scope(token, service)
         try:
             entities = check_query(service, request.args.to_dict(flat=False))
         except Invalid as error:
@@ -347,10 +357,10 @@ def _register_feast(app: Flask, shim: Shim) -> None:
     @app.post("/get-online-features")
     def post_feast() -> Response:
         try:
-            shim.authorise()
+            token = shim.authorise()
             publication = shim.publication()
-            asked = feast.Asked.parse(_read_object(app.config["MAX_CONTENT_LENGTH"]), shim.max_entities)
-            return Response(shim.answer_feast(publication, asked), content_type="application/json")
+            asked = feast.Asked.parse(_read_object(shim.max_body), shim.max_entities)
+            return Response(shim.answer_feast(publication, token, asked), content_type="application/json")
         except feast.Refused as error:
             written = feast.error_json(error.status, str(error), error.kind)
             return Response(written, error.status, content_type="application/json")
@@ -361,7 +371,7 @@ def _register_feast(app: Flask, shim: Shim) -> None:
 
 def _read_object(limit: int) -> dict[str, Any]:
     """The JSON object that the request's body is. Problem 400, 413, 415."""
-    if request.mimetype != "application/json":
+    if request.environ.get("CONTENT_TYPE") != "application/json" and request.mimetype != "application/json":
         raise Problem(415, f"Content-Type is {request.mimetype or 'missing'}, expected application/json")
     try:
         body = parse_json(_read_body(limit))
@@ -374,10 +384,13 @@ def _read_object(limit: int) -> dict[str, Any]:
 
 def _read_body(limit: int) -> bytes:
     """The request's body. Problem 413 if it is larger than `limit` bytes."""
-    data = request.get_data(cache=False)
-    # Sent without a length, a body is cut at the limit without a word; the rest may have changed its meaning
-    if request.content_length is None and len(data) >= limit:
-        raise Problem(413, f"the body has {limit} bytes or more")
+    # Sent without a length, it is read up to the limit and one more. (Flask would cut it there without a word.)
+    length = request.content_length
+    data = (
+        request.environ["wsgi.input"].read(limit + 1 if length is None else length) if (length or 0) <= limit else b""
+    )
+    if (length or len(data)) > limit:
+        raise Problem(413, f"the body has more than {limit} bytes")
     return data
 
 

@@ -60,13 +60,14 @@ class Folder:
     ) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
         loopback). `on_load` is told each snapshot before it is served; whoever sets `on_refuse` is told of each that is
-        refused.
+        refused, and `on_look` is called with each look at the folder.
         """
         self.path = Path(path)
         self.engine = Engine()
         self.current: Publication | None = None
         self.refused: Refusal | None = None
         self.on_refuse: Callable[[], None] = lambda: None
+        self.on_look: Callable[[], None] = lambda: None
         self.load_seconds = 0.0  # what it took to check, load and warm the current publication
         self.taken_up_at: datetime | None = None
         self.missing = False  # current.json cannot be read; what was loaded is served on
@@ -90,6 +91,7 @@ class Folder:
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             try:
+                self.on_look()
                 self.poll()
                 if self.current:
                     self.current.prepare()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from serve import folder as folder_module
 from serve.__main__ import main
 from serve.app import ConfigurationError
 from serve.prune import prune
+from serve.tokens import LOOK_SECONDS
 
 
 @pytest.fixture
@@ -316,11 +318,14 @@ def test_tokens(make_app, publisher, tmp_path):
     assert client.post(pairs, json={}, headers={"Authorization": "Bearer secret-none"}).status_code == 403
     assert status("/health") == status("/ready") == 200
     tokens_file(path, new=["*"])
+    time.sleep(LOOK_SECONDS)
     assert status(pairs, "secret-all") == 401
     assert status(pairs, "secret-new") == 200
     path.write_text("{")
+    time.sleep(LOOK_SECONDS)
     assert status(pairs, "secret-new") == 200
     path.unlink()
+    time.sleep(LOOK_SECONDS)
     assert status(pairs, "secret-new") == 200
     assert status(pairs) == 401
 
