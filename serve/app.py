@@ -244,9 +244,10 @@ def create_app(
     max_body: int = MAX_BODY,
     now: Clock | None = None,
     request_log: RequestLog | None = None,
+    scratch: str | os.PathLike[str] | None = None,
 ) -> Flask:
     """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes);
-    `request_log` is started.
+    `request_log` is started. `scratch` is a folder where the processes that serve together prepare snapshots.
 
     `host` is where the server will listen: it decides what is allowed.
     Raises ConfigurationError, TokensError, ClockError.
@@ -257,7 +258,13 @@ def create_app(
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
     on_load = (lambda snapshot: request_log.check_services(snapshot.services.values())) if request_log else None
-    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
+    watched = Folder(
+        Path(folder),
+        allow_injected_now=is_loopback(host),
+        clock=clock,
+        scratch=Path(scratch) if scratch else None,
+        on_load=on_load,
+    )
     metrics = Metrics(watched, clock)
     watched.on_refuse = metrics.snapshots_refused.inc
     watched.on_look = metrics.count
@@ -486,4 +493,5 @@ def create_from_environment() -> Flask:
         max_entities=int(os.environ.get("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
         max_body=int(os.environ.get("ASOF_MAX_BODY", MAX_BODY)),
         request_log=request_log_from_environment(),
+        scratch=os.environ.get("ASOF_SCRATCH") or None,
     )

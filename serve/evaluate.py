@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from serve.ahead import Ahead, Row
+from serve.ahead import Ahead, Row, answer_columns
 from serve.columns import literal, quote
 from serve.dependence import Analyst, Dependent
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
@@ -61,12 +61,14 @@ _Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
 class Plan:
     """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
 
-    def __init__(self, service: Service, cursor: duckdb.DuckDBPyConnection, analyst: Analyst) -> None:
-        """Parses and binds the SQL. Raises SnapshotError if the text does not run or answers other
-        columns.
+    def __init__(
+        self, service: Service, cursor: duckdb.DuckDBPyConnection, analyst: Analyst, ahead: Ahead | None
+    ) -> None:
+        """Parses and binds the SQL. `ahead`: its answers, where they can be computed ahead. Raises SnapshotError if the
+        text does not run or answers other columns.
         """
         self.service = service
-        self.ahead: Ahead | None = None  # where its answers can be computed ahead
+        self.ahead = ahead
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
         self._sources = [_source(service, name) for name, _ in service.looked_up]
@@ -79,7 +81,7 @@ class Plan:
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
         looked_up = f"with looked_up as (select {columns})"
-        self.answer_columns = answer = self._answer_columns()
+        answer = answer_columns(service)
         # The text may end in a comment, hence the line breaks
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
         query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
@@ -123,16 +125,6 @@ class Plan:
         self._cursor = cursor.cursor()
         self._cursor.execute(f"prepare answer as with looked_up as ({looked_up}) {query}")
         self._together = Together()
-
-    def _answer_columns(self) -> dict[str, SqlType]:
-        varchar = parse_type("varchar")
-        fixed = [
-            "row_id",
-            "status",
-            "rejected_columns",
-            *(f"{each.name}_status" for each in self.service.lookups),
-        ]
-        return dict.fromkeys(fixed, varchar) | {each.name: each.type for each in self.service.features}
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
         empty = [[] for _ in self.service.looked_up]
@@ -307,16 +299,16 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def plan_all(snapshot: Snapshot, engine: Engine, published_at: datetime, now: datetime) -> dict[str, Plan]:
-    """A plan for every service, each run once on a known and an unknown entity. Raises SnapshotError.
+def plan_all(snapshot: Snapshot, engine: Engine, ahead: dict[str, Ahead], now: datetime) -> dict[str, Plan]:
+    """A plan for every service, each run once on a known and an unknown entity at `now` (aware UTC). `ahead`: what was
+    computed ahead, by service. Raises SnapshotError.
 
-    So the first request after a swap is as fast as any, and text that does not bind is found before the swap. No
-    request is answered before `published_at`; what can be computed ahead is, for `now`. (Both aware UTC.)
+    So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
     """
     cursor, analyst = engine.cursor(), Analyst()
     plans = {}
     for service in snapshot.services.values():
-        plan = plans[service.id] = Plan(service, cursor, analyst)
+        plan = plans[service.id] = Plan(service, cursor, analyst, ahead.get(service.id))
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:
@@ -327,9 +319,4 @@ def plan_all(snapshot: Snapshot, engine: Engine, published_at: datetime, now: da
             log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
         except (duckdb.Error, LookupError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
-        try:
-            plan.ahead = Ahead(service, published_at, analyst)
-            plan.ahead.compute(plan.answer_columns, now)
-        except (Dependent, duckdb.Error) as error:
-            log.info("service %s is computed per request: %s", service.id, error)
     return plans
