@@ -23,7 +23,7 @@ import orjson
 from serve.arrays import Pack, open_pack
 from serve.columns import Column, Stored, fetch_array, fetch_column, literal, quote
 from serve.dependence import Analyst, Dependence, Dependent, Piece
-from serve.snapshot import Lookup, Service, parquet
+from serve.snapshot import Service, parquet
 from serve.sqltypes import EPOCH, SqlType, parse_type
 
 log = logging.getLogger("asof.serve")
@@ -101,8 +101,8 @@ class Ahead:
     def __init__(self, service: Service, told: dict[str, Any]) -> None:
         """`told` as `Computation.told`."""
         self._service = service
-        self._first, *others = service.lookups
-        self._others = [each for each in others if each.via is None]
+        first, *others = (each.group.table.finder(each.keys) for each in service.lookups if each.via is None)
+        self._find, self._find_others = first, others
         self._starts = [EPOCH + timedelta(microseconds=each) for each in told["starts"]]
         self._files = told["files"]
         self._is_by_key = told["is_by_key"]
@@ -117,7 +117,7 @@ class Ahead:
                 self._answers[at] = known, unknown.rows([0])[0]
 
     def _open(self, told: dict[str, Any], arrays: list[np.ndarray]) -> Answers:
-        table, names = self._first.group.table, [each.name for each in self._service.features]
+        table, names = self._service.lookups[0].group.table, [each.name for each in self._service.features]
         columns = [
             table.columns[each] if isinstance(each, str) else Column(feature.type, Stored.unpack(each, arrays))
             for each, feature in zip(told["columns"], self._service.features, strict=True)
@@ -131,18 +131,14 @@ class Ahead:
         if computed is None:
             return None
         answers, unknown = computed
-        found = [self._find(self._first, entity) for entity in entities]
+        found = list(map(self._find, entities))
         if None not in found:
             return answers.rows(found)
         absent = [entity for entity, row in zip(entities, found, strict=True) if row is None]
-        if self._is_by_key or any(self._find(other, entity) is not None for other in self._others for entity in absent):
+        if self._is_by_key or any(find(entity) is not None for find in self._find_others for entity in absent):
             return None
         known = iter(answers.rows([row for row in found if row is not None]))
         return [unknown if row is None else next(known) for row in found]
-
-    @staticmethod
-    def _find(lookup: Lookup, entity: dict[str, Any]) -> int | None:
-        return lookup.group.table.find([entity[key] for key in lookup.keys])
 
 
 class Computation:

@@ -6,6 +6,7 @@ only where `hash_probe` is what it was where it was made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -33,7 +34,9 @@ class Index:
     def __init__(self, arrays: list[np.ndarray], keys: list[Column]) -> None:
         """`arrays` as `fetch_index` makes them."""
         self.rows = len(arrays[1])
-        self._keys = [each.get for each in keys]
+        gets = [each.get for each in keys]
+        # The key of a row
+        self.key: Callable[[int], Any] = gets[0] if len(gets) == 1 else lambda row: tuple([get(row) for get in gets])
         self._starts, self._hashes, self._order = (memoryview(each) for each in arrays)
         self._shift = 64 - (len(arrays[0]) - 1).bit_length() + 1
 
@@ -45,12 +48,6 @@ class Index:
             if self._hashes[at] == spread and self.key(self._order[at]) == key:
                 return self._order[at]
         return None
-
-    def key(self, row: int) -> Any:
-        """The key of a row."""
-        if len(self._keys) == 1:
-            return self._keys[0](row)
-        return tuple([key(row) for key in self._keys])
 
 
 def fetch_index(connection: duckdb.DuckDBPyConnection, source: str, keys: dict[str, SqlType], pack: Pack) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +82,14 @@ class Table:
         there.
         """
         return self._index.find(keys[0] if len(keys) == 1 else tuple(keys))
+
+    def finder(self, names: Sequence[str]) -> Callable[[dict[str, Any]], int | None]:
+        """`find` for dicts that hold the key values under these names."""
+        find = self._index.find
+        if len(names) == 1:
+            (name,) = names
+            return lambda entity: find(entity[name])
+        return lambda entity: find(tuple([entity[name] for name in names]))
 
     def first_keys(self) -> tuple[Any, ...]:
         """The key values of some entity; empty if there is none."""

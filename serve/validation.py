@@ -139,26 +139,26 @@ def _check_entity(service: Service, entity: Any, index: int, errors: list[FieldE
         errors.append(FieldError(f"/entities/{index}", "is not an object", f"an object with {_known(service)}"))
         return {}
     checked: Entity = {}
-
-    def add(name: str, detail: str, expected: str) -> None:
-        errors.append(FieldError(f"/entities/{index}/{_escape(name)}", detail, expected))
-
     for name, declared in service.inputs.items():
         value = entity.get(name)
         if value is None:
             checked[name] = None
             if declared.required:
                 detail = "is null" if name in entity else "is missing"
-                add(name, detail, describe_type(declared.type))
+                errors.append(_wrong(index, name, detail, describe_type(declared.type)))
             continue
         try:
             checked[name] = from_json(declared.type, value)
         except WrongValue as error:
-            add(name, str(error), error.expected)
+            errors.append(_wrong(index, name, str(error), error.expected))
     if len(entity) > len(service.inputs) or not entity.keys() <= service.inputs.keys():
         for name in entity.keys() - service.inputs.keys():
-            add(name, "is not known", _known(service))
+            errors.append(_wrong(index, name, "is not known", _known(service)))
     return checked
+
+
+def _wrong(index: int, name: str, detail: str, expected: str) -> FieldError:
+    return FieldError(f"/entities/{index}/{_escape(name)}", detail, expected)
 
 
 def _known(service: Service) -> str:

@@ -250,13 +250,9 @@ def test_a_request_finishes_on_the_snapshot_it_began_with(app, publisher, watche
     held = shim.publication()
     publisher.publish(mark=8)
     watched.poll()
-    with app.test_request_context():
-        answer = shim.answer(
-            held,
-            held.snapshot.services["late_delivery@1"],
-            [{"order_id": "O-204", "request_distance_km": None}],
-        )
-    assert (answer.json["sequence_number"], answer.json["rows"][0]["features"]["mark"]) == (1, 7)
+    entities = [{"order_id": "O-204", "request_distance_km": None}]
+    answer = json.loads(shim.answer(held, held.snapshot.services["late_delivery@1"], entities))
+    assert (answer["sequence_number"], answer["rows"][0]["features"]["mark"]) == (1, 7)
 
 
 # -------------------- exposure and tokens
