@@ -37,7 +37,7 @@ def literal(moment: datetime) -> str:
 @dataclass(frozen=True)
 class Stored:
     """What is kept of a column. `encoding` is "numbers", "constant", "words", "text" or "list"; what stands in the
-    arrays at nulls is zero.
+    arrays at nulls is zero. `is_plain`: whether they are floats that orjson writes as Python does.
     """
 
     encoding: str
@@ -46,6 +46,7 @@ class Stored:
     nulls: np.ndarray | None = None
     words: list[str] = field(default_factory=list)
     items: Stored | None = None
+    is_plain: bool = False
 
     def pack(self, pack: Pack) -> dict[str, Any]:
         """Puts the arrays into a pack; returns the rest as JSON."""
@@ -56,6 +57,7 @@ class Stored:
             "nulls": None if self.nulls is None else pack.add(self.nulls),
             "words": self.words,
             "items": self.items.pack(pack) if self.items else None,
+            "is_plain": self.is_plain,
         }
 
     @classmethod
@@ -68,6 +70,7 @@ class Stored:
             None if told["nulls"] is None else arrays[told["nulls"]],
             told["words"],
             cls.unpack(told["items"], arrays) if told["items"] else None,
+            told["is_plain"],
         )
 
     @property
@@ -129,7 +132,7 @@ class Column:
             self._many = lambda rows: list(map(understand, values[rows].tolist()))
             return lambda row: understand(item(row))
         self._many = lambda rows: values[rows].tolist()
-        if kind.kind not in ("float", "double") or is_plain_float(values).all():
+        if kind.kind not in ("float", "double") or stored.is_plain:
             self.write = None
         return item
 
@@ -145,7 +148,7 @@ class Column:
     def _open_words(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
         (codes,), words = stored.arrays, stored.words
         code = memoryview(codes).__getitem__
-        self.write = {word: self.write(word) for word in words}.__getitem__
+        self.write = _Written(self.write).__getitem__
         self._many = lambda rows: [words[each] for each in codes[rows].tolist()]
         return lambda row: words[code(row)]
 
@@ -156,6 +159,18 @@ class Column:
     def _open_list(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
         ends, item = memoryview(stored.arrays[0]), Column(kind.item, stored.items).get
         return lambda row: [item(at) for at in range(ends[row - 1] if row else 0, ends[row])]
+
+
+class _Written(dict[str, Any]):
+    """What was written once, by its value."""
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, value: str) -> Any:
+        written = self[value] = self._write(value)
+        return written
 
 
 def _meaning(kind: SqlType) -> Callable[[Any], Any] | None:
@@ -186,7 +201,8 @@ def fetch_column(connection: duckdb.DuckDBPyConnection, source: str, name: str, 
             return Stored("constant", len(values), [values[:1]])
         if nulls.all():
             return Stored("constant", len(values), [])
-    return Stored("numbers", len(values), [values], nulls)
+    is_plain = kind.kind in ("float", "double") and bool(is_plain_float(values).all())
+    return Stored("numbers", len(values), [values], nulls, is_plain=is_plain)
 
 
 def _number(connection: duckdb.DuckDBPyConnection, source: str, column: str, kind: SqlType) -> str:
