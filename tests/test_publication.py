@@ -14,7 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.test_as_served import name_publications
+from serve.compare import difference
+from tests.test_as_served import as_json, name_publications
+from tests.test_training_sets import rows_of
 from tests.world import ROOT, World
 
 SENT = {"thing_id": "a", "request_amount": 1}
@@ -264,7 +266,9 @@ def test_the_record_is_repaired_from_the_pointer_before_anything_is_compared(sto
     assert record(rolled_back)[0][1] == record(rolled_back)[2][1]
 
 
-def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: World, tmp_path: Path) -> None:
+def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(
+    stocked: World, parsed_world: Path, tmp_path: Path
+) -> None:
     """The next number is that of pointer and record, whichever is larger, plus one; two snapshots never share one."""
     world = stocked
     world.build("2026-05-01 09:00")
@@ -303,6 +307,12 @@ def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: Worl
     assert second.pointer["sequence_number"] == 4
     run = second.dbt(*ACCEPT_LOSS, now="2026-05-01 12:01", fails=True)
     assert run.says("nothing is lost: the publication record holds what the pointer names")
+    # no backup at all
+    empty = World(tmp_path / "empty", template=parsed_world)
+    shutil.rmtree(empty.folder / "published")
+    shutil.copytree(newest, empty.folder / "published")
+    run = empty.dbt(*ACCEPT_LOSS, now="2026-05-01 12:00")
+    assert run.says("lost are publications 1 to 3, from 1970-01-01T00:00:00.000001Z until the next")
 
     # emptied by hand
     for path in published.iterdir():
@@ -382,18 +392,23 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
                 when = f"2026-05-01 {at}+00"
                 world.add("examples", (row_id, "a", when, 1, None, True, when, number))
 
-    def wrong(world: World) -> list[str]:
-        """The training rows that are not what the shim answered."""
-        return [
-            row_id
-            for row_id, row in world.training().items()
-            if (row["status"], row["amount_total"], row["sequence_number"])
-            != (
-                (answer := answers[row_id.split()[0]])["rows"][0]["status"],
-                answer["rows"][0]["features"]["amount_total"],
-                answer["sequence_number"],
-            )
-        ]
+    def wrong(rows: dict[str, dict]) -> list[str]:
+        """Of training rows those that are not what the shim answered, value for value."""
+        found = []
+        for row_id, row in rows.items():
+            answer = answers[row_id.split()[0]]
+            [answered] = answer["rows"]
+            trained = {name: as_json(row[name]) for name in answered["features"]}
+            if (row["status"], row["sequence_number"]) != (answered["status"], answer["sequence_number"]) or (
+                trained != answered["features"]
+            ):
+                found.append(row_id)
+        return found
+
+    def training_set(world: World) -> dict:
+        run = world.dbt("run-operation", "training_set", "--args", "{service: score}", now="2026-05-01 14:00")
+        path = world.folder / run.output.split()[-1]
+        return json.loads(path.read_text()) | {"path": str(path)}
 
     world.build("2026-05-01 08:40")
     ask("08:50")
@@ -461,15 +476,14 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
     # of 09:30 the time alone does not say whether publication 3 had been made; the log does
     kept = ["08:50", "08:50 logged", "09:00:00.000001", "09:00:00.000001 logged", "09:30 logged"]
     assert sorted(world.training()) == [*kept, "13:30", "13:30 logged"]
-    assert wrong(world) == []
+    assert wrong(world.training()) == []
 
     # what is known of a single one, of a set, and of a rollback to it
     asked = "{service: score, request: {thing_id: a, request_amount: 1}, at: '2026-05-01T11:30:00Z'}"
     run = world.dbt("run-operation", "explain", "--args", asked, now="2026-05-01 14:00")
     assert '"status": "LOST"' in run.output
-    run = world.dbt("run-operation", "training_set", "--args", "{service: score, every: true}", now="2026-05-01 14:00")
-    manifest = json.loads(next((world.folder / "training" / "sets").glob("*.json")).read_text())
-    assert (manifest["statuses"], manifest["left_out"]["lost"]) == ({"LOST": 9, "OK": 7}, 9)
+    right = training_set(world)
+    assert (right["statuses"], right["left_out"]["lost"], right["lost"]["rows"]) == ({"LOST": 9, "OK": 7}, 9, 9)
     run = world.dbt("run-operation", "rollback", "--args", "{to: 5}", now="2026-05-01 14:01", fails=True)
     assert run.says(
         "publication 5 is lost: an older warehouse was restored, which does not hold the rows that it served."
@@ -481,9 +495,11 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
     mistaken.execute(
         "update asof_publications set as_of = '2026-05-01 09:00:00+00', max_age_seconds = 86400 where as_of is null"
     )
-    mistaken.dbt("run", "--select", "path:models/services", "path:models/training", now="2026-05-01 14:00")
+    made_up = training_set(mistaken)
     lost = ["10:30", "11:30", "12:30", "12:45"]
-    assert wrong(mistaken) == sorted(["09:30", *lost, *(f"{at} logged" for at in lost)])
+    made_up_rows = rows_of(mistaken.folder / "training/sets" / made_up["files"]["rows"]["file"])
+    assert wrong(made_up_rows) == ["09:30", *(f"{at}{logged}" for at in lost for logged in ("", " logged"))]
+    assert difference(right, made_up)["only_in_b"] == {"lost": 9}
 
     # the pointer may name what the older copy holds: after a rollback only the time up to it is lost
     world = rolled_back
@@ -497,7 +513,7 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
     examples_of(world)
     assert world.build("2026-05-01 10:50").says("nothing published: on hold since")
     assert sorted(world.training()) == [*kept, "10:45", "10:45 logged"]
-    assert wrong(world) == []
+    assert wrong(world.training()) == []
 
 
 def add_service_of_a_new_group(world: World) -> None:
