@@ -19,6 +19,7 @@ REASONS = {
     "every": "no training row; the other set keeps only those",
     "examples": "the examples are others: not among the other's, or the request, key or label changed",
     "late label": "the label became known after one of the cut-offs",
+    "lost": "its publication is lost in the other's warehouse, an older one that was restored",
     "definition": "the service's definition changed",
     "publication": "another publication, or a backfilled moment, answered",
     "group definition": "a feature group's definition changed",
@@ -127,6 +128,7 @@ def _only_in(connection: duckdb.DuckDBPyConnection, side: str, a: Manifest, b: M
             when not in_{other} and example.prediction_time >= {cutoff} then 'cut-off'
             when not in_{other} then 'examples'
             when {every} and left_out_{side} is not null then 'every'
+            when left_out_{other} = 'lost' then 'lost'
             when left_out_{other} = 'not_yet_labelled' and label_known_{side} > {cutoff} then 'late label'
             when left_out_{other} = 'not_yet_labelled' or is_sent_otherwise then 'examples'
             else {_because(a, b, "false")}

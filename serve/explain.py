@@ -41,6 +41,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     said = [f"{found['service']} for {asked} at {found['prediction_time']}: {found['status']}"]
     if found["status"] == "NO_SNAPSHOT":
         return [*said, "No publication and no backfilled moment that stands for one had all of its groups by then."]
+    if found["status"] == "LOST":
+        return [*said, "An older warehouse was restored since; the rows that were served then are not in it."]
     if found["rejected"]:
         said.append(f"rejected, since null: {found['rejected']}")
     if publication := found["publication"]:

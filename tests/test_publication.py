@@ -14,9 +14,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from serve.compare import difference
+from tests.test_as_served import as_json, name_publications
+from tests.test_training_sets import rows_of
 from tests.world import ROOT, World
 
 SENT = {"thing_id": "a", "request_amount": 1}
+ACCEPT_LOSS = ("run-operation", "accept_loss", "--args", "{reason: disk of 1 May}")
 
 
 @pytest.fixture
@@ -262,7 +266,9 @@ def test_the_record_is_repaired_from_the_pointer_before_anything_is_compared(sto
     assert record(rolled_back)[0][1] == record(rolled_back)[2][1]
 
 
-def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: World, tmp_path: Path) -> None:
+def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(
+    stocked: World, parsed_world: Path, tmp_path: Path
+) -> None:
     """The next number is that of pointer and record, whichever is larger, plus one; two snapshots never share one."""
     world = stocked
     world.build("2026-05-01 09:00")
@@ -284,18 +290,29 @@ def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: Worl
         shutil.rmtree(each.folder / "published")
         shutil.copytree(newest, each.folder / "published")
     run = first.build("2026-05-01 12:00", fails=True)
-    assert run.says("the publication record ends at 1 but published/current.json is publication 3")
-    assert run.says("publications are missing in between")
-    assert world.pointer == first.pointer
-    # older by one publication, whose rows are gone: its hour is lost, and nothing is made up for it
+    assert run.says("the publication record ends at 1 but published/current.json is publication 3 (made at 2026-05-01")
+    assert run.says("does not hold what was served since 2026-05-01T09:00:00.000001Z")
+    # older by one publication: since when its rows were served is known to the microsecond
+    run = second.build("2026-05-01 12:00", fails=True)
+    assert run.says("does not hold what was served since 2026-05-01T11:00:00.000001Z")
+    assert run.says("If the rows are gone for good, say so: dbt run-operation accept_loss")
+    assert world.pointer == first.pointer == second.pointer
+    second.dbt(*ACCEPT_LOSS, now="2026-05-01 12:00")
     second.event("e3", "a", "2026-05-01 10:30")
-    for when in ("10:30", "11:30"):
+    for when in ("10:30", "11:00", "11:00:00.000001", "11:30"):
         second.example(f"at {when}", "a", f"2026-05-01 {when}")
     run = second.build("2026-05-01 12:00")
-    assert run.says("warning: publication 3 served rows of thing@1 that this warehouse does not hold")
-    assert run.says("1 training rows of 2 examples; left out: 1 without a snapshot")
-    assert list(second.training()) == ["at 10:30"]
+    assert run.says("2 training rows of 4 examples; left out: 2 lost, 0 without a snapshot")
+    assert list(second.training()) == ["at 10:30", "at 11:00"]
     assert second.pointer["sequence_number"] == 4
+    run = second.dbt(*ACCEPT_LOSS, now="2026-05-01 12:01", fails=True)
+    assert run.says("nothing is lost: the publication record holds what the pointer names")
+    # no backup at all
+    empty = World(tmp_path / "empty", template=parsed_world)
+    shutil.rmtree(empty.folder / "published")
+    shutil.copytree(newest, empty.folder / "published")
+    run = empty.dbt(*ACCEPT_LOSS, now="2026-05-01 12:00")
+    assert run.says("lost are publications 1 to 3, from 1970-01-01T00:00:00.000001Z until the next")
 
     # emptied by hand
     for path in published.iterdir():
@@ -308,34 +325,38 @@ def test_an_emptied_folder_goes_on_numbering_and_a_gap_is_an_error(stocked: Worl
     assert run.says("are no longer in published")
 
 
+def backup_commands() -> list[str]:
+    """Those of docs/operations.md: to back up, to restore warehouse and folder, to restore the warehouse alone."""
+    section = (ROOT / "docs/operations.md").read_text().partition("## Backup")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+
+
+def follow(world: World, commands: str) -> int:
+    """Runs them in a world, where the one file lies beside its folders; returns the exit code."""
+    commands = re.sub(r"(?<=[/ \"])(warehouse/)?asof\.duckdb", "warehouse.duckdb", commands)
+    commands = commands.replace(" warehouse/", " .")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shell = ["bash", "-euc", commands]
+    return subprocess.run(shell, cwd=world.folder, env=os.environ | {"PATH": path}, timeout=60).returncode
+
+
 def test_a_backup_as_documented_is_restored_and_goes_on(stocked: World) -> None:
     """The commands of docs/operations.md; what was published after the backup is gone, and all before is as it was."""
     world = stocked
-    section = (ROOT / "docs/operations.md").read_text().partition("## Backup")[2].partition("\n## ")[0]
-    back_up, restore = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-
-    def follow(commands: str) -> int:
-        # the one file of this project lies beside its folders
-        commands = re.sub(r"(?<=[/ \"])(warehouse/)?asof\.duckdb", "warehouse.duckdb", commands).replace(
-            " warehouse/", " ."
-        )
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        shell = ["bash", "-euc", commands]
-        return subprocess.run(shell, cwd=world.folder, env=os.environ | {"PATH": path}, timeout=60).returncode
-
+    back_up, restore, _ = backup_commands()
     world.build("2026-05-01 09:00")
     world.example("at 09:30", "a", "2026-05-01 09:30")
     with world.warehouse(read_only=False):  # as a build has it open
-        assert follow(back_up) != 0
+        assert follow(world, back_up) != 0
         assert not (world.folder / "backup").exists()
-    assert follow(back_up) == 0
+    assert follow(world, back_up) == 0
     first = world.pointer
     # what is lost: an event, and a publication that knew it
     world.event("e2", "a", "2026-05-01 09:45", amount=5)
     world.build("2026-05-01 10:00")
     assert world.pointer["sequence_number"] == 2
 
-    assert follow(restore) == 0
+    assert follow(world, restore) == 0
     assert world.pointer == first
     assert status(world, "2026-05-01 10:30") == "OK"
     world.build("2026-05-01 11:00")
@@ -343,6 +364,156 @@ def test_a_backup_as_documented_is_restored_and_goes_on(stocked: World) -> None:
     assert [row[0] for row in record(world)] == [1, 2]
     assert {row_id: row["amount_total"] for row_id, row in world.training().items()} == {"at 09:30": 10.0}
     assert [float(row[0]) for row in world.history(columns="amount_total")] == [10]
+
+
+def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is_made_up_for_them(
+    stocked: World,
+) -> None:
+    """Three publications are lost. Before and after them training is as served, of them it has nothing."""
+    world = stocked
+    name_publications(world)
+    world.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_request_log: {test: request_log}\n")
+    back_up, _, restore = backup_commands()
+    source: list[tuple[str, str, float]] = []  # what has happened by then, which every warehouse is told
+    answers: dict[str, dict] = {}
+
+    def happens(event_id: str, at: str, amount: float) -> None:
+        source.append((event_id, f"2026-05-01 {at}", amount))
+        world.event(event_id, "a", f"2026-05-01 {at}", amount=amount)
+
+    def ask(*times: str) -> None:
+        for at in times:
+            answers[at] = world.ask("score", [SENT], f"2026-05-01 {at}", is_logged=True)
+
+    def examples_of(world: World) -> None:
+        """Each answer as two examples: by its time alone, and by the publication that the log names."""
+        for at, answer in answers.items():
+            for row_id, number in ((at, None), (f"{at} logged", answer["sequence_number"])):
+                when = f"2026-05-01 {at}+00"
+                world.add("examples", (row_id, "a", when, 1, None, True, when, number))
+
+    def wrong(rows: dict[str, dict]) -> list[str]:
+        """Of training rows those that are not what the shim answered, value for value."""
+        found = []
+        for row_id, row in rows.items():
+            answer = answers[row_id.split()[0]]
+            [answered] = answer["rows"]
+            trained = {name: as_json(row[name]) for name in answered["features"]}
+            if (row["status"], row["sequence_number"]) != (answered["status"], answer["sequence_number"]) or (
+                trained != answered["features"]
+            ):
+                found.append(row_id)
+        return found
+
+    def training_set(world: World) -> dict:
+        run = world.dbt("run-operation", "training_set", "--args", "{service: score}", now="2026-05-01 14:00")
+        path = world.folder / run.output.split()[-1]
+        return json.loads(path.read_text()) | {"path": str(path)}
+
+    world.build("2026-05-01 08:40")
+    ask("08:50")
+    happens("e1", "08:55", 1)
+    world.build("2026-05-01 09:00")
+    ask("09:00:00.000001", "09:30")
+    assert follow(world, back_up) == 0
+    for hour in (10, 11, 12):
+        happens(f"e{hour}", f"{hour - 1}:50", hour)
+        world.build(f"2026-05-01 {hour}:00")
+        ask(f"{hour}:30")
+        if hour == 10:
+            rolled_back = World(world.folder.with_name("rolled back"), template=world.folder)
+    before = world.pointer
+    assert before["sequence_number"] == 5
+
+    assert follow(world, restore) == 0
+    for event_id, at, amount in source[1:]:
+        world.event(event_id, "a", at, amount=amount)
+    assert record(world)[-1][0] == 2
+    run = world.build("2026-05-01 12:40", fails=True)
+    assert run.says("the publication record ends at 2 but published/current.json is publication 5")
+    assert run.says("dbt run-operation accept_loss --args")
+    # whole or not at all, as everything
+    world.killed_at("within_together", *ACCEPT_LOSS, now="2026-05-01 12:41")
+    assert record(world)[-1][0] == 2
+    run = world.dbt(*ACCEPT_LOSS, now="2026-05-01 12:42")
+    assert run.says(
+        "warning: lost are publications 3 to 5, from 2026-05-01T09:00:00.000002Z until the next: the rows that were "
+        "served then are not in this warehouse."
+    )
+    assert run.says("Reason: disk of 1 May")
+    assert [(*row[:3], len(row[3])) for row in record(world)[2:]] == [
+        (3, None, "lost", 2),
+        (4, None, "lost", 2),
+        (5, before["snapshot_id"], "build", 2),
+    ]
+    assert world.pointer == before
+    ask("12:45")  # the shims know nothing of it
+    batch = "{service: score, to: scores.parquet}"
+    run = world.dbt("run-operation", "batch", "--args", batch, now="2026-05-01 12:45", fails=True)
+    assert run.says("what the current publication (5) served of thing@1 is not in this warehouse")
+
+    run = world.dbt("test", now="2026-05-01 12:46")
+    assert run.says("2 same; 4 not comparable: its publication is lost, since an older warehouse was restored.")
+    assert run.says("nothing published: the last run was made before the loss was accepted; run `dbt build`.")
+
+    happens("e13", "12:50", 13)
+    world.build("2026-05-01 13:00")
+    assert (world.pointer["sequence_number"], world.pointer["kind"]) == (6, "build")
+    ask("13:30")
+    assert [answer["rows"][0]["features"]["amount_total"] for answer in answers.values()] == [
+        *(10.0, 11.0, 11.0),
+        *(21.0, 32.0, 44.0, 44.0),  # these are lost
+        57.0,
+    ]
+    # appended against what is there: the row of 13:00 comes after that of 09:00
+    assert [float(row[0]) for row in world.history(columns="amount_total")] == [10, 11, 57]
+    examples_of(world)
+    run = world.build("2026-05-01 14:00")
+    assert run.says("score@1: 7 training rows of 16 examples; left out: 9 lost, 0 without a snapshot")
+    assert run.says("lost are publications 3 to 5, from 2026-05-01T09:00:00.000002Z to 2026-05-01T13:00:00.000001Z")
+    assert run.says("parity of score@1, logged answers against history: 1 same.")
+    assert world.pointer["sequence_number"] == 7
+    # of 09:30 the time alone does not say whether publication 3 had been made; the log does
+    kept = ["08:50", "08:50 logged", "09:00:00.000001", "09:00:00.000001 logged", "09:30 logged"]
+    assert sorted(world.training()) == [*kept, "13:30", "13:30 logged"]
+    assert wrong(world.training()) == []
+
+    # what is known of a single one, of a set, and of a rollback to it
+    asked = "{service: score, request: {thing_id: a, request_amount: 1}, at: '2026-05-01T11:30:00Z'}"
+    run = world.dbt("run-operation", "explain", "--args", asked, now="2026-05-01 14:00")
+    assert '"status": "LOST"' in run.output
+    right = training_set(world)
+    assert (right["statuses"], right["left_out"]["lost"], right["lost"]["rows"]) == ({"LOST": 9, "OK": 7}, 9, 9)
+    run = world.dbt("run-operation", "rollback", "--args", "{to: 5}", now="2026-05-01 14:01", fails=True)
+    assert run.says(
+        "publication 5 is lost: an older warehouse was restored, which does not hold the rows that it served."
+    )
+    assert run.says("The newest before it that is held: dbt run-operation rollback --args '{to: 2}'")
+
+    # caught, if it were taken for what was there before: as if the lost publications had served the rows of 09:00
+    mistaken = World(world.folder.with_name("mistaken"), template=world.folder)
+    mistaken.execute(
+        "update asof_publications set as_of = '2026-05-01 09:00:00+00', max_age_seconds = 86400 where as_of is null"
+    )
+    made_up = training_set(mistaken)
+    lost = ["10:30", "11:30", "12:30", "12:45"]
+    made_up_rows = rows_of(mistaken.folder / "training/sets" / made_up["files"]["rows"]["file"])
+    assert wrong(made_up_rows) == ["09:30", *(f"{at}{logged}" for at in lost for logged in ("", " logged"))]
+    assert difference(right, made_up)["only_in_b"] == {"lost": 9}
+
+    # the pointer may name what the older copy holds: after a rollback only the time up to it is lost
+    world = rolled_back
+    world.dbt("run-operation", "rollback", now="2026-05-01 10:40")
+    ask("10:45")
+    assert answers["10:45"]["sequence_number"] == 4
+    assert follow(world, restore) == 0
+    run = world.dbt(*ACCEPT_LOSS, now="2026-05-01 10:46")
+    assert run.says("lost are publication 3, from 2026-05-01T09:00:00.000002Z to 2026-05-01T10:40:00.000000Z")
+    answers = {at: answer for at, answer in answers.items() if at <= "10:45"}
+    examples_of(world)
+    assert world.build("2026-05-01 10:50").says("nothing published: on hold since")
+    assert sorted(world.training()) == [*kept, "10:45", "10:45 logged"]
+    assert wrong(world.training()) == []
 
 
 def add_service_of_a_new_group(world: World) -> None:

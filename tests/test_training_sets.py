@@ -141,7 +141,7 @@ def test_every_answer_equals_its_row_in_a_set_of_any_file(life: Life) -> None:
 def test_the_set_of_the_examples_model_is_its_training_table(life: Life) -> None:
     table = life.world.training()
     assert rows_of(file_of(life.world, life.first)) == table
-    assert life.first["left_out"] == {"no_snapshot": 5, "rejected": 10, "not_yet_labelled": 5}
+    assert life.first["left_out"] == {"lost": 0, "no_snapshot": 5, "rejected": 10, "not_yet_labelled": 5}
     assert life.first["examples"]["rows"] == 25
     assert life.first["files"]["rows"]["rows"] == len(table) == 5
     assert life.first["publications"]["first"] == 1
@@ -303,7 +303,7 @@ def test_a_notebook_hands_in_a_frame_and_gets_one(
         name: answered["features"][name] for name in ("color", "events_30d", "amount_total", "place_size")
     }
     manifest = trained.attrs["asof"]
-    assert manifest["left_out"] == {"no_snapshot": 0, "rejected": 1, "not_yet_labelled": 0}
+    assert manifest["left_out"] == {"lost": 0, "no_snapshot": 0, "rejected": 1, "not_yet_labelled": 0}
     assert manifest["cutoff"] == "2026-05-01T14:00:00.500000Z"
 
     with pytest.raises(

@@ -8,7 +8,7 @@
 
   An answer is rebuilt by the text of the definition that it names, as it was published (record asof_contracts), also
   where the service has another one by now. `parity` says what came of it: same; different; `not compared: <why>`, which
-  counts against the floor; `not comparable: <why>`, which no log of this kind could be.
+  counts against the floor; `not comparable: <why>`, which nobody could compare, now or later.
 #}
 
 {# Where the shim writes its request log, as this target sees it, or none: `vars: {asof_request_log: {<target name>: <folder>}}`. #}
@@ -38,6 +38,9 @@
 {# Compares every row of the log that was not yet, and keeps what was found beside it. #}
 {% macro compare_request_log() %}
     {%- if asof.request_log_folder() is none -%}{{- return(none) -}}{%- endif -%}
+    {#- whatever their definition: it may have been published in lost hours only -#}
+    {%- do asof.not_compared('not comparable: ' ~ asof.why_lost(), 'parity is null and sequence_number in (select sequence_number from '
+        ~ asof.registry('publications') ~ " where kind = 'lost')") -%}
     {%- set services = [] -%}
     {%- for node in asof.models_of('service') -%}{%- do services.append(asof.versioned_id(node)) -%}{%- endfor -%}
     {%- for id, definition in run_query('select distinct service_id, definition from ' ~ asof.registry('requests') ~ ' where parity is null order by 1, 2').rows -%}
@@ -61,6 +64,8 @@
 {% macro not_compared(why, which, run_id=none) %}
     {%- do run_query('update ' ~ asof.registry('requests') ~ ' set parity = ' ~ asof.literal(why) ~ ', run_id = ' ~ asof.literal(run_id) ~ ' where ' ~ which) -%}
 {% endmacro %}
+
+{% macro why_lost() %}{{ return('its publication is lost, since an older warehouse was restored') }}{% endmacro %}
 
 {#
   A published definition of a service, as looked_up_sql wants it: {id, keys, request, groups, features, sql, histories,
@@ -149,12 +154,15 @@
             )
             select * from answer
         ),
-        -- the publication that was current when it was asked, and since when
+        lost as (
+            select row_id from {{ asof.lost_examples(contract, 'asked') }} as lost_row
+        ),
+        -- the publication that was current when it was asked, and since when; of lost ones nobody knows
         made as (
-            select distinct sequence_number, published_at from {{ asof.registry('publications') }}
+            select distinct sequence_number, published_at, kind = 'lost' as is_lost from {{ asof.registry('publications') }}
         ),
         current_one as (
-            select logged.row_id, made.sequence_number, made.published_at
+            select logged.row_id, made.sequence_number, made.published_at, made.is_lost
             from logged
             {{ asof.asof_left_join('made', 'made', 'logged.prediction_time', 'made.published_at') }}
         ),
@@ -162,11 +170,13 @@
             select logged.*, asked.not_comparable, rebuilt.row_id is not null and asked.not_comparable is null as is_rebuilt, rebuilt.status as rebuilt_status, rebuilt.rejected_columns
                 {%- for group in contract.groups %}, rebuilt.{{ group.name }}_status{% endfor %}
                 {%- for feature in contract.features %}, rebuilt.{{ feature.name }}{% endfor %},
-                current_one.sequence_number as current_number, current_one.published_at as current_since
+                current_one.sequence_number as current_number, current_one.published_at as current_since, current_one.is_lost as current_is_lost,
+                lost.row_id is not null as is_lost
             from logged
             inner join asked on asked.row_id = logged.row_id
             left join rebuilt on rebuilt.row_id = logged.row_id
             left join current_one on current_one.row_id = logged.row_id
+            left join lost on lost.row_id = logged.row_id
         ),
         difference as (
             select row_id, 'status' as what, status as answered, rebuilt_status as rebuilt
@@ -181,6 +191,7 @@
             from pair
             where
                 is_rebuilt
+                and not current_is_lost
                 and sequence_number is distinct from current_number
                 and prediction_time > current_since + interval '{{ asof.seconds(var('asof_pickup', '5 seconds'), 'the var asof_pickup') }} seconds'
             {%- for group in contract.groups %}
@@ -206,6 +217,7 @@
             pair.row_number,
             case
                 when max(pair.not_comparable) is not null then 'not comparable: ' || max(pair.not_comparable)
+                when bool_or(pair.is_lost) then 'not comparable: {{ asof.why_lost() }}'
                 when not bool_and(pair.is_rebuilt) then 'not compared: its publication is not on record'
                 when count(difference.what) > 0 then 'different'
                 else 'same'

@@ -32,40 +32,139 @@
         if found | length else none) -}}
 {% endmacro %}
 
-{% macro repair_record() %}
+{#
+  Lets the record follow the pointer. By itself only where nothing is lost: one publication behind, with the rows that it
+  served in this warehouse, as a kill between pointer and record leaves it. Any other record that ends before the pointer is that of
+  an older copy. Going on from it cannot be undone, so a person says so (accept_loss, whose reason is given here).
+#}
+{% macro repair_record(reason=none) %}
     {%- set pointer = asof.pointer() -%}
     {%- if pointer is none -%}{{- return(none) -}}{%- endif -%}
     {%- set newest = asof.newest_publication() -%}
     {%- set recorded = newest.sequence_number if newest is not none else 0 -%}
-    {%- set folder = asof.publish_folder() -%}
+    {%- set path = asof.publish_folder() ~ '/current.json' -%}
     {%- if pointer.sequence_number == recorded -%}
         {%- if pointer.snapshot_id != newest.snapshot_id -%}
-            {{- asof.refuse('publication ' ~ recorded ~ ' is ' ~ newest.snapshot_id ~ ' in the record but ' ~ pointer.snapshot_id ~ ' in ' ~ folder
-                ~ '/current.json: this folder belongs to another warehouse. Point ASOF_PUBLISHED (or asof_publish_to) at the right one.') -}}
+            {{- asof.refuse('publication ' ~ recorded ~ ' is ' ~ newest.snapshot_id ~ ' in the record but ' ~ pointer.snapshot_id ~ ' in ' ~ path
+                ~ ': this folder belongs to another warehouse. Point ASOF_PUBLISHED (or asof_publish_to) at the right one.') -}}
         {%- endif -%}
-    {%- elif pointer.sequence_number == recorded + 1 -%}
-        {%- do asof.fault_point('before_repair') -%}
-        {%- do asof.record_publication(pointer) -%}
-        {%- do asof.fault_point('after_repair') -%}
-        {%- do asof.say('publication ' ~ pointer.sequence_number ~ ' was made but not recorded (its command was interrupted): recorded now.') -%}
+    {%- elif pointer.sequence_number < recorded -%}
+        {{- asof.refuse('the publication record ends at ' ~ recorded ~ ' but ' ~ path ~ ' is publication ' ~ pointer.sequence_number ~ ': it is an older copy '
+            ~ 'of the folder. Restore the newer one, or empty the folder: the next green build then publishes as ' ~ (recorded + 1)
+            ~ '. Going on would number two different snapshots alike.') -}}
     {%- else -%}
-        {{- asof.refuse('the publication record ends at ' ~ recorded ~ ' but ' ~ folder ~ '/current.json is publication ' ~ pointer.sequence_number
-            ~ ': publications are missing in between. Restore the newer warehouse' ~ (' or the newer folder' if pointer.sequence_number < recorded else '')
-            ~ '; going on would number two different snapshots alike.') -}}
+        {%- set skipped = pointer.sequence_number - recorded - 1 -%}
+        {%- set gone = [] -%}
+        {%- for id, group in asof.current_manifest(pointer).groups.items() if not asof.holds_run(id, group.run_id) -%}{%- do gone.append(id) -%}{%- endfor -%}
+        {%- set is_loss = skipped > 0 or gone | length > 0 -%}
+        {%- if is_loss and reason is none -%}
+            {{- asof.refuse('the publication record ends at ' ~ recorded ~ ' but ' ~ path ~ ' is publication ' ~ pointer.sequence_number ~ ' (made at '
+                ~ pointer.published_at ~ '), and this warehouse does not hold what was served'
+                ~ (' since ' ~ asof.rfc3339(newest.published_at if skipped > 0 else pointer.published_at) if newest is not none else '')
+                ~ ': it is an older copy of the one that published there, or another one. If there is a newer copy, restore it; if the folder is the wrong one, '
+                ~ 'point ASOF_PUBLISHED (or asof_publish_to) at the right one. If the rows are gone for good, say so: dbt run-operation accept_loss --args '
+                ~ '\'{reason: "..."}\'. Numbering then goes on from ' ~ pointer.sequence_number ~ ', and examples of the hours whose rows are gone are left out of '
+                ~ 'training as lost.') -}}
+        {%- endif -%}
+        {%- do asof.fault_point('before_repair') -%}
+        {%- set first = [] -%}
+        {%- if is_loss -%}
+            {#- what was built before is older than what is served: only a new build may publish -#}
+            {%- do first.append('update ' ~ asof.registry('runs') ~ " set kind = 'lost' where kind = 'normal'") -%}
+            {%- do first.append(asof.insert_sql('accepted', [['publication ' ~ pointer.sequence_number, 'loss', reason, asof.wall_clock()]])) -%}
+        {%- endif -%}
+        {%- if skipped > 0 -%}{%- do first.append(asof.lost_publications_sql(newest, pointer)) -%}{%- endif -%}
+        {%- do asof.record_publication(pointer, first) -%}
+        {%- do asof.fault_point('after_repair') -%}
+        {%- if not is_loss -%}
+            {%- do asof.say('publication ' ~ pointer.sequence_number ~ ' was made but not recorded (its command was interrupted): recorded now.') -%}
+        {%- endif -%}
     {%- endif -%}
+{% endmacro %}
+
+{#
+  `dbt run-operation accept_loss --args '{reason: "disk of 3 May"}'`: this warehouse is an older copy, and there is no newer one. Records what
+  the pointer names; what it served of rows that are not here, and the publications in between, of which nothing but the
+  number is known, are on record as lost.
+#}
+{% macro accept_loss(reason) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.check_session() -%}
+    {%- do asof.create_registry() -%}
+    {%- set lost_before = asof.lost_stretches() -%}
+    {%- do asof.repair_record(reason) -%}
+    {%- set lost = asof.lost_stretches() | reject('in', lost_before) | list -%}
+    {%- if not lost -%}
+        {{- asof.refuse('nothing is lost: the publication record holds what the pointer names, with the rows that it served.') -}}
+    {%- endif -%}
+    {%- do asof.say('warning: lost are ' ~ lost | join('; ') ~ ': the rows that were served then are not in this warehouse. What was asked in that time is left out '
+        ~ 'of training. Reason: ' ~ reason) -%}
+{% endmacro %}
+
+{# What is lost, in words: the publications of each stretch, and from when until when. #}
+{% macro lost_stretches() %}
+    {%- set found = run_query('select min(sequence_number), max(sequence_number), min(published_at), case when count(*) = count(ended_at) then max(ended_at) end from ('
+        ~ 'select *, lead(published_at) over (order by sequence_number) as ended_at, sum(1 - is_lost) over (order by sequence_number) as stretch from ('
+        ~ 'select sequence_number, published_at, max(case when as_of is null then 1 else 0 end) as is_lost from ' ~ asof.registry('publications')
+        ~ ' group by sequence_number, published_at) as publication) as placed where is_lost = 1 group by stretch order by 1').rows -%}
+    {%- set said = [] -%}
+    {%- for first, last, since, until in found -%}
+        {%- do said.append('publication' ~ (' ' ~ first if first == last else 's ' ~ first ~ ' to ' ~ last) ~ ', from ' ~ asof.rfc3339(asof.time_literal(since))
+            ~ (' to ' ~ asof.rfc3339(asof.time_literal(until)) if until is not none else ' until the next')) -%}
+    {%- endfor -%}
+    {{- return(said) -}}
+{% endmacro %}
+
+{#
+  Inserts what is known of the publications between the newest recorded one and the pointer: their numbers. Each stands at the earliest
+  time at which it can have been made, since any of them may have been current from then on.
+#}
+{% macro lost_publications_sql(newest, pointer) -%}
+    {%- set recorded = newest.sequence_number if newest is not none else 0 -%}
+    insert into {{ asof.registry('publications') }}
+    select
+        number.sequence_number,
+        null,
+        {{ asof.sql_time(newest.published_at if newest is not none else '1970-01-01 00:00:00+00:00') }}
+            + (number.sequence_number - {{ recorded }}) * interval '1 microsecond',
+        'lost',
+        either.group_id,
+        null,
+        null,
+        null
+    from generate_series({{ recorded + 1 }}, {{ pointer.sequence_number - 1 }}) as number (sequence_number)
+    cross join (
+        select group_id from {{ asof.registry('publications') }}
+        {%- for id in asof.current_manifest(pointer).groups %}
+        union
+        select {{ asof.literal(id) }}
+        {%- endfor %}
+    ) as either
+{%- endmacro %}
+
+{# The manifest of the current publication. #}
+{% macro current_manifest(pointer) %}
+    {%- set manifest = asof.manifest_of(pointer.snapshot_id) -%}
+    {%- if manifest is none -%}
+        {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication is missing in ' ~ asof.publish_folder() ~ '.') -}}
+    {%- endif -%}
+    {{- return(manifest) -}}
+{% endmacro %}
+
+{# Whether this warehouse holds what a run recorded of a group (its moment and rows are written in one transaction). #}
+{% macro holds_run(group_id, run_id) %}
+    {{- return(run_query('select count(*) from ' ~ asof.registry('moments') ~ ' where group_id = ' ~ asof.literal(group_id) ~ ' and run_id = '
+        ~ asof.literal(run_id)).rows[0][0] > 0) -}}
 {% endmacro %}
 
 {#
   Appends a publication to the record: one row per group, as its manifest says. Where this warehouse does not hold the run
   whose rows were served (an older warehouse was restored), the group's as_of is null: those hours are lost, and no
-  training row is made up for them.
+  training row is made up for them. first: statements that take effect together with it.
 #}
-{% macro record_publication(pointer) %}
-    {%- set manifest = asof.manifest_of(pointer.snapshot_id) -%}
-    {%- if manifest is none -%}
-        {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication is missing in ' ~ asof.publish_folder() ~ '.') -}}
-    {%- endif -%}
-    {#- first, since it may be done again -#}
+{% macro record_publication(pointer, first=[]) %}
+    {%- set manifest = asof.current_manifest(pointer) -%}
+    {#- before the rest, since it may be done again -#}
     {%- for id, service in manifest.services.items() -%}
         {%- do run_query('insert into ' ~ asof.registry('contracts') ~ ' select ' ~ asof.literal(id) ~ ', ' ~ asof.literal(service.definition) ~ ', '
             ~ asof.literal(tojson(asof.contract_in(manifest, service))) ~ ' where not exists (select 1 from ' ~ asof.registry('contracts')
@@ -73,16 +172,14 @@
     {%- endfor -%}
     {%- set rows = [] -%}
     {%- for id, group in manifest.groups.items() -%}
-        {%- set is_lost = run_query('select count(*) from ' ~ asof.registry('moments') ~ ' where group_id = ' ~ asof.literal(id) ~ ' and run_id = '
-            ~ asof.literal(group.run_id)).rows[0][0] == 0 -%}
-        {%- if is_lost -%}
-            {%- do asof.say('warning: publication ' ~ pointer.sequence_number ~ ' served rows of ' ~ id ~ ' that this warehouse does not hold (run ' ~ group.run_id
-                ~ '; was an older warehouse restored?). They are marked lost: examples of that time are left out of training.') -%}
-        {%- endif -%}
-        {%- do rows.append([pointer.sequence_number, pointer.snapshot_id, pointer.published_at, pointer.kind, id, none if is_lost else group.as_of, group.run_id,
-            group.max_age_seconds]) -%}
+        {%- do rows.append([pointer.sequence_number, pointer.snapshot_id, pointer.published_at, pointer.kind, id,
+            group.as_of if asof.holds_run(id, group.run_id) else none, group.run_id, group.max_age_seconds]) -%}
     {%- endfor -%}
-    {%- do run_query(asof.insert_sql('publications', rows)) -%}
+    {%- if first -%}
+        {%- do asof.run_together(first + [asof.insert_sql('publications', rows)]) -%}
+    {%- else -%}
+        {%- do run_query(asof.insert_sql('publications', rows)) -%}
+    {%- endif -%}
 {% endmacro %}
 
 {#

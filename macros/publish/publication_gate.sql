@@ -8,7 +8,7 @@
     {%- set built = asof.last_build() -%}
     {%- if built is none -%}{{- return({'reason': 'nothing was built yet; run `dbt build`.'}) -}}{%- endif -%}
     {%- if built.kind != 'normal' -%}
-        {{- return({'reason': 'the last run was ' ~ {'backfill': 'a backfill', 'held': 'made before the hold was released', 'cutoff': 'made under asof_training_cutoff'}.get(built.kind, 'made with --empty or --sample') ~ '; run `dbt build`.'}) -}}
+        {{- return({'reason': 'the last run was ' ~ {'backfill': 'a backfill', 'held': 'made before the hold was released', 'lost': 'made before the loss was accepted', 'cutoff': 'made under asof_training_cutoff'}.get(built.kind, 'made with --empty or --sample') ~ '; run `dbt build`.'}) -}}
     {%- endif -%}
     {%- set interrupted = run_query('select run_id from ' ~ asof.registry('runs') ~ ' where run_number >= ' ~ built.run_number
         ~ " and finished_at is null and command <> 'test' and run_id <> '" ~ invocation_id ~ "'").rows -%}

@@ -10,11 +10,19 @@
     {%- set pointer = asof.current_pointer_or_refuse() -%}
     {%- set which = 'sequence_number = ' ~ to if to is not none
         else 'sequence_number < (select min(sequence_number) from ' ~ asof.registry('publications') ~ " where snapshot_id = '" ~ pointer.snapshot_id ~ "')" -%}
-    {%- set found = run_query('select distinct sequence_number, snapshot_id from ' ~ asof.registry('publications') ~ " where snapshot_id <> '"
-        ~ pointer.snapshot_id ~ "' and " ~ which ~ ' order by sequence_number desc limit 1').rows -%}
+    {%- set found = run_query('select sequence_number, snapshot_id, count(*) - count(as_of) from ' ~ asof.registry('publications') ~ " where snapshot_id is distinct from '"
+        ~ pointer.snapshot_id ~ "' and " ~ which ~ ' group by sequence_number, snapshot_id order by sequence_number desc limit 1').rows -%}
     {%- if found | length == 0 -%}
         {{- asof.refuse('there is no other snapshot to roll back to' ~ (' as publication ' ~ to if to is not none else '') ~ '. The current one is ' ~ pointer.snapshot_id
             ~ ' (publication ' ~ pointer.sequence_number ~ ').') -}}
+    {%- endif -%}
+    {%- if found[0][2] > 0 -%}
+        {#- what it answers could not be trained on -#}
+        {%- set whole = run_query('select max(sequence_number) from (select sequence_number from ' ~ asof.registry('publications') ~ ' where sequence_number < '
+            ~ found[0][0] ~ ' group by sequence_number having count(*) = count(as_of)) as whole').rows[0][0] -%}
+        {{- asof.refuse('publication ' ~ found[0][0] ~ ' is lost: an older warehouse was restored, which does not hold the rows that it served. '
+            ~ ('The newest before it that is held: dbt run-operation rollback --args \'{to: ' ~ whole ~ '}\'.' if whole is not none
+               else 'There is none before it that is held; `dbt build` publishes anew.')) -}}
     {%- endif -%}
     {%- set snapshot_id = found[0][1] -%}
     {%- set manifest = asof.manifest_of(snapshot_id) -%}

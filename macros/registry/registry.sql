@@ -7,7 +7,8 @@
   asof_moments        what was evaluated: (group, as_of, run), with what it stood on and a checksum of the rows it appended
   asof_known_rows     per moment, how many rows of each event model were known then
   asof_backfills      backfills begun, and when they were completed
-  asof_publications   the publication record: one row per (publication, group); follows the pointer
+  asof_publications   the publication record: one row per (publication, group); follows the pointer. as_of is null where the rows
+                      that were served are lost; of kind `lost` nothing but the number is known (accept_loss)
   asof_contracts      each published definition of each service, as its manifest says: what its answers are rebuilt by
   asof_requests       the shim's request log, what parity found of each row, and why a difference was accepted
   asof_accepted       definitions that a person accepted under an unchanged version, with the reason

@@ -107,23 +107,25 @@
     with answer as (
         {{ asof.answer_sql(spec, service_relation, rows_relation) }}
     )
-    {{ asof.training_columns_sql(spec, 'answer', rows_relation, asof.relation_of(spec.examples_node)) }}
+    {%- set examples = asof.relation_of(spec.examples_node) %}
+    {{ asof.training_columns_sql(spec, 'answer', rows_relation, examples, asof.lost_examples(spec, examples)) }}
     where {{ asof.left_out(cutoff) }} is null
     {%- endif -%}
 {% endmacro %}
 
 {#
-  `select ... from example`: one row per example with its answer, NO_SNAPSHOT where there is none, and its label. answers, rows and
-  examples are relations, known in what follows as answer, rows and example. has_labels: whether the examples have the service's labels.
+  `select ... from example`: one row per example with its answer, LOST or NO_SNAPSHOT where there is none, and its label. answers, rows,
+  examples and lost (asof.lost_examples) are relations, known in what follows as answer, rows, example and lost. has_labels: whether the
+  examples have the service's labels.
 #}
-{% macro training_columns_sql(spec, answers, rows, examples, has_labels=true, also=[]) %}
+{% macro training_columns_sql(spec, answers, rows, examples, lost, has_labels=true, also=[]) %}
     select
         cast(example.row_id as varchar) as row_id,
         {% for key in spec['keys'] %}example.{{ key.name }}, {% endfor %}
         example.prediction_time,
         rows.sequence_number,
         rows.is_backfilled,
-        coalesce(answer.status, 'NO_SNAPSHOT') as status
+        coalesce(answer.status, case when lost.row_id is not null then 'LOST' else 'NO_SNAPSHOT' end) as status
         {%- for group in spec.groups %},
         answer.{{ group.name }}_status
         {%- endfor %}
@@ -142,12 +144,25 @@
     from {{ examples }} as example
     left join {{ answers }} as answer on answer.row_id = cast(example.row_id as varchar)
     left join {{ rows }} as rows on rows.row_id = cast(example.row_id as varchar)
+    left join {{ lost }} as lost on lost.row_id = cast(example.row_id as varchar)
+{% endmacro %}
+
+{# The reasons for which an example is no training row, in their order, each with the words for it. #}
+{% macro reasons_left_out() %}
+    {{- return({'lost': 'lost', 'no_snapshot': 'without a snapshot', 'rejected': 'rejected', 'not_yet_labelled': 'not yet labelled'}) -}}
+{% endmacro %}
+
+{# How many were left out, in words. counts: by reason. Of lost hours only where there are any, which is seldom. #}
+{% macro left_out_in_words(counts) %}
+    {%- set said = [] -%}
+    {%- for why, words in asof.reasons_left_out().items() if counts[why] > 0 or why != 'lost' -%}{%- do said.append(counts[why] ~ ' ' ~ words) -%}{%- endfor -%}
+    {{- return(said | join(', ')) -}}
 {% endmacro %}
 
 {# Why an example is no training row, the first reason that applies; null where it is one. For training_columns_sql. #}
 {% macro left_out(cutoff, has_labels=true) -%}
     case
-        when answer.status is null then 'no_snapshot'
+        when answer.status is null then case when lost.row_id is not null then 'lost' else 'no_snapshot' end
         when answer.status = 'REJECTED' then 'rejected'
         {%- if has_labels %}
         when not coalesce({{ asof.is_labelled('example', cutoff) }}, false) then 'not_yet_labelled'

@@ -14,13 +14,17 @@
     {%- set current = asof.newest_publication() -%}
     {%- if current is none -%}{{- asof.refuse('nothing was published yet: a green `dbt build` publishes.') -}}{%- endif -%}
     {%- set moments = {} -%}
-    {%- for row in run_query('select group_id, as_of from ' ~ asof.registry('publications') ~ ' where sequence_number = ' ~ current.sequence_number).rows if row[1] is not none -%}
-        {%- do moments.update({row[0]: asof.time_literal(row[1])}) -%}
+    {%- for row in run_query('select group_id, as_of from ' ~ asof.registry('publications') ~ ' where sequence_number = ' ~ current.sequence_number).rows -%}
+        {%- do moments.update({row[0]: asof.time_literal(row[1]) if row[1] is not none else none}) -%}
     {%- endfor -%}
     {%- set as_of = {} -%}
     {%- for group in spec.groups -%}
         {%- if group.group not in moments -%}
             {{- asof.refuse('the current publication (' ~ current.sequence_number ~ ') does not hold ' ~ group.group ~ ', which ' ~ spec.id ~ ' reads.') -}}
+        {%- endif -%}
+        {%- if moments[group.group] is none -%}
+            {{- asof.refuse('what the current publication (' ~ current.sequence_number ~ ') served of ' ~ group.group ~ ' is not in this warehouse (accept_loss): run '
+                ~ '`dbt build`, and answer from the publication that it makes.') -}}
         {%- endif -%}
         {%- do as_of.update({group.name: asof.rfc3339(moments[group.group])}) -%}
     {%- endfor -%}
@@ -36,7 +40,7 @@
     {%- set given = asof.take_examples(spec, source, end, end, examples is not none) -%}
     {%- do asof.answer_examples(spec, given) -%}
     {%- do asof.check_answers(spec) -%}
-    {%- set answers = asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', false, ['answer.rejected_columns']) -%}
+    {%- set answers = asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', 'asof_set_lost', false, ['answer.rejected_columns']) -%}
     {%- set order = spec['keys'] | map(attribute='name') | list + ['row_id'] -%}
     {%- set written = asof.export_parquet('select * from (' ~ answers ~ ') as answered order by ' ~ order | join(', '), to) -%}
     {%- set statuses = {} -%}

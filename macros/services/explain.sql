@@ -15,11 +15,12 @@
     {%- if moment > asof.now() -%}
         {{- asof.refuse('at is ' ~ moment ~ ', which lies beyond now (' ~ asof.now() ~ '): nothing was answered yet.') -}}
     {%- endif -%}
-    {%- do asof.look_up_one(spec, request, moment, sequence_number) -%}
+    {%- set asked = asof.look_up_one(spec, request, moment, sequence_number) -%}
     {%- set found = {'service': spec.id, 'request': request, 'prediction_time': asof.rfc3339(moment)} -%}
     {%- set placed = asof.texts_of('select sequence_number from asof_explained', ['sequence_number']) -%}
     {%- if placed is none -%}
-        {%- do found.update({'status': 'NO_SNAPSHOT'}) -%}
+        {%- set lost = run_query('select row_id from ' ~ asof.lost_examples(spec, asked, true) ~ ' as lost').rows -%}
+        {%- do found.update({'status': 'LOST' if lost | length else 'NO_SNAPSHOT'}) -%}
         {%- do print(tojson(found)) -%}
         {{- return('') -}}
     {%- endif -%}
@@ -34,7 +35,7 @@
     {%- do print(tojson(found)) -%}
 {% endmacro %}
 
-{# One request, looked up: the temporary table asof_explained, empty where there was no snapshot. #}
+{# One request, looked up: the temporary table asof_explained, empty where there was no snapshot. Returns the request as an example. #}
 {% macro look_up_one(spec, request, moment, sequence_number) %}
     {%- set known, columns = [], [] -%}
     {%- for column in spec['keys'] + spec.request -%}
@@ -50,6 +51,7 @@
     {%- set asked = "(select 'asked' as row_id, " ~ columns | join(', ') ~ ', ' ~ asof.sql_time(moment) ~ ' as prediction_time, cast('
         ~ asof.literal(sequence_number) ~ ' as bigint) as sequence_number) as asked' -%}
     {%- do run_query('create temporary table asof_explained as ' ~ asof.looked_up_sql(spec, asked, has_sequence_number=true) ~ ' select * from looked_up') -%}
+    {{- return(asked) -}}
 {% endmacro %}
 
 {# The first row of a query as {column: text}, or none. Times come as RFC 3339. #}

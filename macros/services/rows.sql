@@ -6,7 +6,7 @@
 
   groups: the groups with the version read, the service's first group first. Lookups through a stored column are
   declared in the service's YAML. examples: the examples model, `<service>_examples` unless said.
-  Examples without a snapshot are not in it; the build says how many.
+  Examples without a snapshot, or of lost hours, are not in it; the build says how many.
 #}
 {% macro rows(groups, examples=none) %}
     {%- set service = asof.parse_model_name(model.name, 'rows') -%}
@@ -35,23 +35,7 @@
 #}
 {% macro looked_up_sql(spec, examples, histories={}, has_sequence_number=none) %}
     {%- set has_sequence_number = spec.has_sequence_number if has_sequence_number is none else has_sequence_number -%}
-    {%- set sent = (spec['keys'] + spec.request) | map(attribute='name') | list -%}
-    with publication as (
-        select distinct sequence_number, published_at from {{ asof.registry('publications') }}
-    ),
-    example as (
-        select
-            cast(row_id as varchar) as row_id,
-            {% for name in sent %}{{ name }}, {% endfor %}
-            prediction_time,
-            {{ 'sequence_number' if has_sequence_number else 'cast(null as bigint)' }} as named_publication
-        from {{ examples }}
-    ),
-    placed as (
-        select example.*, coalesce(example.named_publication, publication.sequence_number) as sequence_number
-        from example
-        {{ asof.asof_left_join('publication', 'publication', 'example.prediction_time', 'publication.published_at') }}
-    )
+    with {{ asof.placed_sql(examples, (spec['keys'] + spec.request) | map(attribute='name') | list, has_sequence_number) }}
     {%- set ns = namespace(previous='placed') -%}
     {%- for group in spec.groups -%}
         {%- set g = group.name -%}
@@ -112,3 +96,40 @@
         where {% for group in spec.groups %}{{ group.name }}__as_of is not null{{ ' and ' if not loop.last }}{% endfor %}
     )
 {% endmacro %}
+
+{# `..., placed as (...)`: examples with these of their columns, and the number of the publication that was current, or that they name. #}
+{% macro placed_sql(examples, columns, has_sequence_number) -%}
+    publication as (
+        select distinct sequence_number, published_at from {{ asof.registry('publications') }}
+    ),
+    example as (
+        select
+            cast(row_id as varchar) as row_id,
+            {% for name in columns %}{{ name }}, {% endfor %}
+            prediction_time,
+            {{ 'sequence_number' if has_sequence_number else 'cast(null as bigint)' }} as named_publication
+        from {{ examples }}
+    ),
+    placed as (
+        select example.*, coalesce(example.named_publication, publication.sequence_number) as sequence_number
+        from example
+        {{ asof.asof_left_join('publication', 'publication', 'example.prediction_time', 'publication.published_at') }}
+    )
+{%- endmacro %}
+
+{#
+  The row_id of the examples that are lost, as a subquery: the publication that answered is on record, but what it served of
+  one of the service's groups is not in this warehouse. (Nothing is looked up for them, since the record has no as_of there.)
+#}
+{% macro lost_examples(spec, examples, has_sequence_number=none) -%}
+    (
+        with {{ asof.placed_sql(examples, [], spec.has_sequence_number if has_sequence_number is none else has_sequence_number) }}
+        select row_id
+        from placed
+        where sequence_number in (
+            select sequence_number
+            from {{ asof.registry('publications') }}
+            where as_of is null and group_id in ({% for group in spec.groups %}'{{ group.group }}'{{ ', ' if not loop.last }}{% endfor %})
+        )
+    )
+{%- endmacro %}

@@ -6,7 +6,7 @@
   service: of its latest version unless said. examples: a Parquet or CSV file with the keys, prediction_time, request columns, and if
   it has them row_id, sequence_number and the labels with label_known_at; the service's examples model unless said. cutoff: what was asked or
   known later is left out, as in asof_training_cutoff; the run's now unless said. every: also the examples that are no training rows
-  (rejected, without a snapshot, not yet labelled) have a row, with their status.
+  (rejected, without a snapshot, lost, not yet labelled) have a row, with their status.
 
   The id is the hash of what determines the rows: the same definition, cut-off, examples and looked-up history give the same id and
   the same bytes, whenever and wherever they are built. A set that is there is never written again.
@@ -157,13 +157,15 @@
 
 {#
   What the API would have answered to asof_set_examples, in temporary tables: asof_set_rows, what it would have looked up for
-  them, and asof_set_answers, what the service's text, as last built, makes of that.
+  them, asof_set_answers, what the service's text, as last built, makes of that, and asof_set_lost, which of them are lost.
 #}
 {% macro answer_examples(spec, given) %}
     {%- do run_query('create temporary table asof_set_rows as ' ~ asof.looked_up_sql(spec, 'asof_set_examples', has_sequence_number=given.has_sequence_number)
         ~ ' select ' ~ asof.set_row_columns(spec) | join(', ') ~ ' from looked_up') -%}
     {%- do run_query('create temporary table asof_set_answers as with looked_up as (select * from asof_set_rows), answer as (' ~ asof.service_manifest(spec).sql
         ~ ') select * from answer') -%}
+    {%- do run_query('create temporary table asof_set_lost as select row_id from '
+        ~ asof.lost_examples(spec, 'asof_set_examples', given.has_sequence_number) ~ ' as lost') -%}
 {% endmacro %}
 
 {# The columns of asof_set_rows: all that the service's text sees, and where it is from. #}
@@ -204,6 +206,8 @@
         'publications': {'first': numbers[0] | int if numbers[0] is not none else none, 'last': numbers[1] | int if numbers[1] is not none else none,
             'count': numbers[2] | int, 'digest': record},
     } -%}
+    {%- set lost = run_query('select count(*), cast(' ~ asof.checksum(['row_id']) ~ ' as varchar) from asof_set_lost').rows[0] -%}
+    {%- if lost[0] | int > 0 -%}{%- do inputs.update({'lost': {'rows': lost[0] | int, 'digest': lost[1]}}) -%}{%- endif -%}
     {%- set described = {'id': asof.sha256(tojson(inputs))[:16]} -%}
     {%- do described.update(inputs) -%}
     {{- return(described) -}}
@@ -214,9 +218,10 @@
     {%- do asof.make_private_folder(folder) -%}
     {%- set left_out = asof.left_out(asof.sql_time(cutoff), given.has_labels) -%}
     {%- do run_query('create temporary table asof_set as '
-        ~ asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', given.has_labels,
+        ~ asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', 'asof_set_lost', given.has_labels,
             ['answer.rejected_columns', left_out ~ ' as left_out'])) -%}
-    {%- set counts, left = {}, {'no_snapshot': 0, 'rejected': 0, 'not_yet_labelled': 0} -%}
+    {%- set counts, left = {}, {} -%}
+    {%- for why in asof.reasons_left_out() -%}{%- do left.update({why: 0}) -%}{%- endfor -%}
     {%- for row in run_query('select status, count(*) from asof_set group by 1 order by 1').rows -%}{%- do counts.update({row[0]: row[1] | int}) -%}{%- endfor -%}
     {%- for row in run_query('select left_out, count(*) from asof_set where left_out is not null group by 1').rows -%}{%- do left.update({row[0]: row[1] | int}) -%}{%- endfor -%}
 
@@ -243,8 +248,7 @@
     {%- do asof.fault_point('before_set_manifest') -%}
     {%- do asof.write_text(folder ~ '/' ~ name ~ '.json', tojson(manifest)) -%}
     {%- do asof.say('wrote the training set ' ~ name ~ ': ' ~ written.rows ~ ' rows of ' ~ described.examples.rows ~ ' examples; '
-        ~ ('among them' if every else 'left out') ~ ': ' ~ left.no_snapshot ~ ' without a snapshot, ' ~ left.rejected ~ ' rejected, '
-        ~ left.not_yet_labelled ~ ' not yet labelled.') -%}
+        ~ ('among them' if every else 'left out') ~ ': ' ~ asof.left_out_in_words(left) ~ '.') -%}
 {% endmacro %}
 
 {# A set is never written again; that its files are those it was written with is seen by their hashes. #}
