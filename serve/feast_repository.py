@@ -137,7 +137,6 @@ def _write(template: str, **known: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
-        line_statement_prefix="%%",
     )
     environment.filters.update(python=_python, feast_type=_feast_type, name=_name, entity=_entity)
     return environment.from_string(template).render(**known)
@@ -220,17 +219,17 @@ from feast.types import {{ types | join(", ") }}
 
 # A row holds until the next one of its entity, however old it is: rows are written when something changes
 UNTIL_THE_NEXT_ROW = timedelta(0)
+{% for name, key in entities.items() %}
 
-%% for name, key in entities.items()
 {{ name }}_entity = Entity(
     name={{ name | python }},
     join_keys=[{{ key.name | python }}],
     value_type=ValueType.{{ key.value_type }},
     description={{ key.description | python }},
 )
-%% endfor
+{% endfor %}
+{% for group in groups.values() %}
 
-%% for group in groups.values()
 {{ group | name }} = FeatureView(
     name={{ group | name | python }},
     description={{ group.description | python }},
@@ -244,13 +243,13 @@ UNTIL_THE_NEXT_ROW = timedelta(0)
         created_timestamp_column="asof_recorded_at",
     ),
     schema=[
-    %% for column in group["keys"] + group.features
+    {% for column in group["keys"] + group.features %}
         Field(
             name={{ column.name | python }},
             dtype={{ column.type | feast_type }},
             description={{ column.description | python }},
         ),
-    %% endfor
+    {% endfor %}
         Field(
             name="{{ group.name }}_status",
             dtype=String,
@@ -264,9 +263,9 @@ UNTIL_THE_NEXT_ROW = timedelta(0)
         "asof_served_since": "{{ group.served_since }}",
     },
 )
+{% endfor %}
+{% for service in services %}
 
-%% endfor
-%% for service in services
 {{ service | name }} = FeatureService(
     name={{ service | name | python }},
     description={{ service.description | python }},
@@ -278,8 +277,7 @@ UNTIL_THE_NEXT_ROW = timedelta(0)
         "asof_sql": "services/{{ service | name }}.sql",
     },
 )
-{{ "\n" if not loop.last }}
-%% endfor
+{% endfor %}
 '''
 
 _SERVICE = """\
@@ -288,17 +286,17 @@ _SERVICE = """\
 -- row_id, event_timestamp (when it was asked), the keys and the request columns from the entity rows.
 with looked_up as (
     select
-    %% for name, sql in looked_up.items()
+    {% for name, sql in looked_up.items() %}
         {{ sql }} as {{ name }}{{ "," if not loop.last }}
-    %% endfor
+    {% endfor %}
     from feast
     where
         -- where there was nothing to answer from, there is no row
         true
-    %% for each in service.groups
+    {% for each in service.groups %}
         and event_timestamp >= timestamptz '{{ groups[each.group].served_since }}'
         and coalesce({{ each.name }}_status, '') <> 'NO_SNAPSHOT'
-    %% endfor
+    {% endfor %}
 ),
 answer as (
 {{ service.sql }}
@@ -320,19 +318,19 @@ $ feast materialize 1970-01-01T00:00:00 "$(date -u +%Y-%m-%dT%H:%M:%S)"   # an o
 
 | feature view | keys | rows | served since | max age |
 |---|---|---|---|---|
-%% for group in groups.values()
+{% for group in groups.values() %}
 | `{{ group | name }}` | {{ group["keys"] | map(attribute="name") | join(", ") }} | {{ group.rows }} | \
 {{ group.served_since }} | {{ group.max_age_seconds }} s |
-%% endfor
+{% endfor %}
 
 | feature service | feature views | the caller sends | a key that is looked up |
 |---|---|---|---|
-%% for service in services
+{% for service in services %}
 | `{{ service | name }}` | {% for each in service.groups %}`{{ groups[each.group] | name }}` {% endfor %}| \
 {% for each in service.request %}{{ each.name }} ({{ each.type }}) {% endfor %}| \
 {% for each in service.groups if each.get("via") %}{{ groups[each.group]["keys"][0].name }}: \
 {{ each.via.column }} of {{ each.via.group }} {% endfor %}|
-%% endfor
+{% endfor %}
 
 ## What a row is
 
@@ -354,12 +352,14 @@ Feast's `filter_by_created_timestamp` leaves out what was backfilled.
 
 ```python
 asked = pandas.DataFrame(...)  # row_id, event_timestamp (when asked), the keys, what the caller sends
-feast = store.get_historical_features(asked, features=store.get_feature_service("<service>")).to_arrow()
+once = asked[["event_timestamp", *keys]].drop_duplicates()
+found = store.get_historical_features(once, features=store.get_feature_service("<service>")).to_arrow()
+feast = duckdb.sql(f"select * from asked join found using (event_timestamp, {', '.join(keys)})")
 answers = duckdb.sql(open("services/<service>.sql").read()).df()
 ```
 
 gives status and features as they were answered. A key that is looked up is yours to bring: get the column that holds it
-first, at the same times, and put it into the entity rows under the key's name.
+first, for the same keys and times, and add it to `once` under the key's name.
 
 ## What Feast does not say
 
@@ -371,10 +371,9 @@ first, at the same times, and put it into the entity rows under the key's name.
 - **Which publication answered.** Only the time decides: what a slow replica answered from an older one is not found.
 - **How a feature is made.** Its SQL, tests and history of definitions stay in the dbt project.
 
-Feast's file store (0.67) keeps one of several entity rows with the same keys and time, makes floats of integers where
-some are null (not exact beyond 2^53), and drops entity rows whose entity has later rows only (here none has: each
-begins in 1970, `NOT_FOUND`). Its online stores keep whole seconds of a time. Feast has no dates: they are times, at
-midnight UTC.
+Feast's file store (0.67) drops all but one entity row of the same keys and time, makes floats of integers where some
+are null (not exact beyond 2^53), and drops entity rows whose entity has later rows only (here none has: each begins in
+1970, `NOT_FOUND`). Its online stores keep whole seconds of a time. Feast has no dates: they are times, at midnight UTC.
 """
 
 
