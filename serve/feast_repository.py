@@ -13,17 +13,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from jinja2 import Environment, StrictUndefined
 
 from serve.dbt import DbtError, add_project_options, run_dbt
-from serve.snapshot import parquet
-from serve.sqltypes import EPOCH, parse_type, rfc3339
+from serve.sqltypes import parse_type
 
 # What Feast calls a type in a schema, and the same as an entity's
 _TYPES = {
@@ -47,7 +44,10 @@ class ExportError(Exception):
 
 @dataclass(frozen=True)
 class Export:
-    """What dbt wrote: the pointer and the manifest's groups and services, the groups each with its `rows` in `data`."""
+    """What dbt wrote: the pointer, and the manifest's groups and services.
+
+    A group's `data` are its file, how many `rows` it has, and since when (`served_since`) anything was served.
+    """
 
     project: str
     pointer: dict[str, Any]
@@ -84,22 +84,9 @@ def _export_data(data: Path, project: str | Path, dbt: Sequence[str]) -> Export:
         told = json.loads(run_dbt(*command, project=project, options=dbt))
     except DbtError as error:
         raise ExportError(str(error)) from None
-    groups = {
-        group_id: {**group, "data": told["files"][group_id]["file"], "rows": told["files"][group_id]["rows"]}
-        for group_id, group in told["manifest"]["groups"].items()
-    }
-    for group in groups.values():
-        group["served_since"] = rfc3339(_served_since(data / group["data"]))
-    return Export(told["project"].lstrip("_") or "asof", told["pointer"], groups, told["manifest"]["services"])
-
-
-def _served_since(path: Path) -> datetime:
-    """When the first row of a file came into force (UTC); before, nothing was served of the group."""
-    query = f"select min(asof_served_from) from {parquet(path)} where asof_served_from > ?"
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        found = connection.execute(query, [EPOCH]).fetchone()
-    return found[0].astimezone(UTC) if found and found[0] else EPOCH
+    manifest, files = told["manifest"], told["files"]
+    groups = {group_id: {**group, "data": files[group_id]} for group_id, group in manifest["groups"].items()}
+    return Export(told["project"].lstrip("_") or "asof", told["pointer"], groups, manifest["services"])
 
 
 # -------------------- what is written
@@ -238,7 +225,7 @@ UNTIL_THE_NEXT_ROW = timedelta(0)
     ttl=UNTIL_THE_NEXT_ROW,
     source=FileSource(
         name="{{ group | name }}_served",
-        path="data/{{ group.data }}",
+        path="data/{{ group.data.file }}",
         timestamp_field="asof_served_from",
         created_timestamp_column="asof_recorded_at",
     ),
@@ -260,7 +247,7 @@ UNTIL_THE_NEXT_ROW = timedelta(0)
         "asof_version": "{{ group.version }}",
         "asof_definition": {{ group.definition | python }},
         "asof_max_age_seconds": "{{ group.max_age_seconds }}",
-        "asof_served_since": "{{ group.served_since }}",
+        "asof_served_since": "{{ group.data.served_since }}",
     },
 )
 {% endfor %}
@@ -294,7 +281,7 @@ with looked_up as (
         -- where there was nothing to answer from, there is no row
         true
     {% for each in service.groups %}
-        and event_timestamp >= timestamptz '{{ groups[each.group].served_since }}'
+        and event_timestamp >= timestamptz '{{ groups[each.group].data.served_since }}'
         and coalesce({{ each.name }}_status, '') <> 'NO_SNAPSHOT'
     {% endfor %}
 ),
@@ -319,8 +306,8 @@ $ feast materialize 1970-01-01T00:00:00 "$(date -u +%Y-%m-%dT%H:%M:%S)"   # an o
 | feature view | keys | rows | served since | max age |
 |---|---|---|---|---|
 {% for group in groups.values() %}
-| `{{ group | name }}` | {{ group["keys"] | map(attribute="name") | join(", ") }} | {{ group.rows }} | \
-{{ group.served_since }} | {{ group.max_age_seconds }} s |
+| `{{ group | name }}` | {{ group["keys"] | map(attribute="name") | join(", ") }} | {{ group.data.rows }} | \
+{{ group.data.served_since }} | {{ group.max_age_seconds }} s |
 {% endfor %}
 
 | feature service | feature views | the caller sends | a key that is looked up |
@@ -370,6 +357,7 @@ first, for the same keys and times, and add it to `once` under the key's name.
   statuses stand in `services/*.sql`, for you to apply in training and in serving; `REJECTED` rows are no training rows.
 - **Which publication answered.** Only the time decides: what a slow replica answered from an older one is not found.
 - **How a feature is made.** Its SQL, tests and history of definitions stay in the dbt project.
+- **Erasure.** What is erased in the warehouse is not erased here.
 
 Feast's file store (0.67) drops all but one entity row of the same keys and time, makes floats of integers where some
 are null (not exact beyond 2^53), and drops entity rows whose entity has later rows only (here none has: each begins in
@@ -396,8 +384,7 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     pointer, groups = exported.pointer, exported.groups.values()
     print(f"publication {pointer['sequence_number']} ({pointer['snapshot_id']}), and all that was served before:")
-    print(
-        f"{len(groups)} feature views, {sum(each['rows'] for each in groups)} rows, {len(exported.services)} services"
-    )
+    rows = sum(each["data"]["rows"] for each in groups)
+    print(f"{len(groups)} feature views with {rows} rows, {len(exported.services)} services")
     print(f"{options.to}: run `feast apply` there; README.md says what Feast cannot say")
     return 0

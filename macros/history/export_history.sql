@@ -1,7 +1,8 @@
 {#
   `dbt run-operation export_history --args '{to: folder}'`: what was served of each group of the current publication, and since when,
   as <group>_v<n>.parquet in a folder that is there, for a system that takes an entity's last row at or before a time (`python -m serve
-  feast` makes a Feast repository of it). Prints the pointer, the manifest, and the files as {group id: {file, rows, bytes, sha256}}, in JSON.
+  feast` makes a Feast repository of it). Prints the pointer, the manifest, and the files as {group id: {file, served_since, rows, bytes,
+  sha256}}, in JSON.
 
   The columns of a file:
     the keys, the features  as declared, but lists of dates as lists of times; null unless the status is OK
@@ -26,12 +27,15 @@
         {%- for reserved in [spec.name ~ '_status', 'asof_served_from', 'asof_recorded_at'] if reserved in columns -%}
             {{- asof.refuse(id ~ ' has a column ' ~ reserved ~ ', which the export adds itself. Export a version of it that calls the column something else.') -}}
         {%- endfor -%}
-        {%- if run_query('select count(*) from ' ~ asof.registry('counted_moments') ~ ' where group_id = ' ~ asof.literal(id)).rows[0][0] == 0 -%}
-            {{- asof.refuse('this warehouse holds no history of ' ~ id ~ ' that counts, though publication ' ~ pointer.sequence_number ~ ' serves it. Is this the warehouse that '
+        {%- set since = run_query('select min(published_at) from (select published_at from ' ~ asof.registry('counted_moments') ~ " where kind = 'backfill' and group_id = "
+            ~ asof.literal(id) ~ ' union all select published_at from ' ~ asof.registry('publications') ~ ' where as_of is not null and group_id = ' ~ asof.literal(id)
+            ~ ') as in_force').rows[0][0] -%}
+        {%- if since is none -%}
+            {{- asof.refuse('this warehouse holds nothing that was served of ' ~ id ~ ', though publication ' ~ pointer.sequence_number ~ ' serves it. Is this the warehouse that '
                 ~ asof.publish_folder() ~ ' was published from?') -}}
         {%- endif -%}
         {%- set file = spec.base ~ '.parquet' -%}
-        {%- do files.update({id: {'file': file}}) -%}
+        {%- do files.update({id: {'file': file, 'served_since': asof.rfc3339(asof.time_literal(since))}}) -%}
         {%- do files[id].update(asof.export_parquet(asof.served_history_sql(spec, asof.link_columns(manifest, id)), (to ~ '/' ~ file) | replace("'", "''"))) -%}
         {%- do asof.say(id ~ ': ' ~ files[id].rows ~ ' rows of what was served.') -%}
     {%- endfor -%}
