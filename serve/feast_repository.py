@@ -134,9 +134,9 @@ def _name(raw: dict[str, Any]) -> str:
     return f"{raw['name']}_v{raw['version']}"
 
 
-def _python(value: Any) -> str:
+def _python(text: str | None) -> str:
     """A text as Python. (JSON's escapes are Python's too, but for those of what is not ASCII.)"""
-    return json.dumps(str(value), ensure_ascii=False)
+    return json.dumps(text or "", ensure_ascii=False)
 
 
 def _feast_type(text: str) -> str:
