@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+FEAST := .venv-feast/.ready
 
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
@@ -57,7 +58,12 @@ flights-story: $(READY) ## a model trained on those flights and served for five 
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["story"])')
 	$(BIN)/python examples/flights/story.py $(if $(AGAIN),--again)
 
-bench-serve: $(READY) ## what the shim serves per second beside a bare Flask (BENCH="--swap 5": latency while snapshots are taken up)
+$(FEAST): # with Redis as an online store, for bench-serve
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'feast[redis]==0.67.0'
+	touch $@
+
+bench-serve: $(READY) $(FEAST) ## what the shim serves per second beside a bare Flask and Feast (BENCH="--swap 5": latency while snapshots are taken up)
 	$(BIN)/python benchmarks/serve.py $(BENCH)
 
 bench-build: $(READY) ## what the default tests cost: dbt build with them against without
@@ -66,9 +72,9 @@ bench-build: $(READY) ## what the default tests cost: dbt build with them agains
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
 	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
-feast: $(READY) ## read from a running shim by the Feast SDK as it is, and move out to Feast, in an environment of its own (.venv-feast)
-	test -x .venv-feast/bin/feast || ($(PYTHON) -m venv .venv-feast && .venv-feast/bin/python -m pip install --quiet --disable-pip-version-check feast==0.67.0)
+feast: $(READY) $(FEAST) ## read from a running shim by the Feast SDK as it is, and move out to Feast, in an environment of its own (.venv-feast)
 	$(BIN)/python scripts/demo.py --build-only
+	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
 	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
 
 lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml

@@ -1,11 +1,14 @@
-"""What the shim serves per second, beside a bare Flask on the same server: `make bench-serve`.
+"""What the shim serves per second, beside a bare Flask on the same server, and Feast: `make bench-serve`.
 
-    .venv/bin/python benchmarks/serve.py [--entities N] [--seconds S] [--rounds R] [--swap]
+    .venv/bin/python benchmarks/serve.py [--entities N] [--seconds S] [--rounds R] [--no-feast] [--swap N] [--memory]
 
 One worker each. A million entities with ten features, random keys, no response cache, and all that a shim in use has:
-tokens, validation, and 1% of the requests logged. The settings take turns, round by round, and medians are told with
-their ratio to the bare Flask of the same round; on a machine that does other things too, the ratios are what counts.
+tokens, validation, and 1% of the requests logged. The servers take turns, round by round, and medians are told with
+their ratios within a round; on a machine that does other things too, the ratios are what counts. Feast answers the
+same keys with the same values (held against the shim's before), and its stored features also where the shim's
+`late_delivery` evaluates SQL at request time.
 With --swap: the latency at a steady half of full load while new snapshots are taken up, and without.
+With --memory: what loading takes, and the memory of one worker and of two.
 """
 
 from __future__ import annotations
@@ -16,11 +19,14 @@ import json
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,10 +36,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
 from publisher import AS_OF, Publisher, ok, service, services  # noqa: E402
 
-from benchmarks.load import load, request  # noqa: E402
+from benchmarks.load import GENERATOR, Figures, full_load, load, request  # noqa: E402
+from benchmarks.peers import OPTIONS, Feast, asked_of_feast, verify  # noqa: E402
+from benchmarks.report import markdown, write  # noqa: E402
 
 TOKEN = "bench-token"
-CONNECTIONS = (1, 8, 32)
+SETTINGS = {"stored": ("stored", 1), "stored-100": ("stored", 100), "late_delivery": ("late_delivery", 1)}  # and keys
 WAREHOUSES = 1000
 DOUBLES, DECIMALS, BIGINTS, INTEGERS = 4, 1, 3, 2
 MAX_AGE = 10**9  # seconds
@@ -67,8 +75,8 @@ def groups(entities: int) -> dict:
     }
 
 
-def publish(folder: Path, entities: int) -> Publisher:
-    """A first publication."""
+def publish(folder: Path, entities: int, only: str | None = None) -> Publisher:
+    """A first publication; `only`: of one service."""
     known = groups(entities)
     features = known["customer"][2]
     keys = {"customer_id": "varchar"}
@@ -77,6 +85,10 @@ def publish(folder: Path, entities: int) -> Publisher:
         "stored@1": service("stored", keys, {}, {"customer": ["customer_id"]}, features, stored, known=known),
         "late_delivery@2": services()["late_delivery@2"],
     }
+    if only:
+        made = {name: each for name, each in made.items() if each["name"] == only}
+        used = {lookup["group"].partition("@")[0] for each in made.values() for lookup in each["groups"]}
+        known = {name: each for name, each in known.items() if name in used}
     publisher = Publisher(folder, known, made)
     publisher.publish()
     return publisher
@@ -94,23 +106,30 @@ class Server:
         self.port = int(re.search(r":(\d+)$", line.strip())[1])
 
     def memory(self) -> float:
-        """Megabytes held by the worker."""
-        (worker,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        status = Path(f"/proc/{worker}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        """Megabytes held by the process and all it started: a page that several share counts by its share (PSS)."""
+        total, processes = 0, [str(self.process.pid)]
+        while processes:
+            process = Path("/proc", processes.pop())
+            total += int(re.search(r"(?m)^Pss:\s+(\d+)", (process / "smaps_rollup").read_text())[1])
+            for thread in process.glob("task/*/children"):
+                with suppress(FileNotFoundError):  # a thread that has ended since
+                    processes += thread.read_text().split()
+        return total / 1024
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(30)
 
 
-def shim(folder: Path, scratch: Path) -> Server:
+def shim(folder: Path, scratch: Path, workers: int = 1) -> Server:
     """The shim with all that a shim in use has."""
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     tokens = scratch / "tokens.json"
     tokens.write_text(json.dumps({"tokens": [{"name": "bench", "sha256": digest, "services": ["*"]}]}))
-    options = ["--tokens", tokens, "--request-log", scratch / "log", "--port", "0"]
-    return Server("-m", "serve", "--folder", folder, *options)
+    options = ["--tokens", tokens, "--request-log", scratch / "log", "--port", "0", "--workers", workers]
+    one = Server("-m", "serve", "--folder", folder, *options)
+    time.sleep(1)
+    return one
 
 
 def asked(service: str, rows: int, entities: int, count: int = 2000) -> list[bytes]:
@@ -139,39 +158,45 @@ def size_of_answer(port: int, sent: bytes) -> int:
         return int(re.search(rb"(?i)content-length: (\d+)", data)[1])
 
 
-def throughput(one: Server, bare: Server, entities: int, seconds: float, rounds: int) -> list[dict]:
-    """Requests per second, p50 and p99 in ms, and the ratio to bare Flask, by service, keys and connections."""
+def throughput(servers: dict[str, Any], names: list[str], connections: list[int], options: Any) -> list[dict]:
+    """A row per setting: medians over the rounds of what each server did, and of its ratios in the same round.
+
+    `servers`: shim, bare, and those of Feast, as they take turns.
+    """
     settings = []
-    for name, rows in (("stored", 1), ("stored", 100), ("late_delivery", 1)):
-        sent = asked(name, rows, entities)
-        size = size_of_answer(one.port, sent[0])
-        constant = [each.replace(f"/v1/services/{name}".encode(), f"/{size}".encode(), 1) for each in sent]
-        settings += [(name, rows, connections, sent, constant) for connections in CONNECTIONS]
-    found: dict = {}
-    for number in range(rounds + 1):  # the first one warms up
-        for name, rows, connections, sent, constant in settings:
-            for what, port, requests in (("shim", one.port, sent), ("bare", bare.port, constant)):
-                result = load(port, requests, connections, seconds if number else 0.3)
-                if result.errors:
-                    sys.exit(f"{what} {name} {rows}: {result.errors} errors")
-                if number:
-                    found.setdefault((name, rows, connections), {}).setdefault(what, []).append(result)
+    for name in names:
+        service, rows = SETTINGS[name]
+        sent = asked(service, rows, options.entities)
+        size = size_of_answer(servers["shim"].port, sent[0])
+        constant = [each.replace(f"/v1/services/{service}".encode(), f"/{size}".encode(), 1) for each in sent]
+        requests = dict.fromkeys(servers, asked_of_feast(rows, options.entities))
+        requests |= {"shim": sent, "bare": constant}
+        settings += [(name, each, requests) for each in connections]
+    found: dict[tuple, list[dict[str, Figures]]] = {}
+    for number in range(options.rounds + 1):  # the first one warms up
+        for name, count, requests in settings:
+            turn = {}
+            for what, server in servers.items():
+                # Feast answers a hundred keys so rarely that what a turn cuts off would count
+                times = 3 if "feast" in what and "100" in name else 1
+                turn[what] = full_load(server.port, requests[what], count, times * options.seconds if number else 1)
+                if turn[what].errors and not ("feast" in what and options.feast_defaults):  # it breaks connections
+                    sys.exit(f"{what}, {name}, {count} connections: {turn[what].errors} errors")
+            if number:
+                found.setdefault((name, count), []).append(turn)
+        print(f"round {number} of {options.rounds}", file=sys.stderr, flush=True)
     table = []
-    for (name, rows, connections), each in found.items():
-        pairs = zip(each["shim"], each["bare"], strict=True)
-        middle = {what: statistics.median(result.per_second for result in each[what]) for what in each}
-        table.append(
-            {
-                "service": name,
-                "keys": rows,
-                "connections": connections,
-                "per_second": middle["shim"],
-                "bare": middle["bare"],
-                "ratio": statistics.median(one.per_second / two.per_second for one, two in pairs),
-                "p50": statistics.median(result.percentile(50) for result in each["shim"]),
-                "p99": statistics.median(result.percentile(99) for result in each["shim"]),
+    for (name, count), turns in found.items():
+        medians = {
+            what: {
+                part: statistics.median(getattr(turn[what], part) for turn in turns)
+                for part in ("per_second", "p50", "p99")
             }
-        )
+            | {"times": statistics.median(turn["shim"].per_second / turn[what].per_second for turn in turns)}
+            for what in servers
+        }
+        service, rows = SETTINGS[name]
+        table.append({"service": service, "keys": rows, "connections": count} | medians)
     return table
 
 
@@ -196,58 +221,92 @@ def swaps(one: Server, publisher: Publisher, entities: int, seconds: float, coun
         )
 
 
-def picture(table: list[dict[str, Any]]) -> str:
-    """The ratios as an SVG."""
-    title = "Requests per second, as a share of bare Flask on the same server"
-    height = 40 + 24 * len(table)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" font-family="sans-serif" font-size="12">',
-        f"<title>{title}</title>",
-        f'<rect width="640" height="{height}" fill="#fff"/>',
-        f'<text x="8" y="18" font-weight="bold">{title}</text>',
-    ]
-    for number, row in enumerate(table):
-        y, width = 46 + 24 * number, round(360 * row["ratio"])
-        plural = [f"{row[each]} {each[:-1] if row[each] == 1 else each}" for each in ("keys", "connections")]
-        lines.append(
-            f'<text x="8" y="{y}">{row["service"]}, {", ".join(plural)}</text>'
-            f'<rect x="230" y="{y - 14}" width="{width}" height="18" fill="#2a6f97"/>'
-            f'<text x="{236 + width}" y="{y}">{row["ratio"]:.0%}</text>'
+def memory(scratch: Path, entities: int) -> None:
+    """Prints load time, bytes per entity, and memory with one worker and two, of the ten features alone."""
+    found: dict[tuple[int, int], list[float]] = {}
+    for rows in (1, entities):
+        folder = scratch / f"published-{rows}"
+        publish(folder, rows, only="stored")
+        sent = asked("stored", 100, rows)
+        for workers in (1, 2):
+            one = shim(folder, scratch, workers)
+            try:
+                for turn in range(3):
+                    if turn:
+                        full_load(one.port, sent, 8, 5)
+                    time.sleep(5)  # in which memory goes back
+                    found.setdefault((rows, workers), []).append(one.memory())
+                loaded = load_seconds(one.port)
+            finally:
+                one.stop()
+            told = ", ".join(f"{each:.0f}" for each in found[rows, workers])
+            print(f"{rows:,} entities, {workers} worker(s): loaded in {loaded:.2f} s; MB (PSS) {told} loaded and warm")
+    for at, state in ((0, "loaded"), (-1, "warm")):
+        one, two, empty = (found[each][at] for each in ((entities, 1), (entities, 2), (1, 1)))
+        print(
+            f"{state}: {(one - empty) * 2**20 / entities:.0f} bytes per entity; the first worker and what started it "
+            f"{one:.0f} MB, the second {two - one:.0f} MB more"
         )
-    return "\n".join([*lines, "</svg>", ""])
+
+
+def load_seconds(port: int) -> float:
+    """To check, load and warm the snapshot, as the shim's metrics have it."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return float(re.search(r"(?m)^asof_snapshot_load_seconds(?:{.*})? (\S+)", answer.read().decode())[1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--entities", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each turn; whole ones, for wrk")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--picture", type=Path, help="an SVG to write, as docs/benchmarks.svg")
+    parser.add_argument("--services", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="some of them only")
+    parser.add_argument("--connections", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--no-feast", action="store_true", help="leave Feast out")
+    parser.add_argument(
+        "--feast-stores", type=Path, default=ROOT / ".feast-stores", metavar="FOLDER", help="where they stay, filled"
+    )
+    parser.add_argument(
+        "--feast-defaults",
+        action="store_true",
+        help="Feast without options: its worker ends each 1,000 requests",
+    )
+    parser.add_argument("--write", action="store_true", help="table and picture into docs/benchmarks.md")
     parser.add_argument("--swap", type=int, default=0, metavar="N", help="measure so many swaps instead")
+    parser.add_argument("--memory", action="store_true", help="measure loading and memory instead")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "published"
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        scratch = Path(name)
+        if options.memory:
+            memory(scratch, options.entities)
+            return
+        folder = scratch / "published"
         publisher = publish(folder, options.entities)
-        one, bare = shim(folder, Path(scratch)), Server("benchmarks/bare.py")
-        try:
-            time.sleep(1)
-            if options.swap:
-                swaps(one, publisher, options.entities, options.seconds, options.swap)
-                return
-            table = throughput(one, bare, options.entities, options.seconds, options.rounds)
-        finally:
-            one.stop()
-            bare.stop()
-    print("| service | keys | connections | shim, per second | p50, ms | p99, ms | bare Flask, per second | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
-    for row in table:
-        print(
-            f"| {row['service']} | {row['keys']} | {row['connections']} | {row['per_second']:,.0f} "
-            f"| {row['p50']:.1f} | {row['p99']:.1f} | {row['bare']:,.0f} | {row['ratio']:.0%} |"
-        )
-    if options.picture:
-        options.picture.write_text(picture(table))
-    print(f"\n{datetime.now(UTC):%Y-%m-%d}, {options.rounds} rounds of {options.seconds:.0f} s, {os.cpu_count()} cores")
+        servers: dict[str, Any] = {"shim": shim(folder, scratch)}
+        stack.callback(servers["shim"].stop)
+        if options.swap:
+            swaps(servers["shim"], publisher, options.entities, options.seconds, options.swap)
+            return
+        servers["bare"] = Server("benchmarks/bare.py")
+        stack.callback(servers["bare"].stop)
+        if not options.no_feast:
+            how = [] if options.feast_defaults else OPTIONS
+            (parquet,) = folder.glob("customer_v1-*.parquet")
+            for store in ("sqlite", "redis") if shutil.which("redis-server") else ("sqlite",):
+                feast = servers[f"feast-{store}"] = Feast(store, options.feast_stores, parquet, options.entities, how)
+                stack.callback(feast.stop)
+                sent = asked_of_feast(100, options.entities)[0]
+                verify(store, feast.port, sent, servers["shim"].port, asked("stored", 100, options.entities)[0])
+        table = throughput(servers, options.services, options.connections, options)
+    told = (
+        f"{datetime.now(UTC):%Y-%m-%d}, medians of {options.rounds} rounds of {options.seconds:.0f} s, on "
+        f"{os.cpu_count()} cores; {options.entities:,} entities; load by {GENERATOR}"
+        f"{'; Feast without options' if options.feast_defaults else ''}."
+    )
+    print(f"{markdown(table)}\n{told}")
+    if options.write:
+        write(told, table)
 
 
 if __name__ == "__main__":

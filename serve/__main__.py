@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import os
+import secrets
+import shutil
 import socket
 import ssl
 import sys
@@ -13,6 +16,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +123,12 @@ def serve(options: argparse.Namespace) -> int:
     if not Path(options.folder).is_dir():
         print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
 
+    if os.environ.get("PYTHONHASHSEED", "random") == "random":
+        # Snapshots are prepared, and keys hashed, by another process than looks them up: both need the same seed, and
+        # Python takes one at its start only
+        os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32))
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
     from granian import Granian
     from granian.constants import Interfaces, SSLProtocols
     from granian.log import LOGGING_CONFIG
@@ -149,13 +160,31 @@ def serve(options: argparse.Namespace) -> int:
         log_level="warning",
         log_dictconfig={"handlers": {name: {**handler, "stream": "ext://sys.stderr"} for name, handler in handlers}},
     )
-    with tempfile.TemporaryDirectory(prefix="asof-metrics-", ignore_cleanup_errors=True) as shared:
+    with shared_folder() as shared:
+        os.environ["ASOF_SCRATCH"] = str(shared / "snapshots")
         # Where the workers keep their counters, so that each of them can tell the sum
         os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         if options.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared / "counters")
         server.serve()
     return 0
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A folder that the processes of this shim share; it goes with the shim. Those of shims that were killed go too."""
+    place, name = Path(tempfile.gettempdir()), "asof-shim-"
+    for path in place.glob(f"{name}*"):
+        with suppress(OSError), (path / "lock").open("rb") as lock:  # held as long as that shim lives
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True) as made:
+        shared = Path(made)
+        with (shared / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for each in ("snapshots", "counters"):
+                (shared / each).mkdir()
+            yield shared
 
 
 def check_tls(certificate: Path | None, key: Path | None) -> None:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import json
 import logging
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 import orjson
 
-from serve.columns import Column, fetch_array, literal, load_column, quote
+from serve.arrays import Pack, open_pack
+from serve.columns import Column, Stored, fetch_array, fetch_column, literal, quote
 from serve.dependence import Analyst, Dependence, Dependent, Piece
-from serve.snapshot import Lookup, Service, parquet
-from serve.sqltypes import SqlType
+from serve.snapshot import Service, parquet
+from serve.sqltypes import EPOCH, SqlType, parse_type
 
 log = logging.getLogger("asof.serve")
 
@@ -58,46 +61,96 @@ class Answers:
         self._codes = codes
         self._names = names
         self._columns = columns
-        self._unready = [(at, column) for at, column in enumerate(columns) if not column.is_ready]
+        self._unready = [(at, column.write) for at, column in enumerate(columns) if column.write]
 
     def rows(self, at: list[int]) -> list[Row]:
         """The answers to some rows."""
         if len(at) < 4:  # numpy pays for several only
-            return [
-                self._row(row, self._codes.item(row), tuple([column[row] for column in self._columns])) for row in at
-            ]
-        rows = np.array(at)
-        columns = [column.values(rows) for column in self._columns]
-        features = zip(*columns, strict=True) if columns else [()] * len(at)
-        codes = self._codes[rows].tolist()
-        return [self._row(*each) for each in zip(at, codes, features, strict=True)]
+            codes = [self._codes.item(row) for row in at]
+            features = [tuple([column.get(row) for column in self._columns]) for row in at]
+            ready = features
+            if self._unready:
+                ready = [list(each) for each in features]
+                for values in ready:
+                    for column, write in self._unready:
+                        if values[column] is not None:
+                            values[column] = write(values[column])
+        else:
+            rows = np.array(at)
+            columns = [column.values(rows) for column in self._columns]
+            codes = self._codes[rows].tolist()
+            features = list(zip(*columns, strict=True)) if columns else [()] * len(at)
+            for column, write in self._unready:
+                columns[column] = [None if value is None else write(value) for value in columns[column]]
+            ready = zip(*columns, strict=True) if self._unready else features
+        return [self._row(*each) for each in zip(codes, features, ready, strict=True)]
 
-    def _row(self, row: int, code: int, features: tuple[Any, ...]) -> Row:
+    def _row(self, code: int, features: tuple[Any, ...], ready: Sequence[Any]) -> Row:
         head = self._heads[code]
         status, groups, _, rejected, _ = head.row
         if status == "REJECTED":
-            ready = {"status": head.status, "groups": head.groups, "features": None, "rejected": head.rejected}
-            return Row(status, groups, None, rejected, ready)
-        values = list(features)
-        for at, column in self._unready:
-            values[at] = column.ready(row)
-        named = dict(zip(self._names, values, strict=True))
-        return Row(
-            status, groups, features, rejected, {"status": head.status, "groups": head.groups, "features": named}
-        )
+            written = {"status": head.status, "groups": head.groups, "features": None, "rejected": head.rejected}
+            return Row(status, groups, None, rejected, written)
+        written = {"status": head.status, "groups": head.groups, "features": dict(zip(self._names, ready, strict=True))}
+        return Row(status, groups, features, rejected, written)
 
 
 class Ahead:
     """The answers of one service to any known entity, from a moment on, piece of time by piece."""
 
-    def __init__(self, service: Service, start: datetime, analyst: Analyst) -> None:
-        """Finds out what the answers depend on; computes none. `start`: no request is answered earlier (aware UTC).
+    def __init__(self, service: Service, told: dict[str, Any]) -> None:
+        """`told` as `Computation.told`."""
+        self._service = service
+        first, *others = (each.group.table.finder(each.keys) for each in service.lookups if each.via is None)
+        self._find, self._find_others = first, others
+        self._starts = [EPOCH + timedelta(microseconds=each) for each in told["starts"]]
+        self._files = told["files"]
+        self._is_by_key = told["is_by_key"]
+        self._answers: list[tuple[Answers, Row] | None] = [None] * len(self._starts)
+
+    def take_up(self, scratch: Path) -> None:
+        """Opens the answers that lie in the folder by now. Raises OSError, ValueError."""
+        for at, name in enumerate(self._files):
+            if self._answers[at] is None and (scratch / name).exists():
+                told, arrays = open_pack(scratch / name)
+                known, unknown = (self._open(each, arrays) for each in (told["known"], told["unknown"]))
+                self._answers[at] = known, unknown.rows([0])[0]
+
+    def _open(self, told: dict[str, Any], arrays: list[np.ndarray]) -> Answers:
+        table, names = self._service.lookups[0].group.table, [each.name for each in self._service.features]
+        columns = [
+            table.columns[each] if isinstance(each, str) else Column(feature.type, Stored.unpack(each, arrays))
+            for each, feature in zip(told["columns"], self._service.features, strict=True)
+        ]
+        heads = [_head(self._service, each) for each in told["heads"]]
+        return Answers(heads, arrays[told["codes"]], names, columns)
+
+    def rows(self, entities: list[dict[str, Any]], now: datetime) -> list[Row] | None:
+        """The answers; None if they are to be computed now."""
+        computed = self._answers[max(0, bisect_right(self._starts, now) - 1)]
+        if computed is None:
+            return None
+        answers, unknown = computed
+        found = list(map(self._find, entities))
+        if None not in found:
+            return answers.rows(found)
+        absent = [entity for entity, row in zip(entities, found, strict=True) if row is None]
+        if self._is_by_key or any(find(entity) is not None for find in self._find_others for entity in absent):
+            return None
+        known = iter(answers.rows([row for row in found if row is not None]))
+        return [unknown if row is None else next(known) for row in found]
+
+
+class Computation:
+    """How the answers of a service are computed ahead: in which pieces of time, and from what."""
+
+    def __init__(self, service: Service, start: datetime, analyst: Analyst, name: str) -> None:
+        """Finds out what the answers depend on; computes none. `start`: no request is answered earlier (aware UTC);
+        `name`: what its files are called by.
 
         Raises Dependent, duckdb.Error.
         """
         self._service = service
-        self._first, *others = service.lookups
-        self._others = [each for each in others if each.via is None]
         _check_lookups(service)
         names = [*(each.name for each in service.features), *(each.name for each in service.lookups)]
         if any(orjson.dumps(name).decode() != json.dumps(name) for name in names):
@@ -105,44 +158,37 @@ class Ahead:
         dependence = Dependence(service, analyst)
         self._columns = dependence.columns
         self._pieces = dependence.pieces(start)
-        self._starts = [piece.start for piece in self._pieces]
-        self._answers: list[tuple[Answers, Row] | None] = [None] * len(self._pieces)
-        self._is_by_key = not self._columns.isdisjoint(service.keys)
+        self._name = name
 
-    def compute(self, answer: dict[str, SqlType], now: datetime | None = None) -> None:
-        """Computes the answers of the piece that `now` lies in, or of all pieces that are left.
+    @property
+    def told(self) -> dict[str, Any]:
+        """What `Ahead` must know, as JSON: `starts` in microseconds since 1970."""
+        return {
+            "starts": [(piece.start - EPOCH) // timedelta(microseconds=1) for piece in self._pieces],
+            "files": [f"{self._name}-{at}" for at in range(len(self._pieces))],
+            "is_by_key": not self._columns.isdisjoint(self._service.keys),
+        }
 
-        `answer`: the columns of the SQL's answer. A piece whose rows cannot all be computed is left to the requests.
+    def compute(self, scratch: Path, now: datetime | None = None) -> None:
+        """Computes the answers of the piece that `now` lies in, or of all pieces whose file is not there.
+
+        A piece whose rows cannot all be computed is left to the requests.
         """
-        chosen = range(len(self._pieces)) if now is None else [self._at(now)]
+        starts = [piece.start for piece in self._pieces]
+        chosen = range(len(self._pieces)) if now is None else [max(0, bisect_right(starts, now) - 1)]
         for at in chosen:
-            if self._answers[at] is None:
+            path = scratch / self.told["files"][at]
+            if not path.exists():
                 try:
-                    self._answers[at] = _compute(self._service, self._columns, self._pieces[at], answer)
+                    _compute(self._service, self._columns, self._pieces[at], path)
                 except (duckdb.Error, ValueError, OSError) as error:
                     log.warning("service %s: its answers are computed per request: %s", self._service.id, error)
 
-    def rows(self, entities: list[dict[str, Any]], now: datetime) -> list[Row] | None:
-        """The answers; None if they are to be computed now."""
-        computed = self._answers[self._at(now)]
-        if computed is None:
-            return None
-        answers, unknown = computed
-        found = [self._find(self._first, entity) for entity in entities]
-        if None not in found:
-            return answers.rows(found)
-        absent = [entity for entity, row in zip(entities, found, strict=True) if row is None]
-        if self._is_by_key or any(self._find(other, entity) is not None for other in self._others for entity in absent):
-            return None
-        known = iter(answers.rows([row for row in found if row is not None]))
-        return [unknown if row is None else next(known) for row in found]
 
-    def _at(self, now: datetime) -> int:
-        return max(0, bisect_right(self._starts, now) - 1)
-
-    @staticmethod
-    def _find(lookup: Lookup, entity: dict[str, Any]) -> int | None:
-        return lookup.group.table.find([entity[key] for key in lookup.keys])
+def answer_columns(service: Service) -> dict[str, SqlType]:
+    """The columns that the SQL of a service answers, in order."""
+    fixed = ["row_id", "status", "rejected_columns", *(f"{each.name}_status" for each in service.lookups)]
+    return dict.fromkeys(fixed, parse_type("varchar")) | {each.name: each.type for each in service.features}
 
 
 def _check_lookups(service: Service) -> None:
@@ -161,14 +207,15 @@ def _check_lookups(service: Service) -> None:
             raise Dependent(f"{lookup.name} is looked up by keys of another type")
 
 
-def _compute(service: Service, read: frozenset[str], piece: Piece, answer: dict[str, SqlType]) -> tuple[Answers, Row]:
-    """The answers by row of the first group, and the one to an entity that no group knows.
+def _compute(service: Service, read: frozenset[str], piece: Piece, path: Path) -> None:
+    """Writes the answers by row of the first group, and the one to an entity that no group knows.
 
     Raises duckdb.Error, ValueError, OSError.
     """
     table = service.lookups[0].group.table
-    declared = ", ".join(f"{quote(name)} {kind.name}" for name, kind in answer.items())
+    declared = ", ".join(f"{quote(name)} {kind.name}" for name, kind in answer_columns(service).items())
     columns = ", ".join(quote(name) for name, _ in service.looked_up)
+    pack = Pack()
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"create temp table source as {_source(service, read, piece)}")
@@ -179,17 +226,23 @@ def _compute(service: Service, read: frozenset[str], piece: Piece, answer: dict[
             ordered = f"select * from (\n{service.sql}\n) order by row_id::bigint"
             connection.execute(f"insert into {into} {looked_up} {ordered}")
 
-        connection.execute(f"create temp table answers ({declared}); create temp table unknown ({declared})")
+        connection.execute(f"create temp table known ({declared}); create temp table unknown ({declared})")
         for first in range(0, table.rows, CHUNK):
-            run("answers", first, min(first + CHUNK, table.rows) - 1)
+            run("known", first, min(first + CHUNK, table.rows) - 1)
         run("unknown", table.rows, table.rows)
-        answers = _keep(connection, "answers", service, range(table.rows))
-        (unknown,) = _keep(connection, "unknown", service, range(table.rows, table.rows + 1)).rows([0])
-    return answers, unknown
+        told = {
+            "known": _keep(connection, "known", service, range(table.rows), pack),
+            "unknown": _keep(connection, "unknown", service, range(table.rows, table.rows + 1), pack),
+        }
+    pack.write(path, told)
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, source: str, service: Service, rows: range) -> Answers:
-    """The answers in the SQL relation `source`, which are to be those of `rows`. Raises duckdb.Error, ValueError."""
+def _keep(
+    connection: duckdb.DuckDBPyConnection, source: str, service: Service, rows: range, pack: Pack
+) -> dict[str, Any]:
+    """Puts the answers in the SQL relation `source`, which are to be those of `rows`, into a pack; returns the rest as
+    JSON: of a column that is a stored one, bit for bit, the name of that. Raises duckdb.Error, ValueError.
+    """
     row_ids, _ = fetch_array(connection, "row_id::bigint", source)
     if not np.array_equal(row_ids, np.arange(rows.start, rows.stop)):
         raise ValueError("not one row came back for each")
@@ -199,21 +252,22 @@ def _keep(connection: duckdb.DuckDBPyConnection, source: str, service: Service, 
         f"create or replace temp table heads as "
         f"select row_number() over () - 1 as code, * from (select distinct {columns} from {source})"
     )
-    heads = [_head(service, row) for row in connection.execute(f"select {columns} from heads order by code").fetchall()]
+    heads = connection.execute(f"select {columns} from heads order by code").fetchall()
     same = " and ".join(f"heads.{quote(name)} is not distinct from {source}.{quote(name)}" for name in names)
     coded = f"select row_id::bigint as row, code from {source} inner join heads on {same}"
     connection.execute(f"create or replace temp table coded as {coded}")
     codes = np.zeros(len(rows), np.min_scalar_type(len(heads)))
     codes[fetch_array(connection, "row", "coded")[0] - rows.start] = fetch_array(connection, "code", "coded")[0]
-    features, group = [], service.lookups[0].group
+    found, group = [], service.lookups[0].group
     for each in service.features:
-        column = load_column(connection, source, each.name, each.type)
-        alike = [group.table.columns[name] for name, kind in group.features.items() if kind == each.type]
-        features.append(next((other for other in alike if other.is_same(column)), column))
-    return Answers(heads, codes, [each.name for each in service.features], features)
+        column = fetch_column(connection, source, each.name, each.type)
+        alike = [name for name, kind in group.features.items() if kind == each.type]
+        equal = (name for name in alike if group.table.columns[name].stored.is_same(column))
+        found.append(next(equal, None) or column.pack(pack))
+    return {"heads": heads, "codes": pack.add(codes), "columns": found}
 
 
-def _head(service: Service, row: tuple[Any, ...]) -> Head:
+def _head(service: Service, row: Sequence[Any]) -> Head:
     status, rejected, *groups = row
     because = tuple(rejected.split(",")) if rejected else ()
     pairs = dict(zip([each.name for each in service.lookups], groups, strict=True))

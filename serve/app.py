@@ -9,9 +9,10 @@ import json
 import logging
 import multiprocessing
 import os
-import sys
+import re
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from multiprocessing.process import BaseProcess
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_options_header
 
 from serve import catalog, feast, openapi
 from serve.clock import Clock, clock_from_environment, serving_now
@@ -38,8 +40,13 @@ if TYPE_CHECKING:
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
-SWITCH_SECONDS = 0.0005  # so soon a request gets its turn while a snapshot is loading; Python's own is ten times that
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
+SERVICES = "/v1/services/"
+SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
+
+_PLAIN = re.compile(f"{SERVICES}([A-Za-z0-9_@]+)")
+
+Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
 
 log = logging.getLogger("asof.serve")
 audit = logging.getLogger("asof.audit")
@@ -93,6 +100,7 @@ class Shim:
         clock: Clock,
         tokens: Tokens | None,
         max_entities: int,
+        max_body: int,
         request_log: RequestLog | None,
         metrics: Metrics,
     ) -> None:
@@ -100,6 +108,7 @@ class Shim:
         self.clock = clock
         self.tokens = tokens
         self.max_entities = max_entities
+        self.max_body = max_body
         self.request_log = request_log
         self.metrics = metrics
         self._openapi: tuple[Snapshot, bytes] | None = None
@@ -113,41 +122,39 @@ class Shim:
             raise Problem(503, why, headers={"Retry-After": RETRY_AFTER})
         return current
 
-    def authorise(self, service: Service | None = None) -> None:
-        """Problem 401 without a valid token, 403 if it does not open the service. Nothing where no tokens
-        are set.
-        """
+    def authorise(self, environ: Environ) -> Token | None:
+        """The caller's token; None where no tokens are set. Problem 401 without a valid one."""
         if self.tokens is None:
-            return
-        token = self._token()
+            return None
+        token = self.tokens.find(environ.get("HTTP_AUTHORIZATION"))
         if token is None:
-            self._deny(401, None)
+            self._deny(environ, 401, None)
             raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
+        return token
+
+    def check_scope(self, environ: Environ, token: Token | None, service: Service | None) -> None:
+        """Problem 403 if the token does not open the service; or everything, where none is named: views belong to no
+        service.
+        """
+        if token is None:
+            return
+        if service is None and not token.may_read_all:
+            self._deny(environ, 403, token.name)
+            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
         if service and not token.may_read(service.name, service.version):
-            self._deny(403, token.name)
+            self._deny(environ, 403, token.name)
             raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
 
-    def _token(self) -> Token | None:
-        """The caller's token; looked for once per request, since the file is looked at too."""
-        if "token" not in g:
-            g.token = self.tokens.find(request.headers.get("Authorization"))
-        return g.token
-
-    def authorise_views(self) -> None:
-        """Problem 403 for a token that does not open everything: views belong to no service."""
-        token = self._token() if self.tokens else None
-        if token and not token.may_read_all:
-            self._deny(403, token.name)
-            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
-
-    def _deny(self, status: int, token: str | None) -> None:
+    def _deny(self, environ: Environ, status: int, token: str | None) -> None:
         """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
         self.metrics.denied(status)
         who = f"token {token!r}" if token else "no known token"
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         # As a literal, so that no path can forge a line
-        audit.warning("DENIED %s %s %r from %s, %s", status, request.method, request.path, request.remote_addr, who)
+        method, caller = environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR")
+        audit.warning("DENIED %s %s %r from %s, %s", status, method, path, caller, who)
 
-    def service(self, publication: Publication, asked: str) -> Service:
+    def service(self, environ: Environ, publication: Publication, asked: str) -> Service:
         """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if
         unknown.
         """
@@ -156,7 +163,7 @@ class Shim:
         if service is None:
             existing = sorted(publication.snapshot.services)
             raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
-        g.service = service.id
+        environ[SERVICE] = service.id
         return service
 
     def openapi(self, snapshot: Snapshot) -> bytes:
@@ -183,24 +190,41 @@ class Shim:
         self.metrics.answered(service, rows)
         return now, rows
 
-    def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> Response:
-        """The answer for checked entities."""
+    def answer_post(self, environ: Environ, asked: str) -> bytes:
+        """The answer to `POST /v1/services/<asked>`, as JSON. Raises Problem."""
+        token = self.authorise(environ)
+        publication = self.publication()
+        service = self.service(environ, publication, asked)
+        self.check_scope(environ, token, service)
+        try:
+            entities = check_body(service, _read_object(environ, self.max_body), self.max_entities)
+        except TooMany as error:
+            raise Problem(413, str(error)) from None
+        except Invalid as error:
+            raise _unprocessable(error) from None
+        return self.answer(publication, service, entities)
+
+    def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
+        """The answer for checked entities, as JSON."""
         plan = publication.plans[service.id]
         now, rows = self.evaluate(publication, service, entities)
         head = _head(publication, service, now)
         body = b'%b,"rows":%b}' % (head.encode(), orjson.dumps([row.ready for row in rows]))
         self._log(plan, head, entities, rows)
-        return Response(body, content_type="application/json")
+        return body
 
     def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[Row]) -> None:
         """Hands an answer to the request log, if there is one and it is drawn."""
         if self.request_log and self.request_log.draws():
             self.request_log.put(plan, head, entities, [orjson.dumps(row.ready).decode() for row in rows])
 
-    def answer_feast(self, publication: Publication, asked: feast.Asked) -> str:
+    def answer_feast(self, environ: Environ) -> str:
         """The answer to a Feast SDK. Raises Problem, feast.Refused."""
+        token = self.authorise(environ)
+        publication = self.publication()
+        asked = feast.Asked.parse(_read_object(environ, self.max_body), self.max_entities)
         if asked.service is None:
-            self.authorise_views()
+            self.check_scope(environ, token, None)
             views = feast.find_views(publication.snapshot, asked)
             now = serving_now(self.clock, publication.pointer.published_at)
             columns, statuses = feast.view_columns(views, asked, now)
@@ -208,8 +232,8 @@ class Shim:
                 self.metrics.answered_view(group, of_rows)
             versions = [(view.name, view.group.version) for view in views]
             return feast.answer_json(asked, list(asked.entities), columns, versions)
-        service = self.service(publication, asked.service)
-        self.authorise(service)
+        service = self.service(environ, publication, asked.service)
+        self.check_scope(environ, token, service)
         plan = publication.plans[service.id]
         entities = feast.service_entities(plan, asked, self.max_entities)
         now, rows = self.evaluate(publication, service, entities)
@@ -244,9 +268,10 @@ def create_app(
     max_body: int = MAX_BODY,
     now: Clock | None = None,
     request_log: RequestLog | None = None,
+    scratch: str | os.PathLike[str] | None = None,
 ) -> Flask:
     """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes);
-    `request_log` is started.
+    `request_log` is started. `scratch` is a folder where the processes that serve together prepare snapshots.
 
     `host` is where the server will listen: it decides what is allowed.
     Raises ConfigurationError, TokensError, ClockError.
@@ -257,17 +282,24 @@ def create_app(
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
     on_load = (lambda snapshot: request_log.check_services(snapshot.services.values())) if request_log else None
-    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
+    watched = Folder(
+        Path(folder),
+        allow_injected_now=is_loopback(host),
+        clock=clock,
+        scratch=Path(scratch) if scratch else None,
+        on_load=on_load,
+    )
     metrics = Metrics(watched, clock)
     watched.on_refuse = metrics.snapshots_refused.inc
+    watched.on_look = metrics.count
     if request_log:
         request_log.on_drop = metrics.request_log_dropped.inc
-    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, request_log, metrics)
+    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, max_body, request_log, metrics)
     app = Flask("serve", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = max_body
     app.json.sort_keys = False
     app.extensions["asof"] = shim
     _register_errors(app)
+    app.wsgi_app = _Front(app.wsgi_app, shim)
     _register_metrics(app, shim)
     _register_services(app, shim)
     _register_feast(app, shim)
@@ -289,68 +321,83 @@ def _register_errors(app: Flask) -> None:
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         return Problem(code, error.description or "", headers=headers).response()
 
-    @app.errorhandler(Exception)
-    def failure(error: Exception) -> Response:
-        log.exception("a request failed", exc_info=error)
-        return Problem(500, "the shim failed; its log says why").response()
+    app.register_error_handler(Exception, _failed)
+
+
+class _Front:
+    """Stands before Flask. It counts and times all requests, and answers POSTs to services itself: Flask takes longer
+    over a request than the look-up does.
+    """
+
+    def __init__(self, flask: Callable[..., Any], shim: Shim) -> None:
+        self._flask = flask
+        self._shim = shim
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        began = time.perf_counter()
+        # What is not as plain as this is for Flask's router to judge
+        if environ["REQUEST_METHOD"] == "POST" and (plain := _PLAIN.fullmatch(environ["PATH_INFO"])):
+            return self._answer(environ, start_response, plain[1], began)
+
+        def start(status: str, *more: Any) -> Any:
+            rule = environ["werkzeug.request"].url_rule
+            self._count(environ, rule.rule if rule else "", int(status[:3]), began)
+            return start_response(status, *more)
+
+        return self._flask(environ, start)
+
+    def _answer(self, environ: Environ, start_response: Callable[..., Any], asked: str, began: float) -> Any:
+        try:
+            body = self._shim.answer_post(environ, asked)
+        except Exception as error:
+            response = error.response() if isinstance(error, Problem) else _failed(error)
+            self._count(environ, f"{SERVICES}<asked>", response.status_code, began)
+            return response(environ, start_response)
+        self._count(environ, f"{SERVICES}<asked>", 200, began)
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _count(self, environ: Environ, path: str, status: int, began: float) -> None:
+        self._shim.metrics.request(path, environ.get(SERVICE, ""), status, time.perf_counter() - began)
+
+
+def _failed(error: Exception) -> Response:
+    log.exception("a request failed", exc_info=error)
+    return Problem(500, "the shim failed; its log says why").response()
 
 
 def _register_metrics(app: Flask, shim: Shim) -> None:
     from serve.metrics import CONTENT_TYPE
 
-    @app.before_request
-    def begin() -> None:
-        g.began = time.perf_counter()
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        path = request.url_rule.rule if request.url_rule else ""
-        shim.metrics.request(path, g.get("service", ""), response.status_code, time.perf_counter() - g.began)
-        return response
-
     @app.get("/metrics")
     def get_metrics() -> Response:
-        shim.authorise()  # it names services, features and groups, and says how they fare
+        shim.authorise(request.environ)  # it names services, features and groups, and says how they fare
         return Response(shim.metrics.text(), content_type=CONTENT_TYPE)
 
 
 def _register_services(app: Flask, shim: Shim) -> None:
-    @app.post("/v1/services/<asked>")
+    @app.post(f"{SERVICES}<asked>")
     def post_service(asked: str) -> Response:
-        shim.authorise()
-        publication = shim.publication()
-        service = shim.service(publication, asked)
-        shim.authorise(service)
-        body = _read_object(app.config["MAX_CONTENT_LENGTH"])
-        try:
-            entities = check_body(service, body, shim.max_entities)
-        except TooMany as error:
-            raise Problem(413, str(error)) from None
-        except Invalid as error:
-            raise _unprocessable(error) from None
-        return shim.answer(publication, service, entities)
+        return Response(shim.answer_post(request.environ, asked), content_type="application/json")
 
-    @app.get("/v1/services/<asked>")
+    @app.get(f"{SERVICES}<asked>")
     def get_service(asked: str) -> Response:
-        shim.authorise()
+        token = shim.authorise(request.environ)
         publication = shim.publication()
-        service = shim.service(publication, asked)
-        shim.authorise(service)
+        service = shim.service(request.environ, publication, asked)
+        shim.check_scope(request.environ, token, service)
         try:
             entities = check_query(service, request.args.to_dict(flat=False))
         except Invalid as error:
             raise _unprocessable(error) from None
-        return shim.answer(publication, service, entities)
+        return Response(shim.answer(publication, service, entities), content_type="application/json")
 
 
 def _register_feast(app: Flask, shim: Shim) -> None:
     @app.post("/get-online-features")
     def post_feast() -> Response:
         try:
-            shim.authorise()
-            publication = shim.publication()
-            asked = feast.Asked.parse(_read_object(app.config["MAX_CONTENT_LENGTH"]), shim.max_entities)
-            return Response(shim.answer_feast(publication, asked), content_type="application/json")
+            return Response(shim.answer_feast(request.environ), content_type="application/json")
         except feast.Refused as error:
             written = feast.error_json(error.status, str(error), error.kind)
             return Response(written, error.status, content_type="application/json")
@@ -359,12 +406,13 @@ def _register_feast(app: Flask, shim: Shim) -> None:
             return Response(written, error.status, error.headers, content_type="application/json")
 
 
-def _read_object(limit: int) -> dict[str, Any]:
+def _read_object(environ: Environ, limit: int) -> dict[str, Any]:
     """The JSON object that the request's body is. Problem 400, 413, 415."""
-    if request.mimetype != "application/json":
-        raise Problem(415, f"Content-Type is {request.mimetype or 'missing'}, expected application/json")
+    kind = environ.get("CONTENT_TYPE", "")
+    if kind != "application/json" and parse_options_header(kind)[0].lower() != "application/json":
+        raise Problem(415, f"Content-Type is {kind or 'missing'}, expected application/json")
     try:
-        body = parse_json(_read_body(limit))
+        body = parse_json(_read_body(environ, limit))
     except BadJson as error:
         raise Problem(400, f"the body is not valid JSON: {error}") from None
     if not isinstance(body, dict):
@@ -372,12 +420,13 @@ def _read_object(limit: int) -> dict[str, Any]:
     return body
 
 
-def _read_body(limit: int) -> bytes:
+def _read_body(environ: Environ, limit: int) -> bytes:
     """The request's body. Problem 413 if it is larger than `limit` bytes."""
-    data = request.get_data(cache=False)
-    # Sent without a length, a body is cut at the limit without a word; the rest may have changed its meaning
-    if request.content_length is None and len(data) >= limit:
-        raise Problem(413, f"the body has {limit} bytes or more")
+    length = environ.get("CONTENT_LENGTH") or ""
+    size = int(length) if length.isdecimal() else limit + 1  # sent without a length, it is read up to the limit
+    data = environ["wsgi.input"].read(size) if not length or size <= limit else b""
+    if (size if length else len(data)) > limit:
+        raise Problem(413, f"the body has more than {limit} bytes")
     return data
 
 
@@ -411,18 +460,18 @@ def _register_pages(app: Flask, shim: Shim) -> None:
 
     @app.get("/v1/catalog")
     def get_catalog() -> dict[str, Any]:
-        shim.authorise()
+        shim.authorise(request.environ)
         publication = shim.publication()
         return catalog.catalog(publication, now_for(publication))
 
     @app.get("/openapi.json")
     def get_openapi() -> Response:
-        shim.authorise()
+        shim.authorise(request.environ)
         return Response(shim.openapi(shim.publication().snapshot), content_type="application/json")
 
     @app.get("/")
     def get_page() -> Response:
-        shim.authorise()
+        shim.authorise(request.environ)
         current, refused = shim.folder.current, shim.folder.refused
         base, with_token = request.host_url.rstrip("/"), shim.tokens is not None
         html = catalog.page(current, refused.reason if refused else None, now_for(current), base, with_token=with_token)
@@ -443,7 +492,7 @@ def _register_pages(app: Flask, shim: Shim) -> None:
     @app.get("/ready/<asked>")
     def get_ready_service(asked: str) -> dict[str, Any]:
         publication = shim.publication()
-        service = shim.service(publication, asked)
+        service = shim.service(request.environ, publication, asked)
         now = now_for(publication)
         stale = [each.group for each in service.lookups if catalog.is_stale(each.group, now)]
         if stale:
@@ -463,7 +512,6 @@ def _end_with(parent: BaseProcess) -> None:
 
 def create_from_environment() -> Flask:
     """The factory that each server process calls; `python -m serve` puts its options into the environment."""
-    sys.setswitchinterval(SWITCH_SECONDS)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     return create_app(
@@ -473,4 +521,5 @@ def create_from_environment() -> Flask:
         max_entities=int(os.environ.get("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
         max_body=int(os.environ.get("ASOF_MAX_BODY", MAX_BODY)),
         request_log=request_log_from_environment(),
+        scratch=os.environ.get("ASOF_SCRATCH") or None,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +17,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from serve.ahead import Ahead, Row
+from serve.ahead import Ahead, Row, answer_columns
 from serve.columns import literal, quote
 from serve.dependence import Analyst, Dependent
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
@@ -60,12 +61,14 @@ _Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
 class Plan:
     """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
 
-    def __init__(self, service: Service, cursor: duckdb.DuckDBPyConnection, analyst: Analyst) -> None:
-        """Parses and binds the SQL. Raises SnapshotError if the text does not run or answers other
-        columns.
+    def __init__(
+        self, service: Service, cursor: duckdb.DuckDBPyConnection, analyst: Analyst, ahead: Ahead | None
+    ) -> None:
+        """Parses and binds the SQL. `ahead`: its answers, where they can be computed ahead. Raises SnapshotError if the
+        text does not run or answers other columns.
         """
         self.service = service
-        self.ahead: Ahead | None = None  # where its answers can be computed ahead
+        self.ahead = ahead
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
         self._sources = [_source(service, name) for name, _ in service.looked_up]
@@ -78,7 +81,7 @@ class Plan:
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
         looked_up = f"with looked_up as (select {columns})"
-        self.answer_columns = answer = self._answer_columns()
+        answer = answer_columns(service)
         # The text may end in a comment, hence the line breaks
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
         query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
@@ -91,8 +94,9 @@ class Plan:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection, analyst: Analyst, query: str) -> None:
-        """Plans the query once. Values can then be given as text only, which for many rows takes longer than planning:
-        so what no answer reads is left out, and what is the same for all rows of the snapshot stands in the plan.
+        """Plans the query once. Values can then be given as text only, and DuckDB takes longer to read an argument than
+        to run the plan: so all rows come in one, cut into fields within the plan (but for lists). What no answer reads
+        is left out, and what is the same for all rows of the snapshot stands in the plan.
         """
         looked_up = self.service.looked_up
         try:
@@ -103,26 +107,24 @@ class Plan:
         for lookup in self.service.lookups:
             fixed[f"{lookup.name}__as_of"] = literal(lookup.group.as_of)
             fixed[f"{lookup.name}__max_age_seconds"] = str(lookup.group.max_age_seconds)
-        columns, self._sent = [], []
+        columns, lists, self._sent, self._sent_lists = [], [], [], []
         for (name, kind), source in zip(looked_up, self._sources, strict=True):
             value = fixed.get(name, "null")
             if name in read and name not in fixed:
-                self._sent.append((source, kind))
-                value = f"unnest(${len(self._sent)}::{kind.name}[])"
+                if kind.kind == "list":
+                    self._sent_lists.append((source, kind))
+                    value = f"list_{len(self._sent_lists)}"
+                    lists.append(f", unnest(${len(self._sent_lists) + 1}::{kind.name}[]) as {value}")
+                else:
+                    self._sent.append(source)
+                    value = f"nullif(fields[{len(self._sent)}], '{_NULL}')"
             columns.append(f"{value}::{kind.name} as {quote(name)}")
+        rows = f"select unnest(string_split($1::varchar, '{_ROW}')) as line{''.join(lists)}"
+        fields = f"select *, string_split(line, '{_FIELD}') as fields from ({rows})"
+        looked_up = f"select {', '.join(columns)} from ({fields})"
         self._cursor = cursor.cursor()
-        self._cursor.execute(f"prepare answer as with looked_up as (select {', '.join(columns)}) {query}")
+        self._cursor.execute(f"prepare answer as with looked_up as ({looked_up}) {query}")
         self._together = Together()
-
-    def _answer_columns(self) -> dict[str, SqlType]:
-        varchar = parse_type("varchar")
-        fixed = [
-            "row_id",
-            "status",
-            "rejected_columns",
-            *(f"{each.name}_status" for each in self.service.lookups),
-        ]
-        return dict.fromkeys(fixed, varchar) | {each.name: each.type for each in self.service.features}
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
         empty = [[] for _ in self.service.looked_up]
@@ -158,8 +160,11 @@ class Plan:
         """As `evaluate`, each entity at its own time, without planning anew. One thread at a time."""
         rows = self._found(asked)
         try:
-            texts = [f"{_literal([source(*row) for row in rows])}::{kind.name}[]" for source, kind in self._sent]
-            answers = self._cursor.execute(f"execute answer({', '.join(texts)})").fetchall()
+            lines = _ROW.join([_FIELD.join([_field(source(*row)) for source in self._sent]) for row in rows])
+            arguments = [_quoted(lines)]
+            for source, kind in self._sent_lists:
+                arguments.append(f"{_literal([source(*row) for row in rows])}::{kind.name}[]")
+            answers = self._cursor.execute(f"execute answer({', '.join(arguments)})").fetchall()
         except _NoLiteral:
             answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
         return self._rows(answers, len(asked))
@@ -256,32 +261,54 @@ def _fetchable(name: str, kind: SqlType) -> str:
     return quote(name)
 
 
+# What ends a row and a field of it, and stands for null: control characters that hardly any text has
+_ROW, _FIELD, _NULL = "\x1e", "\x1f", "\x1a"
+_TAKEN = re.compile(f"[{_ROW}{_FIELD}{_NULL}\0]")
+
+
 class _NoLiteral(ValueError):
-    """A value that SQL text cannot hold."""
+    """A value that cannot be written so."""
+
+
+def _field(value: Any) -> str:
+    """A value as a field of a row, to be cast: the cast reads every digit. Raises _NoLiteral."""
+    if value is None:
+        return _NULL
+    text = value if isinstance(value, str) else _text(value)
+    if _TAKEN.search(text):
+        raise _NoLiteral
+    return text
 
 
 def _literal(value: Any) -> str:
-    """A value as SQL text, to be cast: in quotes, so that the cast reads every digit, and nothing else is read."""
+    """A value as SQL text, to be cast: in quotes, so that nothing else is read. Raises _NoLiteral."""
     if value is None:
         return "null"
     if isinstance(value, list):
         return f"[{','.join([_literal(each) for each in value])}]"
-    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    return _quoted(_text(value))
+
+
+def _text(value: Any) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _quoted(text: str) -> str:
     if "\0" in text:
         raise _NoLiteral
     return "'" + text.replace("'", "''") + "'"
 
 
-def plan_all(snapshot: Snapshot, engine: Engine, published_at: datetime, now: datetime) -> dict[str, Plan]:
-    """A plan for every service, each run once on a known and an unknown entity. Raises SnapshotError.
+def plan_all(snapshot: Snapshot, engine: Engine, ahead: dict[str, Ahead], now: datetime) -> dict[str, Plan]:
+    """A plan for every service, each run once on a known and an unknown entity at `now` (aware UTC). `ahead`: what was
+    computed ahead, by service. Raises SnapshotError.
 
-    So the first request after a swap is as fast as any, and text that does not bind is found before the swap. No
-    request is answered before `published_at`; what can be computed ahead is, for `now`. (Both aware UTC.)
+    So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
     """
     cursor, analyst = engine.cursor(), Analyst()
     plans = {}
     for service in snapshot.services.values():
-        plan = plans[service.id] = Plan(service, cursor, analyst)
+        plan = plans[service.id] = Plan(service, cursor, analyst, ahead.get(service.id))
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:
@@ -292,9 +319,4 @@ def plan_all(snapshot: Snapshot, engine: Engine, published_at: datetime, now: da
             log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
         except (duckdb.Error, LookupError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
-        try:
-            plan.ahead = Ahead(service, published_at, analyst)
-            plan.ahead.compute(plan.answer_columns, now)
-        except (Dependent, duckdb.Error) as error:
-            log.info("service %s is computed per request: %s", service.id, error)
     return plans

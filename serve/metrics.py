@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter as Tally
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import (
@@ -34,17 +36,19 @@ from serve.snapshot import Service
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 ROW_STATUSES = ("OK", "PARTIAL", "STALE", "NOT_FOUND", "REJECTED")
+MAX_PENDING = 128  # answers whose rows are not counted yet
 
 disable_created_metrics()  # a second series for each would tell nothing
 
 
 @dataclass(frozen=True)
 class _Served:
-    """The counters of a service, found once."""
+    """The counters of a service, found once, and the answers that are still to be counted."""
 
     service: Service
     rows: dict[str, Counter]  # by status
     features: list[tuple[Counter, bool, Counter | None, frozenset[str]]]  # nulls, is a float, unseen, known categories
+    pending: deque[list[Row]] = field(default_factory=deque)
 
 
 class Metrics:
@@ -100,23 +104,24 @@ class Metrics:
         self._denied.labels(str(status)).inc()
 
     def answered(self, service: Service, rows: list[Row]) -> None:
-        """Counts the rows of an answer: their statuses, and of each feature the nulls and unseen categories."""
+        """Takes note of the rows of an answer, to be counted with others: one by one it would cost as much as the
+        look-up.
+        """
         served = self._served.get(service.id)
         if served is None or served.service is not service:
+            if served:
+                _count(served)
             served = self._served[service.id] = self._counters(service)
-        for status, count in Tally([row.status for row in rows]).items():
-            served.rows[status].inc(count)
-        columns = zip(*[row.features for row in rows if row.features is not None], strict=True)
-        for (nulls, is_float, unseen, known), column in zip(served.features, columns, strict=False):
-            missing = column.count(None)
-            if is_float and missing < len(column):  # JSON has no NaN and no infinity
-                missing += sum([value is not None and not math.isfinite(value) for value in column])
-            if missing:
-                nulls.inc(missing)
-            if unseen is not None:
-                strange = sum([value is not None and value not in known for value in column])
-                if strange:
-                    unseen.inc(strange)
+        served.pending.append(rows)
+        if len(served.pending) >= MAX_PENDING:
+            _count(served)
+
+    def count(self) -> None:
+        """Counts what was noted. With several workers it is called now and then: whoever is asked reads all counters,
+        but can only count its own.
+        """
+        for served in list(self._served.values()):
+            _count(served)
 
     def answered_view(self, group: str, statuses: list[str]) -> None:
         """Counts the rows of a plain view; `group` is its id."""
@@ -125,6 +130,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of it, in the text format of Prometheus."""
+        self.count()
         counted = self._counted
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             counted = CollectorRegistry()
@@ -139,6 +145,26 @@ class Metrics:
             unseen = self._unseen.labels(service.id, each.name) if known else None
             features.append((nulls, each.type.kind in ("float", "double"), unseen, frozenset(known or ())))
         return _Served(service, {each: self._rows.labels(service.id, each) for each in ROW_STATUSES}, features)
+
+
+def _count(served: _Served) -> None:
+    """Counts the rows of the pending answers: their statuses, and of each feature the nulls and unseen categories."""
+    rows: list[Row] = []
+    with suppress(IndexError):
+        while True:  # each answer is taken by one thread only
+            rows += served.pending.popleft()
+    for status, count in Tally([row.status for row in rows]).items():
+        served.rows[status].inc(count)
+    columns = zip(*[row.features for row in rows if row.features is not None], strict=True)
+    for (nulls, is_float, unseen, known), column in zip(served.features, columns, strict=False):
+        missing = column.count(None)
+        values = [value for value in column if value is not None] if missing else column
+        if is_float and not math.isfinite(sum(values)):  # or too large a sum; JSON has no NaN and no infinity
+            missing += sum([not math.isfinite(value) for value in values])
+        if missing:
+            nulls.inc(missing)
+        if unseen is not None and (strange := sum([value not in known for value in values])):
+            unseen.inc(strange)
 
 
 class _Present:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from serve.columns import Column, load_column
-from serve.index import Index, load_index
+from serve.columns import Column
+from serve.index import Index
 from serve.sqltypes import SqlType, parse_rfc3339, parse_type
 
 FORMAT = 1  # of the pointer and of the manifest
@@ -55,7 +53,7 @@ class Pointer:
                 now_injected=bool(raw["now_injected"]),
             )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise SnapshotError(f"current.json: {_reason(error)}") from None
+            raise SnapshotError(f"current.json: {reason_of(error)}") from None
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,14 @@ class Table:
         """
         return self._index.find(keys[0] if len(keys) == 1 else tuple(keys))
 
+    def finder(self, names: Sequence[str]) -> Callable[[dict[str, Any]], int | None]:
+        """`find` for dicts that hold the key values under these names."""
+        find = self._index.find
+        if len(names) == 1:
+            (name,) = names
+            return lambda entity: find(entity[name])
+        return lambda entity: find(tuple([entity[name] for name in names]))
+
     def first_keys(self) -> tuple[Any, ...]:
         """The key values of some entity; empty if there is none."""
         if not self.rows:
@@ -107,7 +113,6 @@ class Group:
     keys: dict[str, SqlType]
     features: dict[str, SqlType]
     definition: str
-    sha256: str
     path: Path
     table: Table
     raw: dict[str, Any]  # as it stands in the manifest
@@ -131,7 +136,7 @@ class Group:
         """A stored feature (or `as_of`, when the row last changed) at a row; None for null and where row
         is None.
         """
-        return None if row is None else self.table.columns[column][row]
+        return None if row is None else self.table.columns[column].get(row)
 
 
 @dataclass(frozen=True)
@@ -197,17 +202,10 @@ class Snapshot:
         return next((each for each in self.services.values() if each.name == name and each.is_latest), None)
 
     @classmethod
-    def load(cls, folder: Path, pointer: Pointer, previous: Snapshot | None = None) -> Snapshot:
-        """Reads and checks the snapshot that `pointer` names. Raises SnapshotError, and then holds nothing.
-
-        Tables whose file is byte for byte one of `previous` are taken over from there, not loaded again.
-        """
-        raw = cls.read_manifest(folder, pointer)
-        known = (
-            {(group.sha256, *_columns_of(group)): group.table for group in previous.groups.values()} if previous else {}
-        )
+    def load(cls, folder: Path, pointer: Pointer, raw: dict[str, Any], tables: dict[str, Table]) -> Snapshot:
+        """The snapshot that a manifest tells of, over the tables of its groups, by their ids. Raises SnapshotError."""
         try:
-            groups = {key: _load_group(folder, key, each, known) for key, each in raw["groups"].items()}
+            groups = {key: _group(folder, key, each, tables[key]) for key, each in raw["groups"].items()}
             services = {key: _service(key, each, groups) for key, each in raw["services"].items()}
             return cls(
                 snapshot_id=raw["snapshot_id"],
@@ -218,7 +216,7 @@ class Snapshot:
                 raw=raw,
             )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise SnapshotError(f"{pointer.manifest}: {_reason(error)}") from None
+            raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
 
     @staticmethod
     def read_manifest(folder: Path, pointer: Pointer) -> dict[str, Any]:
@@ -235,7 +233,7 @@ class Snapshot:
             if raw["snapshot_id"] != pointer.snapshot_id:
                 raise ValueError(f"snapshot_id is {raw['snapshot_id']!r}, current.json says {pointer.snapshot_id!r}")
         except (ValueError, TypeError, LookupError) as error:
-            raise SnapshotError(f"{pointer.manifest}: {_reason(error)}") from None
+            raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
         return raw
 
 
@@ -251,36 +249,20 @@ def plain_name(name: str) -> str:
     return name
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """In words, what is wrong with what was read."""
     return f"has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _types(columns: list[dict[str, Any]]) -> dict[str, SqlType]:
+def types_of(columns: list[dict[str, Any]]) -> dict[str, SqlType]:
+    """The declared columns of a manifest: types by name. Raises ValueError."""
     return {column["name"]: parse_type(column["type"]) for column in columns}
 
 
-def _columns_of(group: Group) -> tuple[Any, ...]:
-    return tuple(group.keys.items()), tuple(group.features.items())
+# -------------------- groups
 
 
-# -------------------- group files
-
-
-def _load_group(folder: Path, group_id: str, raw: dict[str, Any], known: dict[Any, Table]) -> Group:
-    keys, features = _types(raw["keys"]), _types(raw["features"])
-    path = folder / plain_name(raw["file"])
-    try:
-        check_file(path, raw)
-        content = (raw["sha256"], tuple(keys.items()), tuple(features.items()))
-        table = known.get(content)
-        if table is None:
-            table = known[content] = _load_table(path, keys, features)
-        if table.rows != raw["rows"]:
-            raise ValueError(f"has {table.rows} rows, the manifest says {raw['rows']}")
-    except OSError as error:
-        raise SnapshotError(f"{path.name}: {error.strerror}") from None
-    except (duckdb.Error, ValueError) as error:
-        raise SnapshotError(f"{path.name}: {error}") from None
+def _group(folder: Path, group_id: str, raw: dict[str, Any], table: Table) -> Group:
     return Group(
         id=group_id,
         name=raw["name"],
@@ -289,11 +271,10 @@ def _load_group(folder: Path, group_id: str, raw: dict[str, Any], known: dict[An
         owner=raw.get("owner") or "",
         as_of=parse_rfc3339(raw["as_of"]),
         max_age_seconds=int(raw["max_age_seconds"]),
-        keys=keys,
-        features=features,
+        keys=types_of(raw["keys"]),
+        features=types_of(raw["features"]),
         definition=raw["definition"],
-        sha256=raw["sha256"],
-        path=path,
+        path=folder / plain_name(raw["file"]),
         table=table,
         raw=raw,
     )
@@ -309,32 +290,10 @@ def check_file(path: Path, raw: dict[str, Any]) -> None:
             raise ValueError("its sha256 is not the one in the manifest")
 
 
-def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlType]) -> Table:
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        _check_schema(connection, parquet(path), keys | {"as_of": parse_type("timestamptz")} | features)
-        source = "stored"
-        connection.execute(f"create temp table {source} as from {parquet(path)}")
-        columns = {name: load_column(connection, source, name, kind) for name, kind in features.items()}
-        columns["as_of"] = load_column(connection, source, "as_of", parse_type("timestamptz"))
-        return Table(load_index(connection, source, keys), columns)
-
-
 def parquet(path: Path, **options: bool) -> str:
     """A Parquet file as an SQL relation, with DuckDB's options."""
     quoted = str(path).replace("'", "''")
     return f"read_parquet('{quoted}'{''.join([f', {name} = {value}' for name, value in options.items()])})"
-
-
-def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
-    found = {name: kind for name, kind, *_ in connection.execute(f"describe select * from {source}").fetchall()}
-    for name, kind in declared.items():
-        if name not in found:
-            raise ValueError(f"has no column {name!r}")
-        if parse_type(found[name]) != kind:
-            raise ValueError(f"column {name!r} is {found[name].lower()}, the manifest says {kind.name}")
-    if surplus := sorted(set(found) - set(declared)):
-        raise ValueError(f"has columns that the manifest does not: {', '.join(surplus)}")
 
 
 # -------------------- services
@@ -375,7 +334,7 @@ def _service(service_id: str, raw: dict[str, Any], groups: dict[str, Group]) -> 
         keys=keys,
         lookups=lookups,
         features=tuple(Feature(each["name"], parse_type(each["type"]), each) for each in raw["features"]),
-        looked_up=tuple(_types(raw["looked_up"]).items()),
+        looked_up=tuple(types_of(raw["looked_up"]).items()),
         sql=raw["sql"],
         raw=raw,
     )

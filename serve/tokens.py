@@ -9,8 +9,11 @@ import logging
 import os
 import re
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+LOOK_SECONDS = 0.2  # a changed file is noticed so soon: to look for every request costs as much as a look-up
 
 log = logging.getLogger("asof.serve")
 
@@ -46,6 +49,7 @@ class Tokens:
         """Raises TokensError: a shim must not start on a file that it cannot read."""
         self._path = Path(path)
         self._lock = threading.Lock()
+        self._look_at = 0.0
         self._stamp = self._stat()
         self._tokens = _read(self._path)
 
@@ -70,6 +74,9 @@ class Tokens:
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
     def _reload_if_changed(self) -> None:
+        if (now := time.monotonic()) < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
         stamp = self._stat()
         if stamp == self._stamp:
             return

@@ -51,14 +51,7 @@ def parse_json(text: bytes | str) -> Any:
     Raises BadJson, also for an object that names a member twice and for nesting too deep to read.
     """
     try:
-        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        return json.loads(
-            decoded,
-            parse_float=_number,
-            parse_int=_integer,
-            parse_constant=Decimal,
-            object_pairs_hook=_object,
-        )
+        return _DECODER.decode(text.decode("utf-8") if isinstance(text, bytes) else text)
     except RecursionError:
         raise BadJson("it is nested too deeply") from None
     except BadJson:
@@ -88,6 +81,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+# Made once: json.loads would make one for every request
+_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_integer, parse_constant=Decimal, object_pairs_hook=_object)
+
+
 def check_body(service: Service, body: dict[str, Any], max_entities: int) -> list[Entity]:
     """The entities of a POST body. Raises Invalid, TooMany."""
     errors = [FieldError(f"/{_escape(name)}", "is not known", 'only "entities"') for name in body if name != "entities"]
@@ -100,7 +97,7 @@ def check_body(service: Service, body: dict[str, Any], max_entities: int) -> lis
         raise TooMany(f"{len(entities)} entities were sent, {max_entities} are allowed")
     checked = []
     for index, entity in enumerate(entities):
-        checked.append(_check_entity(service, entity, f"/entities/{index}", errors))
+        checked.append(_check_entity(service, entity, index, errors))
         if len(errors) >= MAX_ERRORS:
             break
     if errors:
@@ -118,7 +115,7 @@ def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entit
             expected = describe_type(declared.type) if declared else _known(service)
             errors.append(FieldError(f"/entities/0/{_escape(name)}", "is given more than once", expected))
         entity[name] = texts[0] if declared is None else _from_text(declared, texts[0])
-    checked = _check_entity(service, entity, "/entities/0", errors)
+    checked = _check_entity(service, entity, 0, errors)
     if errors:
         raise Invalid(errors[:MAX_ERRORS])
     return [checked]
@@ -137,9 +134,9 @@ def _from_text(declared: Input, text: str) -> Any:
     return text if value is None else value
 
 
-def _check_entity(service: Service, entity: Any, pointer: str, errors: list[FieldError]) -> Entity:
+def _check_entity(service: Service, entity: Any, index: int, errors: list[FieldError]) -> Entity:
     if not isinstance(entity, dict):
-        errors.append(FieldError(pointer, "is not an object", f"an object with {_known(service)}"))
+        errors.append(FieldError(f"/entities/{index}", "is not an object", f"an object with {_known(service)}"))
         return {}
     checked: Entity = {}
     for name, declared in service.inputs.items():
@@ -148,16 +145,20 @@ def _check_entity(service: Service, entity: Any, pointer: str, errors: list[Fiel
             checked[name] = None
             if declared.required:
                 detail = "is null" if name in entity else "is missing"
-                errors.append(FieldError(f"{pointer}/{_escape(name)}", detail, describe_type(declared.type)))
+                errors.append(_wrong(index, name, detail, describe_type(declared.type)))
             continue
         try:
             checked[name] = from_json(declared.type, value)
         except WrongValue as error:
-            errors.append(FieldError(f"{pointer}/{_escape(name)}", str(error), error.expected))
+            errors.append(_wrong(index, name, str(error), error.expected))
     if len(entity) > len(service.inputs) or not entity.keys() <= service.inputs.keys():
         for name in entity.keys() - service.inputs.keys():
-            errors.append(FieldError(f"{pointer}/{_escape(name)}", "is not known", _known(service)))
+            errors.append(_wrong(index, name, "is not known", _known(service)))
     return checked
+
+
+def _wrong(index: int, name: str, detail: str, expected: str) -> FieldError:
+    return FieldError(f"/entities/{index}/{_escape(name)}", detail, expected)
 
 
 def _known(service: Service) -> str:

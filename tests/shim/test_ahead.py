@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from publisher import AS_OF, GROUPS, NOW, PUBLISHED, Publisher, ok, service
 
 from serve.dependence import Analyst, Dependence
-from serve.evaluate import Engine, plan_all
-from serve.snapshot import Pointer, Snapshot
+from serve.folder import Folder
 
 MICROSECOND = timedelta(microseconds=1)
 KEYS = [("a", 1), ("a", 11), ("aa", 1), ("b", 2), ("ü", 3), ("", 0), ("new", 9), ("b", 3)]
@@ -124,10 +123,11 @@ def publishers(draw):
 
 
 def load(folder):
-    """The snapshot in a folder, its plans and their engine."""
-    pointer = Pointer.parse((folder / "current.json").read_bytes())
-    engine = Engine()
-    return plan_all(Snapshot.load(folder, pointer), engine, pointer.published_at, pointer.published_at), engine
+    """The plans of what is published in a folder, and their engine."""
+    watched = Folder(folder, allow_injected_now=True, clock=lambda: PUBLISHED)
+    watched.poll()
+    assert watched.refused is None
+    return watched.current.plans, watched.engine
 
 
 def per_request(plan, engine, entities, now):
@@ -159,7 +159,6 @@ def test_computed_ahead_equals_per_request(groups, data):
         moments = [PUBLISHED, *(time for time in edges(groups) if time >= PUBLISHED), NOW + timedelta(days=9)]
         for plan in plans.values():
             assert plan.ahead, plan.service.id
-            plan.ahead.compute(plan.answer_columns)
             for now in moments:
                 asked = data.draw(st.lists(st.sampled_from(KEYS), max_size=12))
                 entities = [{"name": name, "number": number} for name, number in asked]
@@ -283,7 +282,6 @@ def test_staleness_over_http_flips_on_its_microsecond(make_app, publisher):
     now = [NOW]
     app = make_app(publisher.folder, now=lambda: now[0])
     client, folder = app.test_client(), app.extensions["asof"].folder
-    folder.current.prepare()
     plan = folder.current.plans["kinds@1"]
     statuses = []
     for step in (-1, 0, 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from serve import folder as folder_module
 from serve.__main__ import main
 from serve.app import ConfigurationError
 from serve.prune import prune
+from serve.tokens import LOOK_SECONDS
 
 
 @pytest.fixture
@@ -248,13 +250,9 @@ def test_a_request_finishes_on_the_snapshot_it_began_with(app, publisher, watche
     held = shim.publication()
     publisher.publish(mark=8)
     watched.poll()
-    with app.test_request_context():
-        answer = shim.answer(
-            held,
-            held.snapshot.services["late_delivery@1"],
-            [{"order_id": "O-204", "request_distance_km": None}],
-        )
-    assert (answer.json["sequence_number"], answer.json["rows"][0]["features"]["mark"]) == (1, 7)
+    entities = [{"order_id": "O-204", "request_distance_km": None}]
+    answer = json.loads(shim.answer(held, held.snapshot.services["late_delivery@1"], entities))
+    assert (answer["sequence_number"], answer["rows"][0]["features"]["mark"]) == (1, 7)
 
 
 # -------------------- exposure and tokens
@@ -316,11 +314,14 @@ def test_tokens(make_app, publisher, tmp_path):
     assert client.post(pairs, json={}, headers={"Authorization": "Bearer secret-none"}).status_code == 403
     assert status("/health") == status("/ready") == 200
     tokens_file(path, new=["*"])
+    time.sleep(LOOK_SECONDS)
     assert status(pairs, "secret-all") == 401
     assert status(pairs, "secret-new") == 200
     path.write_text("{")
+    time.sleep(LOOK_SECONDS)
     assert status(pairs, "secret-new") == 200
     path.unlink()
+    time.sleep(LOOK_SECONDS)
     assert status(pairs, "secret-new") == 200
     assert status(pairs) == 401
 

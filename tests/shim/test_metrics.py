@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 import urllib.request
 
 import pytest
@@ -124,9 +125,16 @@ def test_several_workers_tell_one_sum(start, publisher):
     server = start("--folder", publisher.folder, "--workers", "2", ASOF_NOW="2026-05-01T09:00:00Z")
     for at in range(60):
         server.get(f"/v1/services/pairs?left_id={at}&right_id=11")
-    for _ in range(6):  # whichever of them answers
+
+    def scraped():
         with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as response:
-            found = samples(response.read().decode())
+            return samples(response.read().decode())
+
+    deadline = time.monotonic() + 10
+    while scraped()["asof_rows_total", "pairs@1", "NOT_FOUND"] < 59:  # each worker counts now and then
+        assert time.monotonic() < deadline
+    for _ in range(6):  # whichever of them answers
+        found = scraped()
         assert found["asof_rows_total", "pairs@1", "NOT_FOUND"] == 59
         assert found["asof_request_seconds_count", "/v1/services/<asked>", "pairs@1", "200"] == 60
         assert found["asof_sequence_number",] == 1

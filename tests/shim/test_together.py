@@ -60,6 +60,15 @@ def test_values_of_every_type_survive_as_text(plans, entities):
     assert told == per_request(plan, engine, entities, NOW)
 
 
+@pytest.mark.parametrize("text", ["a\x1eb", "\x1f", "\x1a", "x\0", "'", "''\\", "", "null", "\n\t"])
+def test_text_that_looks_like_the_end_of_a_field_survives(plans, text):
+    found, engine = plans
+    plan, rest = found["echo@1"], dict.fromkeys(f"request_{name}" for name in KIND_TYPES)
+    entities = [{"id": 1} | rest | {"request_text": each, "request_words": [each]} for each in (text, "b", None)]
+    assert [row.features[0] for row in plan.answer(engine, entities, NOW)] == [text, "b", None]
+    assert answered(plan, engine, entities, NOW) == per_request(plan, engine, entities, NOW)
+
+
 def test_many_at_once_are_answered_as_alone(plans):
     """Each request at its own time; those that cannot be computed fail, and no other."""
     found, engine = plans
