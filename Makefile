@@ -75,7 +75,6 @@ fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or n
 feast: $(READY) $(FEAST) ## read from a running shim by the Feast SDK as it is, and move out to Feast, in an environment of its own (.venv-feast)
 	$(BIN)/python scripts/demo.py --build-only
 	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
-	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
 
 lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
