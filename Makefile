@@ -72,7 +72,8 @@ bench-build: $(READY) ## what the default tests cost: dbt build with them agains
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
 	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
-feast: $(READY) $(FEAST) ## read from a running shim by the Feast SDK as it is, in an environment of its own (.venv-feast)
+feast: $(READY) $(FEAST) ## read from a running shim by the Feast SDK as it is, and move out to Feast, in an environment of its own (.venv-feast)
+	$(BIN)/python scripts/demo.py --build-only
 	$(BIN)/python tests/feast/run.py .venv-feast/bin/python
 
 lock: $(READY) ## write requirements.lock anew from the newest versions within the ranges of pyproject.toml

@@ -4,6 +4,6 @@ its own.
 
 from __future__ import annotations
 
-from serve import compare, explain, loop, new, prove, prune, sets, sync
+from serve import compare, explain, feast_repository, loop, new, prove, prune, sets, sync
 
-MODULES = [prune, sync, loop, prove, explain, sets, compare, new]
+MODULES = [prune, sync, loop, prove, explain, sets, compare, new, feast_repository]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from serve.__main__ import main
 from tests.world import Run, World
 
 FEATURES = [
@@ -93,6 +94,46 @@ class Asked:
                 assert_trained_as_answered(answered, training[row_id], row_id)
                 assert training[row_id]["sequence_number"] == self.numbers[row_id], row_id
         return training
+
+
+def check_exported(world: World, repository: Path, groups: dict[str, str], row_ids: list[str]) -> dict[str, Row]:
+    """Looks examples up as Feast would in what `python -m serve feast` wrote, an entity's last row at or before the
+    time, and applies the SQL beside it: stored values are those of the rows, answers those of the training rows.
+    Returns the answers.
+
+    groups: those of the service, and by which key they are found, in the order in which they can be.
+    """
+    joined = "select row_id, thing_id, prediction_time as event_timestamp, request_amount, request_color from asked"
+    for group, key in groups.items():
+        data = str(repository / f"data/{group}_v1.parquet").replace("'", "''")
+        joined = (
+            f"select asked.*, {group}.* exclude ({key}, asof_served_from, asof_recorded_at) from ({joined}) as asked "
+            f"asof left join '{data}' as {group} on {group}.{key} = asked.{key} and asof_served_from <= event_timestamp"
+        )
+    with world.warehouse() as warehouse:
+        examples = "select * from score_examples where row_id in (select unnest(?))"
+        warehouse.execute(f"create temp table asked as {examples}", [row_ids])
+        warehouse.execute(f"create temp table feast as {joined}")
+        stored = [name for name, *_ in warehouse.execute("describe feast").fetchall()][5:]
+        assert {f"{group}_status" for group in groups} <= set(stored)
+        for name in stored:
+            found = f"coalesce(feast.{name}, 'NOT_FOUND')" if name.endswith("_status") else f"feast.{name}"
+            if name == "place_id":  # of a stale thing too, whose place is still looked up
+                found = f"case when rows.thing_status = 'OK' then {found} end"
+            both = f"select row_id, rows.{name}, {found} from score_v1_rows as rows join feast using (row_id)"
+            different = warehouse.execute(f"{both} where {found} is distinct from rows.{name}").fetchall()
+            assert not different, (name, different)
+
+        answers = warehouse.execute((repository / "services/score_v1.sql").read_text())
+        names = [column[0] for column in answers.description]
+        rows = [dict(zip(names, row, strict=True)) for row in answers.fetchall()]
+    training = world.training()
+    answered = {row["row_id"]: row for row in rows if row["status"] != "REJECTED"}
+    assert answered.keys() == training.keys() & set(row_ids)
+    for row_id, row in answered.items():
+        assert row.pop("rejected_columns") is None
+        assert row == {name: training[row_id][name] for name in row}, row_id
+    return answered
 
 
 # --------------------------------------------------------------------------------------------------- one day
@@ -345,17 +386,24 @@ def name_publications(world: World) -> None:
     )
 
 
-def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as_answered(world: World) -> None:
+def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as_answered_and_exported(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
     world.add("places", ("q", 8, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
-    world.thing("t", "2026-05-01 07:30", place="p", color="red")
-    world.add("things", ("t", "q", "green", "2026-05-01 10:40+00", "2026-05-01 10:40+00"))  # moved
+    world.thing("t", "2026-05-01 07:30", place="p", color="grey")
+    world.thing("t", "2026-05-01 09:59:20", place="p", color="red")
+    world.thing("t", "2026-05-01 10:40", place="q", color="green")  # moved
+    world.thing("t", "2026-05-01 11:28", place="q", color="blue")
+    world.thing("t", "2026-05-01 11:50", place="q", color="green")
     world.event("e", "t", "2026-05-01 10:50", amount=3)
     asked = Asked(world)
     name_publications(world)
     asked.examples = []
 
-    world.build("2026-05-01 10:00")
+    # stands for a publication that would come after the first live one, so for none
+    world.backfill("2026-05-01T09:59", "2026-05-01T09:59", "1 minute", now="2026-05-01 09:59:10")
+    world.build("2026-05-01 09:59:30")
     before = asked.ask("first", "t", "2026-05-01 10:45")
     # a replica that had not picked up the publication of 11:00 yet
     replica = asked.ask("replica", "t", "2026-05-01 11:00:02")
@@ -363,6 +411,7 @@ def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as
     second = asked.ask("second", "t", "2026-05-01 11:10")
     world.dbt("run-operation", "rollback", now="2026-05-01 11:20")
     rolled_back = asked.ask("rolled back", "t", "2026-05-01 11:25")
+    world.build("2026-05-01 11:30")  # held: what it recorded of the blue thing never counts
     world.dbt("run-operation", "release", now="2026-05-01 11:40")
     asked.ask("released", "t", "2026-05-01 11:45")
     world.build("2026-05-01 12:00")
@@ -393,6 +442,20 @@ def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as
     training = asked.check()
     assert training["by time"]["sequence_number"] == 2
     assert training["by time"]["place_size"] == 8
+
+    # Feast is asked by the time alone, too
+    repository = tmp_path / "repository"
+    for name, value in world.environment("2026-05-01 14:00").items():
+        monkeypatch.setenv(name, value)
+    assert main(["feast", "--to", str(repository), "--project", str(world.folder)]) == 0
+    row_ids = [row_id for row_id in training if row_id != "replica"]
+    exported = check_exported(world, repository, {"thing": "thing_id", "place": "place_id"}, row_ids)
+    assert [exported[row_id]["place_size"] for row_id in ("by time", "rolled back", "released", "again")] == [
+        8,
+        7,
+        7,
+        8,
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- group versions

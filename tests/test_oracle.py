@@ -7,6 +7,7 @@ microsecond around every border. The last test counts that each kind really occu
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 from collections import Counter
@@ -21,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from serve.__main__ import main
+from tests.test_as_served import check_exported
 from tests.world import World
 
 SEED = 20240229
@@ -65,6 +68,11 @@ PUBLICATIONS = [
     Publication(3, ROLLBACK, BUILDS[0], MAX_AGE),
     Publication(4, BUILDS[2] + MICROSECOND, BUILDS[2], LATER_MAX_AGE),
 ]
+
+
+def in_force(at: datetime) -> Publication | None:
+    """The newest publication at a time."""
+    return max((p for p in PUBLICATIONS if p.published_at <= at), key=lambda p: p.number, default=None)
 
 
 @dataclass(frozen=True)
@@ -280,10 +288,7 @@ class Oracle:
 
     def answer(self, asked: Example) -> dict[str, Any] | None:
         """The training row by the as-served rule; None without a snapshot, or where it is rejected."""
-        candidates = [p for p in PUBLICATIONS if p.published_at <= asked.at]
-        publication = max(candidates, key=lambda p: p.number) if candidates else None
-        if asked.number is not None:
-            publication = PUBLICATIONS[asked.number - 1]
+        publication = in_force(asked.at) if asked.number is None else PUBLICATIONS[asked.number - 1]
         if publication is not None:
             as_of, max_age = publication.as_of, publication.max_age
         else:
@@ -504,6 +509,84 @@ def test_training_equals_the_oracle_by_the_as_served_rule(told: tuple[World, Ora
     assert {kind for kind, count in seen.items() if count >= 5} == statuses
     assert any(asked.at < BACKFILL[0] + LAG for asked in oracle.tale.examples)  # without a snapshot
     assert len(oracle.tale.examples) / 2 < len(training) < len(oracle.tale.examples)
+
+
+# --------------------------------------------------------------------------------------------------- the way out
+
+
+@pytest.fixture(scope="module")
+def repository(told: tuple[World, Oracle], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `python -m serve feast` writes."""
+    folder = tmp_path_factory.mktemp("feast") / "it's" / "new"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in told[0].environment("2024-04-03 18:00").items():
+            patch.setenv(name, value)
+        assert main(["feast", "--to", str(folder), "--project", str(told[0].folder)]) == 0
+    return folder
+
+
+def test_the_last_row_served_by_then_is_what_was_looked_up(told: tuple[World, Oracle], repository: Path) -> None:
+    """By Feast's rule alone, an entity's last row at or before a time, and the SQL written beside it: stored values as
+    in the rows, answers as in training. (`make feast` has Feast itself look.)
+    """
+    world, oracle = told
+    # Feast knows of the time only: examples that name another publication than the newest are left aside
+    asked = [x for x in oracle.tale.examples if x.number is None or PUBLICATIONS[x.number - 1] == in_force(x.at)]
+    assert len(asked) > len(oracle.tale.examples) / 2
+    groups = {"thing": "thing_id", "place": "place_id", "activity": "thing_id"}
+    answered = check_exported(world, repository, groups, [x.row_id for x in asked])
+    assert {row["status"] for row in answered.values()} == {"OK", "STALE", "PARTIAL", "NOT_FOUND"}
+
+
+def test_the_definitions_are_python_and_say_what_the_manifest_says(repository: Path) -> None:
+    parsed = ast.parse((repository / "definitions.py").read_text())
+    made = {
+        each.targets[0].id: {key.arg: ast.unparse(key.value) for key in each.value.keywords}
+        for each in parsed.body
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
+    }
+    assert [name for name in made if name.endswith("_v1")] == ["activity_v1", "place_v1", "thing_v1", "score_v1"]
+    assert made["thing_id_entity"]["value_type"] == "ValueType.STRING"
+    place, score = made["place_v1"], made["score_v1"]
+    assert (place["description"], place["owner"]) == ("'One row per place and moment.'", "'tests'")
+    assert place["entities"] == "[place_id_entity]"
+    assert "Field(name='size', dtype=Int32, description='How large.')" in place["schema"]
+    assert "'asof_max_age_seconds': '10800'" in place["tags"]
+    assert "dtype=Decimal" in made["thing_v1"]["schema"]
+    assert score["features"] == "[thing_v1, activity_v1, place_v1]"
+    assert "'asof_sql': 'services/score_v1.sql'" in score["tags"]
+    for data in ("activity_v1", "place_v1", "thing_v1"):
+        assert f"path='data/{data}.parquet'" in made[data]["source"]
+        assert (repository / f"data/{data}.parquet").exists()
+    text = (repository / "README.md").read_text()
+    assert "| `score_v1` | `thing_v1` `activity_v1` `place_v1` | request_amount (decimal(12,2)) request_color" in text
+    assert "place_id: place_id of thing" in text
+
+
+def test_nothing_is_written_over_and_nothing_is_left_of_a_refused_export(
+    told: tuple[World, Oracle],
+    repository: Path,
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refusal(to: Path, **environment: str) -> str:
+        for name, value in (world.environment("2024-04-03 18:00") | environment).items():
+            monkeypatch.setenv(name, value)
+        assert main(["feast", "--to", str(to), "--project", str(world.folder)]) == 2
+        return capsys.readouterr().err
+
+    before = {path: path.stat().st_mtime_ns for path in repository.rglob("*")}
+    assert f"no Feast repository: {repository} is there already, and not empty: name another" in refusal(repository)
+    assert {path: path.stat().st_mtime_ns for path in repository.rglob("*")} == before
+    assert "nothing was published yet in published" in refusal(tmp_path / "new")
+    said = refusal(tmp_path / "new", ASOF_PUBLISHED=str(told[0].folder / "published"))  # another warehouse's
+    assert "the publication record ends at 0 but" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["world"]
+
+
+# --------------------------------------------------------------------------------------------------- what was told
 
 
 def test_the_tale_holds_every_kind_of_trouble(told: tuple[World, Oracle]) -> None:

@@ -27,6 +27,18 @@
     {%- endif -%}
 {% endmacro %}
 
+{# The backfilled moments of a group that stand for publications: since when (published_at), and the best as_of by then. #}
+{% macro backfilled_moments_sql(group_id) %}
+        -- the best backfilled moment to stand for a publication by then; the lag may have been declared anew between backfills
+        select published_at, max(as_of) over (order by published_at) as as_of, max_age_seconds
+        from (
+            select published_at, max(as_of) as as_of, max(max_age_seconds) as max_age_seconds
+            from {{ asof.registry('counted_moments') }}
+            where group_id = '{{ group_id }}' and kind = 'backfill'
+            group by published_at
+        ) as moment
+{%- endmacro %}
+
 {#
   `with ... looked_up as (...)`: per example and group the publication (or backfilled moment) in force at its
   prediction_time, and the entity's last counted row as of it. Times compare to the microsecond.
@@ -41,14 +53,7 @@
         {%- set g = group.name -%}
         {%- set counted = "(select run_id from " ~ asof.registry('counted_moments') ~ " where group_id = '" ~ group.group ~ "')" %},
     {{ g }}__backfill as (
-        -- the best backfilled moment to stand for a publication by then; the lag may have been declared anew between backfills
-        select published_at, max(as_of) over (order by published_at) as as_of, max_age_seconds
-        from (
-            select published_at, max(as_of) as as_of, max(max_age_seconds) as max_age_seconds
-            from {{ asof.registry('counted_moments') }}
-            where group_id = '{{ group.group }}' and kind = 'backfill'
-            group by published_at
-        ) as moment
+        {{- asof.backfilled_moments_sql(group.group) }}
     ),
     {{ g }}__history as (
         select * from {{ histories.get(group.group) or group.spec.history }} where run_id in {{ counted }}

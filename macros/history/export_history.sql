@@ -1,0 +1,174 @@
+{#
+  `dbt run-operation export_history --args '{to: folder}'`: what was served of each group of the current publication, and since when,
+  as <group>_v<n>.parquet in a folder that is there, for a system that takes an entity's last row at or before a time (`python -m serve
+  feast` makes a Feast repository of it). Prints the pointer, the manifest, and the files as {group id: {file, served_since, rows, bytes,
+  sha256}}, in JSON.
+
+  The columns of a file:
+    the keys, the features  as declared, but lists of dates as lists of times; null unless the status is OK
+    <group>_status          OK, STALE, NOT_FOUND or NO_SNAPSHOT
+    asof_served_from        since when (UTC): published_at, not as_of
+    asof_recorded_at        when a run recorded it, by the wall clock; of what no run recorded, asof_served_from
+  Sorted by the keys and asof_served_from, one row for each of them. Errors: nothing published, no history in this warehouse, a column of
+  one of these names.
+#}
+{% macro export_history(to) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- set pointer = asof.current_pointer_or_refuse() -%}
+    {%- set manifest = asof.manifest_of(pointer.snapshot_id) -%}
+    {%- if manifest is none -%}
+        {{- asof.refuse('the manifest of the current publication (' ~ pointer.manifest ~ ') is no longer in ' ~ asof.publish_folder() ~ '.') -}}
+    {%- endif -%}
+    {%- set files = {} -%}
+    {%- for id, group in manifest.groups.items() -%}
+        {%- set spec = asof.group_spec(group.name, group.version) -%}
+        {%- set columns = (spec['keys'] + spec.features) | map(attribute='name') | list -%}
+        {%- for reserved in [spec.name ~ '_status', 'asof_served_from', 'asof_recorded_at'] if reserved in columns -%}
+            {{- asof.refuse(id ~ ' has a column ' ~ reserved ~ ', which the export adds itself. Export a version of it that calls the column something else.') -}}
+        {%- endfor -%}
+        {%- set since = run_query('select min(published_at) from (select published_at from ' ~ asof.registry('counted_moments') ~ " where kind = 'backfill' and group_id = "
+            ~ asof.literal(id) ~ ' union all select published_at from ' ~ asof.registry('publications') ~ ' where as_of is not null and group_id = ' ~ asof.literal(id)
+            ~ ') as in_force').rows[0][0] -%}
+        {%- if since is none -%}
+            {{- asof.refuse('this warehouse holds nothing that was served of ' ~ id ~ ', though publication ' ~ pointer.sequence_number ~ ' serves it. Is this the warehouse that '
+                ~ asof.publish_folder() ~ ' was published from?') -}}
+        {%- endif -%}
+        {%- set file = spec.base ~ '.parquet' -%}
+        {%- do files.update({id: {'file': file, 'served_since': asof.rfc3339(asof.time_literal(since))}}) -%}
+        {%- do files[id].update(asof.export_parquet(asof.served_history_sql(spec, asof.link_columns(manifest, id)), (to ~ '/' ~ file) | replace("'", "''"))) -%}
+        {%- do asof.say(id ~ ': ' ~ files[id].rows ~ ' rows of what was served.') -%}
+    {%- endfor -%}
+    {%- do print(tojson({'project': project_name, 'pointer': pointer, 'manifest': manifest, 'files': files})) -%}
+{% endmacro %}
+
+{# The columns of a group through which services look another one up: needed while it is STALE, too. #}
+{% macro link_columns(manifest, group_id) %}
+    {%- set found = [] -%}
+    {%- for service in manifest.services.values() -%}
+        {%- set names = {} -%}
+        {%- for group in service.groups -%}{%- do names.update({group.name: group.group}) -%}{%- endfor -%}
+        {%- for group in service.groups if group.via and names[group.via.group] == group_id -%}{%- do found.append(group.via.column) -%}{%- endfor -%}
+    {%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
+
+{#
+  The as-served rule for one group, turned round: not what was served at a time, but from when to when each row was. The group is in one
+  state after the other (a publication or backfilled moment comes into force, grows stale); where the state changes, so does what is served
+  of the entities with rows between its moment and the one before, or, with its status, of all. Rollbacks are states like others.
+#}
+{% macro served_history_sql(spec, links) %}
+    {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
+    {%- set keys = key_names | join(', ') -%}
+    {%- set publications = asof.registry('publications') -%}
+    {%- set counted = '(select * from ' ~ asof.registry('counted_moments') ~ " where group_id = '" ~ spec.id ~ "')" -%}
+    {%- set never, begin = asof.sql_time('infinity'), asof.sql_time('-infinity') -%}
+    {%- set microsecond = "interval '1 microsecond'" -%}
+    with history as (
+        select * from {{ spec.history }} where run_id in (select run_id from {{ counted }} as counted)
+    ),
+    first_live as (
+        select coalesce(min(published_at), {{ never }}) as published_at from {{ publications }} where group_id = '{{ spec.id }}'
+    ),
+    backfilled as ({{ asof.backfilled_moments_sql(spec.id) }}
+    ),
+    in_force as (
+        select published_at as since, as_of, max_age_seconds
+        from backfilled
+        where published_at < (select published_at from first_live)
+        union all
+        -- from its first publication on, one that does not hold the group, or whose rows were lost, serves nothing of it
+        select publication.published_at, live.as_of, live.max_age_seconds
+        from (select distinct sequence_number, published_at from {{ publications }}) as publication
+        left join {{ publications }} as live on live.sequence_number = publication.sequence_number and live.group_id = '{{ spec.id }}'
+        where publication.published_at >= (select published_at from first_live)
+    ),
+    timed as (
+        select
+            since,
+            coalesce(lead(since) over (order by since), {{ asof.sql_time(asof.now()) }} + {{ microsecond }}) as until,
+            as_of,
+            as_of + max_age_seconds * interval '1 second' as fresh_until
+        from in_force
+    ),
+    state as (
+        select since, as_of, case when as_of is null then 'NO_SNAPSHOT' when since > fresh_until then 'STALE' else 'OK' end as status
+        from timed
+        union all
+        select fresh_until + {{ microsecond }}, as_of, 'STALE'
+        from timed
+        where since <= fresh_until and fresh_until + {{ microsecond }} < until
+    ),
+    change as (
+        select
+            since,
+            as_of,
+            status,
+            coalesce(
+                case when status = lag(status) over (order by since) then least(as_of, lag(as_of) over (order by since)) end,
+                {{ begin }}
+            ) as above,
+            greatest(as_of, lag(as_of) over (order by since)) as up_to
+        from state
+    ),
+    touched as (
+        select distinct {% for key in key_names %}history.{{ key }}, {% endfor %}change.since, change.as_of, change.status
+        from change
+        inner join history on history.as_of > change.above and history.as_of <= change.up_to
+    ),
+    served as (
+        select
+            {% for key in key_names %}touched.{{ key }}, {% endfor %}
+            touched.since,
+            case
+                when touched.as_of is null then touched.status
+                when coalesce(history.is_tombstone, true) then 'NOT_FOUND'
+                else touched.status
+            end as status,
+            history.as_of,
+            history.run_id
+            {%- for feature in spec.features %},
+            history.{{ feature.name }}
+            {%- endfor %}
+        from touched
+        {%- set on = [] -%}
+        {%- for key in key_names -%}{%- do on.append('history.' ~ key ~ ' = touched.' ~ key) -%}{%- endfor %}
+        {{ asof.asof_left_join('history', 'history', 'touched.as_of', 'history.as_of', on) }}
+        union all
+        -- an entity that is not known yet has a row that says so: Feast's file store leaves out who has later rows only
+        select
+            {{ keys }},
+            {{ asof.sql_time('1970-01-01 00:00:00+00:00') }},
+            'NOT_FOUND',
+            null,
+            null
+            {%- for feature in spec.features %},
+            null
+            {%- endfor %}
+        from (select distinct {{ keys }} from history) as entity
+    ),
+    compared as (
+        select
+            *,
+            lag(status) over (partition by {{ keys }} order by since) as status_before,
+            lag(as_of) over (partition by {{ keys }} order by since) as as_of_before
+        from served
+    )
+    select
+        {% for key in key_names %}compared.{{ key }}, {% endfor %}
+        {%- for feature in spec.features %}
+        {%- set value = 'cast(compared.' ~ feature.name ~ ' as ' ~ asof.type_timestamptz() ~ '[])' if modules.re.match('^date *\[\]$', feature.type) else 'compared.' ~ feature.name %}
+        case when compared.status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }} then {{ value }} end as {{ feature.name }},
+        {%- endfor %}
+        compared.status as {{ spec.name }}_status,
+        compared.since as asof_served_from,
+        coalesce(case when compared.status in ('OK', 'STALE') then moment.finished_at end, compared.since) as asof_recorded_at
+    from compared
+    left join {{ counted }} as moment on moment.run_id = compared.run_id and moment.as_of = compared.as_of
+    where
+        compared.status_before is null
+        or compared.status <> compared.status_before
+        or (compared.status in ('OK', 'STALE') and compared.as_of is distinct from compared.as_of_before)
+    order by {% for key in key_names %}compared.{{ key }}, {% endfor %}compared.since
+{% endmacro %}
