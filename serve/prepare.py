@@ -269,7 +269,7 @@ def main(folder: Path, scratch: Path, pointer: Pointer) -> int:
 
 def _end_with_stdin() -> None:
     """Ends this process when the one that began it is gone."""
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # not sys.stdin: Python would wait for its lock when this process ends by itself
     os._exit(1)
 
 
