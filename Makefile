@@ -64,7 +64,7 @@ bench-build: $(READY) ## what the default tests cost: dbt build with them agains
 	$(BIN)/python benchmarks/build_cost.py
 
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
-	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(STEADY),--steady $(STEADY)) $(if $(SEED),--seed $(SEED))
 
 feast: $(READY) ## read from a running shim by the Feast SDK as it is, in an environment of its own (.venv-feast)
 	test -x .venv-feast/bin/feast || ($(PYTHON) -m venv .venv-feast && .venv-feast/bin/python -m pip install --quiet --disable-pip-version-check feast==0.67.0)

@@ -19,11 +19,14 @@ import orjson
 from serve.ahead import Ahead, Row
 from serve.columns import literal, quote
 from serve.dependence import Analyst, Dependent
+from serve.limits import Watch
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 from serve.together import MAX_ROWS, Asked, Together
 
 log = logging.getLogger("asof.serve")
+
+_watch = Watch()
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
 
@@ -152,16 +155,19 @@ class Plan:
         if not entities:
             return []
         parameters = self._parameters([(entity, now) for entity in entities])
-        return self._rows(cursor.execute(self._statement, parameters).fetchall(), len(entities))
+        with _watch.over(cursor):
+            answers = cursor.execute(self._statement, parameters).fetchall()
+        return self._rows(answers, len(entities))
 
     def _evaluate_prepared(self, asked: list[Asked]) -> list[Row]:
         """As `evaluate`, each entity at its own time, without planning anew. One thread at a time."""
         rows = self._found(asked)
-        try:
-            texts = [f"{_literal([source(*row) for row in rows])}::{kind.name}[]" for source, kind in self._sent]
-            answers = self._cursor.execute(f"execute answer({', '.join(texts)})").fetchall()
-        except _NoLiteral:
-            answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
+        with _watch.over(self._cursor):
+            try:
+                texts = [f"{_literal([source(*row) for row in rows])}::{kind.name}[]" for source, kind in self._sent]
+                answers = self._cursor.execute(f"execute answer({', '.join(texts)})").fetchall()
+            except _NoLiteral:
+                answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
         return self._rows(answers, len(asked))
 
     def _parameters(self, asked: list[Asked]) -> list[list[Any]]:
