@@ -70,7 +70,7 @@ bench-build: $(READY) ## what the default tests cost: dbt build with them agains
 	$(BIN)/python benchmarks/build_cost.py
 
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
-	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(STEADY),--steady $(STEADY)) $(if $(SEED),--seed $(SEED))
 
 feast: $(READY) $(FEAST) ## read from a running shim by the Feast SDK as it is, and move out to Feast, in an environment of its own (.venv-feast)
 	$(BIN)/python scripts/demo.py --build-only

@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from granian import Granian
 from granian.constants import Interfaces
 
-from serve.__main__ import BLOCKING_THREADS, _free_port
+from serve.__main__ import CONNECTIONS, _free_port
 
 app = Flask("bare", static_folder=None)
 
@@ -26,4 +26,4 @@ if __name__ == "__main__":
     port = _free_port("127.0.0.1", 0)
     print(f"bare on http://127.0.0.1:{port}", flush=True)
     options = {"address": "127.0.0.1", "port": port, "interface": Interfaces.WSGI, "log_level": "warning"}
-    Granian("benchmarks.bare:app", blocking_threads=BLOCKING_THREADS, **options).serve()
+    Granian("benchmarks.bare:app", blocking_threads=CONNECTIONS, **options).serve()

@@ -1,10 +1,11 @@
 """Fuzzes a running shim: whatever its OpenAPI document allows and forbids, then bodies that are no JSON any more.
 
-    .venv/bin/python benchmarks/fuzz.py [--cases 20000] [--seed 1]
+    .venv/bin/python benchmarks/fuzz.py [--cases 20000] [--steady 200000] [--seed 1]
 
-Prints how many cases there were and how they were answered; ends with 1 for a 5xx (but a documented 503), an answer
-outside the document, or a worker that is another process than before. The worker's memory is measured between rounds:
-the slope is over the second half, when caches are warm.
+Prints how many cases there were and how they were answered. Then the memory: a fixed mix of requests (valid, invalid,
+spoilt, of all sizes up to the limit) over and over, and a line fitted to the worker's memory in the second half, when
+caches are warm and malloc has what it keeps. Ends with 1 for a 5xx (but a documented 503), an answer outside the
+document, a worker that is another process than before, or memory that grows faster or higher than the bounds below.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
@@ -29,25 +34,31 @@ from server import Server  # noqa: E402
 
 from serve.openapi import FEAST  # noqa: E402
 
+MIB = 1024 * 1024
 ROUND = 20  # cases of each operation and mode
 NOISE = 1000  # spoilt bodies per round
+CONNECTIONS = 8  # of the steady phase
+SAMPLES = 200  # of memory, in it
+SLOPE = 50.0  # bytes per request, at most; what is seen without a leak is noise to both sides of 0
+HIGH = 256  # MiB above the start, at most: what few large requests need at a time (serve/limits.py)
 
 
 def main() -> int:
     """Runs rounds until there were so many cases; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--steady", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     statuses: Counter[int] = Counter()
-    memory, failures, started = [], 0, time.monotonic()
+    failures, started = 0, time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         publisher = Publisher(Path(scratch) / "published")
         publisher.publish()
         shim = Server("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
         try:
             worker = worker_of(shim)
-            schema = read_document(shim.url)
+            schema, first = read_document(shim.url), resident(worker)
             number = options.seed
             while statuses.total() < options.cases:
                 try:
@@ -56,20 +67,70 @@ def main() -> int:
                     failures += 1
                     print(f"seed {number}: {str(found)[:2000]}")
                 noise(shim.url, number, statuses)
-                memory.append((statuses.total(), resident(worker)))
-                print(f"{statuses.total():>7} cases, {memory[-1][1] / 1024:.1f} MiB", flush=True)
+                print(f"{statuses.total():>7} cases, {resident(worker) / MIB:.1f} MiB", flush=True)
                 number += 1
+            cases, seconds = statuses.total(), time.monotonic() - started
+            memory = steady(shim.url, worker, options.steady, options.seed, statuses)
             same = worker_of(shim) == worker
         finally:
             shim.end()
     errors = sum(count for status, count in statuses.items() if status >= 500 and status != 503)
-    print(f"{statuses.total()} cases in {time.monotonic() - started:.0f} s: {dict(sorted(statuses.items()))}")
+    print(f"{cases} cases in {seconds:.0f} s, {statuses.total() - cases} more: {dict(sorted(statuses.items()))}")
     print(f"5xx but 503: {errors}; outside the document: {failures}; the worker lived: {same}")
     late = memory[len(memory) // 2 :]
-    grown = late[-1][1] - late[0][1]
-    asked = max(1, late[-1][0] - late[0][0])
-    print(f"memory, second half: {grown:+d} KiB in {asked} cases, {1024 * grown / asked:+.1f} bytes per case")
-    return int(bool(errors or failures or not same))
+    slope = float(np.polyfit(late[:, 0], late[:, 1], 1)[0])
+    high = (memory[:, 1].max() - first) / MIB
+    print(f"memory: {first / MIB:.1f} MiB at the start, at most {high:.1f} MiB more (bound: {HIGH})")
+    print(f"in the last {len(late)} of {len(memory)} samples {slope:+.1f} bytes per request (bound: {SLOPE})")
+    return int(bool(errors or failures or not same or slope > SLOPE or high > HIGH))
+
+
+def steady(url: str, worker: str, count: int, seed: int, statuses: Counter[int]) -> np.ndarray:
+    """Sends the same mix over and over on several connections. Returns pairs: requests so far, bytes of memory."""
+    mix = fixed_mix(random.Random(seed))
+
+    def send(first: int, last: int) -> Counter[int]:
+        told: Counter[int] = Counter()
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        for number in range(first, last):
+            path, body = mix[number % len(mix)]
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            response.read()
+            told[response.status] += 1
+        connection.close()
+        return told
+
+    memory, part = [], max(1, count // SAMPLES // CONNECTIONS)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for sample in range(SAMPLES):
+            firsts = range(sample * CONNECTIONS * part, (sample + 1) * CONNECTIONS * part, part)
+            for told in pool.map(lambda first: send(first, first + part), firsts):
+                statuses += told
+            memory.append((firsts.stop, resident(worker)))
+            if sample % (SAMPLES // 10) == 0:
+                print(f"{firsts.stop:>7} more, {memory[-1][1] / MIB:.1f} MiB", flush=True)
+    return np.array(memory)
+
+
+def fixed_mix(dice: random.Random) -> list[tuple[str, bytes]]:
+    """A thousand requests: mostly small and valid; some invalid, some spoilt, some up to the largest body."""
+    one = {"id": 1, "request_tiny": 5, "request_text": "ä", "request_numbers": [1.5]}
+    views = {"entities": {"id": [1, 2, 9]}, "features": ["kinds:text", "kinds:days"], "full_feature_names": True}
+
+    def echo(rows: int, text: int) -> bytes:
+        entity = one | {"request_text": "x" * text}
+        return json.dumps({"entities": [entity] * rows}).encode()
+
+    mix = [("/v1/services/late_delivery", b'{"entities": [{"order_id": "O-204"}]}')] * 400
+    mix += [("/v1/services/echo", echo(1 + at % 3, at)) for at in range(300)]
+    mix += [(FEAST, json.dumps(views).encode())] * 100
+    mix += [("/v1/services/echo", echo(1, 5).replace(b"5", b"500"))] * 90
+    mix += [("/v1/services/echo", body) for body in islice(spoilt(echo(1, 5), dice), 90)]
+    mix += [("/v1/services/echo", echo(int(1000**share), int(900**share))) for share in np.linspace(0.5, 1, 19)]
+    mix += [("/v1/services/echo", echo(1000, 1100))]  # over the limit
+    dice.shuffle(mix)
+    return mix
 
 
 def noise(url: str, number: int, statuses: Counter[int]) -> None:
@@ -99,10 +160,10 @@ def worker_of(shim: Server) -> str:
 
 
 def resident(process: str) -> int:
-    """KiB of memory that a process has of its own."""
+    """Bytes of memory that a process has of its own."""
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
         if line.startswith("Private_Dirty:"):
-            return int(line.split()[1])
+            return int(line.split()[1]) * 1024
     raise LookupError(process)
 
 

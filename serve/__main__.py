@@ -22,16 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from serve import commands
-from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
+from serve.app import IDLE_SECONDS, MAX_BODY, MAX_ENTITIES, REQUEST_SECONDS, ConfigurationError, check_exposure
 from serve.clock import ClockError, clock_from_environment
 from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.tokens import Tokens, TokensError
 
-# Per worker, requests at a time: more than cores, so that requests meet, and are evaluated together
-BLOCKING_THREADS = 16
+# Per worker. Each has a thread while it sends a request, so that a slow sender holds up nobody (limits.py)
+CONNECTIONS = 1024
 
-# What is in flight has so long to finish on a signal. (A worker that is told to stop just as it begins to serve never
-# does: seen once in fifty starts on a machine under load.)
+HEAD_BYTES = 64 * 1024  # of a request: its path, query and headers; also how much is read ahead
+
+# What is in flight has so long to finish on a signal. (Now and then, on a machine under load, a worker does not notice
+# that it has nothing left to do, and is killed then.)
 STOP_SECONDS = 10
 
 
@@ -67,6 +69,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max-body", type=int, default=env("ASOF_MAX_BODY", str(MAX_BODY)), help="bytes per request")
     parser.add_argument(
+        "--connections", type=int, default=env("ASOF_CONNECTIONS", str(CONNECTIONS)), help="per worker; more must wait"
+    )
+    parser.add_argument(
+        "--idle-seconds",
+        type=int,
+        default=env("ASOF_IDLE_SECONDS", str(IDLE_SECONDS)),
+        help="that a connection may wait for a request and its headers",
+    )
+    parser.add_argument(
+        "--request-seconds",
+        type=int,
+        default=env("ASOF_REQUEST_SECONDS", str(REQUEST_SECONDS)),
+        help="beyond those, to send its body and take the answer",
+    )
+    parser.add_argument(
         "--request-log", type=Path, default=env("ASOF_REQUEST_LOG") or None, help="folder to log served rows in"
     )
     parser.add_argument(
@@ -99,7 +116,7 @@ def serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # Worker processes build the application themselves (serve.app.create_from_environment)
     for name in (
-        *("folder", "host", "tokens", "workers", "max_entities", "max_body"),
+        *("folder", "host", "tokens", "workers", "max_entities", "max_body", "idle_seconds", "request_seconds"),
         *("request_log", "request_log_share", "request_log_bytes", "request_log_key"),
     ):
         value = getattr(options, name)
@@ -114,6 +131,7 @@ def serve(options: argparse.Namespace) -> int:
         if request_log := request_log_from_environment():
             request_log.make_folder()
         port = _free_port(options.host, options.port)
+        os.environ["ASOF_PORT"] = str(port)
     except (ConfigurationError, ClockError, TokensError, RequestLogError) as error:
         print(f"serve: {error}", file=sys.stderr)
         return 2
@@ -130,7 +148,8 @@ def serve(options: argparse.Namespace) -> int:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     from granian import Granian
-    from granian.constants import Interfaces, SSLProtocols
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings
     from granian.log import LOGGING_CONFIG
 
     scheme = "https" if options.tls_certificate else "http"
@@ -152,7 +171,11 @@ def serve(options: argparse.Namespace) -> int:
         port=port,
         interface=Interfaces.WSGI,
         workers=options.workers,
-        blocking_threads=BLOCKING_THREADS,
+        backpressure=options.connections,
+        blocking_threads=options.connections,
+        # Not HTTP/2, where one connection is many; granian waits for ever for bytes that tell which of the two it is
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=options.idle_seconds * 1000, max_buffer_size=HEAD_BYTES),
         workers_kill_timeout=STOP_SECONDS,
         ssl_cert=options.tls_certificate,
         ssl_key=options.tls_key,

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from serve import catalog, feast, openapi
 from serve.clock import Clock, clock_from_environment, serving_now
 from serve.evaluate import Entity, Plan, Row
 from serve.folder import Folder, Publication
+from serve.limits import SQL_SECONDS, Turns, end_stuck_connections_forever, keep_few_arenas
 from serve.request_log import RequestLog, request_log_from_environment
 from serve.snapshot import Service, Snapshot
 from serve.sqltypes import rfc3339
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
+IDLE_SECONDS = 75  # a connection may wait for its next request: longer than balancers keep one, which is 60
+REQUEST_SECONDS = 15  # to send a request's body and to take its answer
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
 SERVICES = "/v1/services/"
 SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
@@ -181,6 +185,10 @@ class Shim:
         now = serving_now(self.clock, publication.pointer.published_at)
         try:
             rows = publication.plans[service.id].answer(self.folder.engine, entities, now)
+        except duckdb.InterruptException:
+            log.error("service %s: its SQL was interrupted after %s s", service.id, SQL_SECONDS)
+            why = f"with these values, or those of a request beside, {service.id} takes more than {SQL_SECONDS:g} s"
+            raise Problem(503, why, headers={"Retry-After": RETRY_AFTER}) from None
         except duckdb.DataError as error:
             if len(service.inputs) == len(service.keys):
                 raise
@@ -299,7 +307,7 @@ def create_app(
     app.json.sort_keys = False
     app.extensions["asof"] = shim
     _register_errors(app)
-    app.wsgi_app = _Front(app.wsgi_app, shim)
+    app.wsgi_app = Turns(_Front(app.wsgi_app, shim), max_body)
     _register_metrics(app, shim)
     _register_services(app, shim)
     _register_feast(app, shim)
@@ -512,8 +520,16 @@ def _end_with(parent: BaseProcess) -> None:
 
 def create_from_environment() -> Flask:
     """The factory that each server process calls; `python -m serve` puts its options into the environment."""
+    keep_few_arenas()
     if parent := multiprocessing.parent_process():
+        # Until granian sets its own, a worker has the handlers of the main process, which would only note the signal
+        for how in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(how, lambda *_: os._exit(0))
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
+    if port := os.environ.get("ASOF_PORT"):
+        seconds = float(os.environ.get("ASOF_IDLE_SECONDS", IDLE_SECONDS))
+        seconds += float(os.environ.get("ASOF_REQUEST_SECONDS", REQUEST_SECONDS))
+        end_stuck_connections_forever(int(port), seconds)
     return create_app(
         os.environ.get("ASOF_FOLDER", "published"),
         host=os.environ.get("ASOF_HOST", "127.0.0.1"),

@@ -20,11 +20,14 @@ import orjson
 from serve.ahead import Ahead, Row, answer_columns
 from serve.columns import literal, quote
 from serve.dependence import Analyst, Dependent
+from serve.limits import Watch
 from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 from serve.together import MAX_ROWS, Asked, Together
 
 log = logging.getLogger("asof.serve")
+
+_watch = Watch()
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
 
@@ -154,20 +157,26 @@ class Plan:
         if not entities:
             return []
         parameters = self._parameters([(entity, now) for entity in entities])
-        return self._rows(cursor.execute(self._statement, parameters).fetchall(), len(entities))
+        with _watch.over(cursor):
+            answers = cursor.execute(self._statement, parameters).fetchall()
+        return self._rows(answers, len(entities))
 
     def _evaluate_prepared(self, asked: list[Asked]) -> list[Row]:
         """As `evaluate`, each entity at its own time, without planning anew. One thread at a time."""
         rows = self._found(asked)
-        try:
-            lines = _ROW.join([_FIELD.join([_field(source(*row)) for source in self._sent]) for row in rows])
-            arguments = [_quoted(lines)]
-            for source, kind in self._sent_lists:
-                arguments.append(f"{_literal([source(*row) for row in rows])}::{kind.name}[]")
-            answers = self._cursor.execute(f"execute answer({', '.join(arguments)})").fetchall()
-        except _NoLiteral:
-            answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
+        with _watch.over(self._cursor):
+            try:
+                answers = self._cursor.execute(f"execute answer({self._arguments(rows)})").fetchall()
+            except _NoLiteral:
+                answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
         return self._rows(answers, len(asked))
+
+    def _arguments(self, rows: list[tuple[Any, ...]]) -> str:
+        """Rows as the prepared statement takes them. Raises _NoLiteral."""
+        arguments = [_quoted(_ROW.join([_FIELD.join([_field(source(*row)) for source in self._sent]) for row in rows]))]
+        for source, kind in self._sent_lists:
+            arguments.append(f"{_literal([source(*row) for row in rows])}::{kind.name}[]")
+        return ", ".join(arguments)
 
     def _parameters(self, asked: list[Asked]) -> list[list[Any]]:
         rows = self._found(asked)

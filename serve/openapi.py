@@ -30,7 +30,7 @@ _ERRORS = {
     413: "The body or the number of entities is over the limit.",
     415: "The content type is not application/json.",
     422: "A column is missing, unknown, or of a wrong type or range: `errors` points at each.",
-    503: "No snapshot is served, or what was asked about is stale.",
+    503: "No snapshot is served, what was asked about is stale, or it takes too long to compute.",
 }
 FEAST = "/get-online-features"
 _LOOKUP_ERRORS = (404, 422, 503)

@@ -82,7 +82,8 @@ def _run_jobs(run: Run, jobs: list[_Job]) -> None:
         for job in jobs:
             job.rows = [next(rows) for _ in job.asked]
     except Exception as error:
-        if len(jobs) > 1 and isinstance(error, duckdb.Error):
+        took_too_long = isinstance(error, duckdb.InterruptException)  # as one of them would again, and hold up others
+        if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
             for job in jobs:  # only those that cannot be computed fail
                 _run_jobs(run, [job])
             return

@@ -1,0 +1,200 @@
+"""What one sender may take of a real shim: of its memory, its time and its threads. Others are answered meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from publisher import Publisher, service, services
+
+NINE = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
+MiB = 1024 * 1024
+LARGE = json.dumps({"entities": [{"id": at, "request_tiny": 1, "request_text": "x" * 900} for at in range(1000)]})
+
+
+def post(path, body=b"", *, length=None):
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body
+
+
+def connect(server):
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def answer(connection):
+    """The status and body of one answer; (None, b"") if the connection was ended instead."""
+    try:
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response.status, response.read()
+    except (http.client.HTTPException, OSError):
+        return None, b""
+
+
+def highest_memory(server):
+    """Bytes that the worker has ever had."""
+    (worker,) = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())[1])
+
+
+@pytest.fixture
+def opened():
+    """Connections are put here, and closed at the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda server: stack.enter_context(connect(server))
+
+
+def test_who_is_slow_holds_up_nobody_and_is_ended(start, publisher, opened):
+    server = start("--folder", publisher.folder, "--idle-seconds", "1", "--request-seconds", "1", **NINE)
+    dripping, silent, unread = ([opened(server) for _ in range(count)] for count in (60, 20, 20))
+    half_a_head, used = opened(server), opened(server)
+    for connection in dripping:
+        connection.sendall(post("/v1/services/pairs", b"{", length=1000))
+    half_a_head.sendall(b"GET /health HTTP/1.1\r\nHost")
+    for connection in unread:  # more than are taken up at a time
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        threading.Thread(
+            target=connection.sendall, args=[post("/v1/services/echo", LARGE.encode())], daemon=True
+        ).start()
+    began = time.monotonic()
+    left = set(dripping)
+    while left or time.monotonic() - began < 3:
+        assert time.monotonic() - began < 30
+        used.sendall(b"GET /v1/services/pairs?left_id=1&right_id=11 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer(used)[0] == 200
+        for connection in list(left):
+            try:
+                connection.sendall(b" ")
+            except OSError:
+                left.remove(connection)
+        time.sleep(0.2)
+    assert answer(half_a_head) == (None, b"")
+    assert all(connection.recv(1) == b"" for connection in silent)
+    (worker,) = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    assert len(list(Path(f"/proc/{worker}/fd").iterdir())) < 100  # whoever looked at them left none open
+    large = opened(server)
+    large.sendall(post("/v1/services/echo", LARGE.encode()))  # waits for one of those that nobody reads to be ended
+    assert answer(large)[0] == 200
+
+
+def test_a_body_without_an_end_takes_no_memory(start, publisher, opened):
+    server = start("--folder", publisher.folder, **NINE)
+    before = highest_memory(server)
+    for head in ("Transfer-Encoding: chunked\r\n\r\n", "Content-Length: 9000000000\r\n\r\n"):
+        connection = opened(server)
+        connection.sendall(post("/v1/services/echo").split(b"Content-Length")[0] + head.encode())
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            connection.sendall((b"100000\r\n" + b" " * MiB + b"\r\n") * 100)
+    assert highest_memory(server) - before < 32 * MiB
+
+
+def test_many_large_bodies_at_once_take_bounded_memory(start, publisher):
+    """A MiB of "{}," is 350,000 objects, some 30 MiB: of 32 that come at once, only few are computed at a time."""
+    server = start("--folder", publisher.folder, **NINE)
+    dense = b'{"entities":[' + b"{}," * 349_000 + b"{}]}"
+    before, told = highest_memory(server), []
+
+    def ask():
+        with connect(server) as connection:
+            connection.settimeout(60)
+            connection.sendall(post("/v1/services/echo", dense))
+            told.append(answer(connection)[0])
+
+    threads = [threading.Thread(target=ask) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [413] * 32
+    assert highest_memory(server) - before < 280 * MiB
+
+
+def test_a_head_is_limited(start, publisher, opened):
+    server = start("--folder", publisher.folder, **NINE)
+    for size, status in ((60_000, 200), (70_000, 414)):
+        connection = opened(server)
+        connection.sendall(f"GET /v1/services/late_delivery?order_id={'x' * size} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert answer(connection)[0] == status
+    connection = opened(server)
+    connection.sendall(f"GET /health HTTP/1.1\r\nHost: x\r\nX: {'x' * 200_000}\r\n\r\n".encode())
+    assert answer(connection)[0] == 431
+
+
+def test_sql_that_takes_too_long_is_interrupted(start, tmp_path, opened):
+    pairs_of_n = "(select count(*) from range(n) as a (x), range(n) as b (y) where (x * y) % 7 = 1)::bigint"
+    slow = service(
+        "slow", {"id": "bigint"}, {"n": ("bigint", False)}, {"kinds": ["id"]}, {"n": "bigint"}, {"n": pairs_of_n}
+    )
+    publisher = Publisher(tmp_path / "published", services=services() | {"slow@1": slow})
+    publisher.publish()
+    server = start("--folder", publisher.folder, **NINE)
+
+    def ask(n, rows):
+        connection = opened(server)
+        connection.sendall(post("/v1/services/slow", json.dumps({"entities": [{"id": 1, "n": n}] * rows}).encode()))
+        return connection
+
+    began = time.monotonic()
+    alone, many = ask(10**6, 1), ask(10**6, 40)  # evaluated with others, and not
+    other = opened(server)
+    other.sendall(b"GET /v1/services/pairs?left_id=1&right_id=11 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer(other)[0] == 200
+    for connection in (alone, many):
+        status, body = answer(connection)
+        assert status == 503
+        assert "slow@1 takes more than 5 s" in json.loads(body)["detail"]
+    assert time.monotonic() - began > 5
+    for rows in (1, 40):
+        assert answer(ask(3, rows))[0] == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_signal_under_load_loses_no_request(start, publisher, workers):
+    """Whatever was sent whole before the signal is answered whole; then connections are ended, and nothing is left."""
+    server = start("--folder", publisher.folder, "--workers", workers, **NINE)
+    request = post("/v1/services/pairs", json.dumps({"entities": [{"left_id": "1", "right_id": "11"}] * 100}).encode())
+    signalled, lost, answered = threading.Event(), [], []
+
+    def work(keep):
+        while True:
+            try:
+                connection = connect(server)
+                while True:
+                    connection.sendall(request)
+                    before = not signalled.is_set()
+                    status, body = answer(connection)
+                    if status == 200 and body.count(b'"status":"OK"') == 100:
+                        answered.append(before)
+                    elif before:
+                        lost.append((status, len(body)))
+                    if status is None or not keep:
+                        break
+            except OSError:
+                return
+            finally:
+                connection.close()
+            if signalled.is_set():
+                return
+
+    threads = [threading.Thread(target=work, args=[at % 2]) for at in range(12)]
+    for thread in threads:
+        thread.start()
+    while len(answered) < 60:
+        time.sleep(0.01)
+    signalled.set()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+    for thread in threads:
+        thread.join()
+    assert lost == []
+    with pytest.raises(OSError, match="refused"):
+        connect(server)
