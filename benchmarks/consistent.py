@@ -145,7 +145,7 @@ class Published:
         except (Inconsistent, KeyError, ValueError, TypeError) as error:
             self.inconsistent += 1
             if len(self.reasons) < 5:
-                self.reasons.append(f"{type(error).__name__}: {error}; asked {asked}: {body[:1500]!r}")
+                self.reasons.append(f"{type(error).__name__}: {error}; asked {asked}: {body[:600]!r}")
 
     def _check(self, connection: int, service_id: str, keys: list[Any], answer: dict[str, Any]) -> None:
         number = answer["sequence_number"]
@@ -164,6 +164,8 @@ class Published:
             with self._lock:
                 self._read(publication)
         at = datetime.fromisoformat(answer["prediction_time"])
+        if at < datetime.fromisoformat(publication.pointer["published_at"]):
+            raise Inconsistent(f"answered at {at}, before it was published")
         if len(answer["rows"]) != len(keys):
             raise Inconsistent(f"{len(answer['rows'])} rows for {len(keys)} keys")
         for key, row in zip(keys, answer["rows"], strict=True):

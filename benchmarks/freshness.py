@@ -144,7 +144,11 @@ class Loop:
     def end(self) -> None:
         """Lets the running round finish."""
         self._process.terminate()
-        self._process.wait(120)
+        try:
+            self._process.wait(300)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()  # a second time: that ends the build too
+            self._process.wait(60)
         self._reader.join()
         self._process.stdout.close()
 
