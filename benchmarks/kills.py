@@ -1,6 +1,6 @@
 """SIGKILL to the shim at random moments, and to a build at each fault point: whole snapshots are served each time.
 
-    .venv/bin/python benchmarks/kills.py [--kills 100] [--points before_pointer,...]
+    .venv/bin/python benchmarks/kills.py [--kills 100] [--points "before_pointer ..."]
 
 The shim: it runs under load while a small publisher publishes four times per second. At a random moment, of its start
 or of its work, its main process is killed, or a worker, or all of it. What has ended is started again on the same port,
@@ -270,11 +270,12 @@ def main() -> int:
     points = sorted(re.findall(r"asof\.fault_point\('(\w+)'\)", macros), key=lambda point: point not in BACKFILLING)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100, help="of the shim")
-    parser.add_argument("--points", type=lambda text: text.split(","), default=points, help="of builds; all of them")
+    parser.add_argument("--points", type=str.split, default=points, help="of builds, as 'one another'; all of them")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     is_well = shim_kills(options.kills, options.seed) if options.kills else True
-    is_well = build_kills(options.points) and is_well
+    if options.points:
+        is_well = build_kills(options.points) and is_well
     print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores")
     return 0 if is_well else 1
 
