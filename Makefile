@@ -7,7 +7,7 @@ FEAST := .venv-feast/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-serve bench-build fuzz feast test dbt-test pytest lint flights flights-story time-machine lock clean
+.PHONY: help env demo serve prove bench-serve bench-build endurance kills freshness fuzz feast test dbt-test pytest lint flights flights-story time-machine lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,15 @@ bench-build: $(READY) ## what the default tests cost: dbt build with them agains
 
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
 	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(STEADY),--steady $(STEADY)) $(if $(SEED),--seed $(SEED))
+
+endurance: $(READY) ## a million requests while builds publish over and over, each answer held against its publication (ENDURANCE="--requests 20000": fewer)
+	$(BIN)/python benchmarks/endurance.py $(ENDURANCE)
+
+kills: $(READY) ## SIGKILL to the shim at 100 random moments and to builds at each fault point, and what is served then (KILLS="--kills 5": fewer)
+	$(BIN)/python benchmarks/kills.py $(KILLS)
+
+freshness: $(READY) ## seconds from event to answer, with the loop running on the fraud example (FRESHNESS="--events 10": fewer)
+	$(BIN)/python benchmarks/freshness.py $(FRESHNESS)
 
 feast: $(READY) $(FEAST) ## read from a running shim by the Feast SDK as it is, and move out to Feast, in an environment of its own (.venv-feast)
 	$(BIN)/python scripts/demo.py --build-only

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Result:
-    """`latencies` in seconds, in order of their ends; `errors`: answers other than 200, or connections that broke."""
+    """`latencies` in seconds, in order of their ends; `errors`: answers other than 200, or connections that broke (the
+    latter also by themselves in `broken`).
+    """
 
     seconds: float
     latencies: np.ndarray
     errors: int
+    broken: int = 0
 
     @property
     def per_second(self) -> float:
@@ -79,35 +83,55 @@ def load(port: int, requests: list[bytes], connections: int, seconds: float, rat
     """
     context = multiprocessing.get_context("fork")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: send.send(_run(port, requests, connections, seconds, rate)))
+    process = context.Process(target=lambda: send.send(run(port, requests, connections, seconds, rate)))
     process.start()
     result = receive.recv()
     process.join()
     return result
 
 
-def _run(port: int, requests: list[bytes], connections: int, seconds: float, rate: float | None) -> Result:
+def run(
+    port: int,
+    requests: list[bytes],
+    connections: int,
+    seconds: float = math.inf,
+    rate: float | None = None,
+    *,
+    count: float = math.inf,
+    check: Callable[[int, int, bytes], None] | None = None,
+) -> Result:
+    """The same in this process, until that many seconds have passed or `count` requests were sent. `check` is told of
+    each answer with 200 the number of its connection, that of its request in `requests`, and the body.
+    """
     selector = selectors.EpollSelector()
     interval = connections / rate if rate else 0.0
-    latencies, errors, turn = [], 0, 0
+    latencies, errors, broken, turn = [], 0, 0, 0
     start = time.perf_counter()
     end = start + seconds
     waiting = []  # [due, socket], of a paced run
+    numbers: dict[socket.socket, int] = {}
     for number in range(connections):
         connection = socket.create_connection(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         waiting.append((start + interval * number / connections, connection))
+        numbers[connection] = number
     state: dict[socket.socket, list] = {}
     while waiting or state:
         now = time.perf_counter()
         if waiting and waiting[0][0] <= now:
             due, connection = waiting.pop(0)
-            if now >= end:
+            if now >= end or turn >= count:
                 connection.close()
                 continue
-            connection.sendall(requests[turn % len(requests)])
+            which = turn % len(requests)
+            try:
+                connection.sendall(requests[which])
+            except OSError:
+                broken += 1
+                connection.close()
+                continue
             turn += 1
-            state[connection] = [due if rate else now, b""]
+            state[connection] = [due if rate else now, b"", which]
             if connection not in selector.get_map():
                 selector.register(connection, selectors.EVENT_READ)
             continue
@@ -115,18 +139,26 @@ def _run(port: int, requests: list[bytes], connections: int, seconds: float, rat
             connection = key.fileobj
             if connection not in state:
                 continue
-            due, data = state[connection]
-            data += connection.recv(1 << 18)
+            due, data, which = state[connection]
+            try:
+                received = connection.recv(1 << 18)
+            except OSError:
+                received = b""
+            if not received:
+                broken += 1
+                selector.unregister(connection)
+                connection.close()
+                del state[connection]
+                continue
+            data += received
             state[connection][1] = data
-            if not data or not _is_whole(data):
-                if not data:
-                    errors += 1
-                    selector.unregister(connection)
-                    del state[connection]
+            if not _is_whole(data):
                 continue
             now = time.perf_counter()
             if data.startswith(b"HTTP/1.1 200"):
                 latencies.append(now - due)
+                if check:
+                    check(numbers[connection], which, data[data.index(b"\r\n\r\n") + 4 :])
             else:
                 errors += 1
             del state[connection]
@@ -134,7 +166,7 @@ def _run(port: int, requests: list[bytes], connections: int, seconds: float, rat
             waiting.append((following, connection))
             if rate:
                 waiting.sort(key=lambda each: each[0])
-    return Result(time.perf_counter() - start, np.array(latencies), errors)
+    return Result(time.perf_counter() - start, np.array(latencies), errors + broken, broken)
 
 
 def _is_whole(data: bytes) -> bool:

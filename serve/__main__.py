@@ -177,6 +177,9 @@ def serve(options: argparse.Namespace) -> int:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=options.idle_seconds * 1000, max_buffer_size=HEAD_BYTES),
         workers_kill_timeout=STOP_SECONDS,
+        # One that is killed, for its memory say, is replaced while the others go on. One that ends again within
+        # seconds ends the shim, exit code 1, so that a supervisor notices.
+        respawn_failed_workers=True,
         ssl_cert=options.tls_certificate,
         ssl_key=options.tls_key,
         ssl_protocol_min=SSLProtocols.tls12,

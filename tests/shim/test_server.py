@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
 import shutil
 import signal
 import socket
@@ -13,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from server import run
@@ -171,6 +174,35 @@ def test_tls(start, publisher, tmp_path):
         ended = run("--folder", publisher.folder, *wrong)
         assert ended.returncode == 2
         assert "--tls-certificate" in ended.stderr
+
+
+def test_a_worker_that_is_killed_is_replaced_and_again_at_once_ends_the_shim(start, publisher):
+    server = start("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+
+    def kill_worker():
+        killed = children.read_text().split()
+        for worker in killed:
+            os.kill(int(worker), signal.SIGKILL)
+        return killed
+
+    killed = kill_worker()
+    publisher.publish(mark=8)
+    deadline, answer = time.monotonic() + 30, {}
+    while answer.get("sequence_number") != 2:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = server.get("/v1/services/late_delivery?order_id=O-204")
+        time.sleep(0.05)
+    assert answer["rows"][0]["features"]["mark"] == 8
+    assert killed != children.read_text().split()
+
+    while server.process.poll() is None:
+        assert time.monotonic() < deadline + 30
+        with contextlib.suppress(OSError):  # it has just ended
+            kill_worker()
+        time.sleep(0.05)
+    assert server.process.returncode == 1
 
 
 def test_workers_end_with_a_main_process_that_is_killed(start, publisher):
