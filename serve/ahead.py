@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,16 +83,21 @@ class Answers:
             for column, write in self._unready:
                 columns[column] = [None if value is None else write(value) for value in columns[column]]
             ready = zip(*columns, strict=True) if self._unready else features
-        return [self._row(*each) for each in zip(codes, features, ready, strict=True)]
+        return self._made(codes, features, ready)
 
-    def _row(self, code: int, features: tuple[Any, ...], ready: Sequence[Any]) -> Row:
-        head = self._heads[code]
-        status, groups, _, rejected, _ = head.row
-        if status == "REJECTED":
-            written = {"status": head.status, "groups": head.groups, "features": None, "rejected": head.rejected}
-            return Row(status, groups, None, rejected, written)
-        written = {"status": head.status, "groups": head.groups, "features": dict(zip(self._names, ready, strict=True))}
-        return Row(status, groups, features, rejected, written)
+    def _made(self, codes: list[int], features: Iterable[tuple[Any, ...]], ready: Iterable[Sequence[Any]]) -> list[Row]:
+        made, names = [], self._names
+        for code, values, texts in zip(codes, features, ready, strict=True):
+            head = self._heads[code]
+            status, groups, _, rejected, _ = head.row
+            written: dict[str, Any] = {"status": head.status, "groups": head.groups}
+            if status == "REJECTED":
+                written |= {"features": None, "rejected": head.rejected}
+                made.append(Row(status, groups, None, rejected, written))
+            else:
+                written["features"] = dict(zip(names, texts))  # noqa: B905 - as many as names, and a check costs
+                made.append(Row(status, groups, values, rejected, written))
+        return made
 
 
 class Ahead:

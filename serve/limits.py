@@ -57,8 +57,7 @@ class Turns:
         if size > LARGE_BODY:
             return self._answer_large(environ, start_response, size)
         if size:
-            # One more, to meet the end: a body left before its end makes the server drop the connection's next request
-            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(size + 1))
+            environ["wsgi.input"] = _read(environ, size)
         turn = self._turns.get()
         try:
             return self._app(environ, start_response)
@@ -68,7 +67,7 @@ class Turns:
     def _answer_large(self, environ: dict[str, Any], start_response: Callable[..., Any], size: int) -> Iterable[bytes]:
         ticket = self._large.get()
         try:
-            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(size + 1))
+            environ["wsgi.input"] = _read(environ, size)
             turn = self._large_turns.get()
             try:
                 chunks = self._app(environ, start_response)
@@ -89,6 +88,13 @@ class Turns:
             if close := getattr(chunks, "close", None):
                 close()
             self._large.put(ticket)
+
+
+def _read(environ: dict[str, Any], size: int) -> io.BytesIO:
+    """A body of so many bytes, and one more if there is."""
+    # To meet the end: granian drops the next request of a connection whose body was left before its end. A server that
+    # does not say that its input ends would wait for that byte for ever.
+    return io.BytesIO(environ["wsgi.input"].read(size + bool(environ.get("wsgi.input_terminated"))))
 
 
 def _tickets(count: int) -> SimpleQueue[None]:
