@@ -37,6 +37,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 ROW_STATUSES = ("OK", "PARTIAL", "STALE", "NOT_FOUND", "REJECTED")
 MAX_PENDING = 128  # answers whose rows are not counted yet
+MANY = 16  # rows that are enough to be counted at once: kept, they would make work for the garbage collector
 
 disable_created_metrics()  # a second series for each would tell nothing
 
@@ -113,7 +114,7 @@ class Metrics:
                 _count(served)
             served = self._served[service.id] = self._counters(service)
         served.pending.append(rows)
-        if len(served.pending) >= MAX_PENDING:
+        if len(rows) > MANY or len(served.pending) >= MAX_PENDING:
             _count(served)
 
     def count(self) -> None:
