@@ -52,6 +52,7 @@ def picture(table: list[dict[str, Any]]) -> str:
     step = 26 if len(feasts) < 2 else 34
     width, height = 900, 66 + step * len(table)
     most = max((row[what]["times"] for row in table for what in feasts), default=1)
+    largest = max(row["bare"]["times"] for row in table)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
         ' font-size="12" fill="#222">',
@@ -75,7 +76,7 @@ def picture(table: list[dict[str, Any]]) -> str:
         share = row["bare"]["times"]
         lines.append(
             f'<text x="12" y="{middle:.0f}">{row["service"]}, {", ".join(plural)}</text>'
-            + _bar(210, middle - 13, 18, 260 * share, COLORS["bare"], f"{share:.0%}")
+            + _bar(210, middle - 13, 18, 260 * share / max(1, largest), COLORS["bare"], f"{share:.0%}")
         )
         for at, what in enumerate(feasts):
             times = row[what]["times"]
