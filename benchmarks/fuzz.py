@@ -106,6 +106,8 @@ def steady(url: str, worker: str, count: int, seed: int, statuses: Counter[int])
             response = connection.getresponse()
             response.read()
             told[response.status] += 1
+            if len(body) > MAX_BODY:
+                connection.close()  # what it left unread, the server does not skip
         connection.close()
         return told
 
