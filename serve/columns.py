@@ -73,12 +73,6 @@ class Stored:
             told["is_plain"],
         )
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory."""
-        own = sum(each.nbytes for each in self.arrays) + (0 if self.nulls is None else self.nulls.nbytes)
-        return own + (self.items.nbytes if self.items else 0)
-
     def is_same(self, other: Stored) -> bool:
         """Whether both hold the same bits. (Of the same type: that is for the caller to know.)"""
         alike = (self.encoding, self.rows, self.words, len(self.arrays), self.items is None)
