@@ -1,15 +1,23 @@
-"""The limit: a Flask application that answers constant bytes, on the shim's own server. `python bare.py BYTES`."""
+"""The limit: a Flask application that answers constant bytes, on the shim's own server. `python bare.py`.
 
+It runs on the thread that reads from the connections, as what the shim answers at once does: to hand requests to
+threads, as the shim does for other routes of Flask, would make it slower.
+"""
+
+import io
+import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import uvicorn
 from flask import Flask, Response, request
-from granian import Granian
-from granian.constants import Interfaces
 
-from serve.__main__ import CONNECTIONS, _free_port
+from serve.front import call_wsgi, make_environ, rest_of_environ
+
+CONSTANT = b"x" * 2**20
 
 app = Flask("bare", static_folder=None)
 
@@ -20,10 +28,18 @@ def answer(size: int) -> Response:
     return Response(CONSTANT[:size], content_type="application/json")
 
 
-CONSTANT = b"x" * 2**20
+async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    environ = make_environ(scope["method"], scope["raw_path"], scope["headers"], scope["client"])
+    environ |= rest_of_environ(scope)
+    environ["wsgi.input"] = io.BytesIO((await receive())["body"])
+    told = call_wsgi(app, environ)
+    await send({"type": "http.response.start", "status": told.status, "headers": told.headers})
+    await send({"type": "http.response.body", "body": told.body})
+
 
 if __name__ == "__main__":
-    port = _free_port("127.0.0.1", 0)
-    print(f"bare on http://127.0.0.1:{port}", flush=True)
-    options = {"address": "127.0.0.1", "port": port, "interface": Interfaces.WSGI, "log_level": "warning"}
-    Granian("benchmarks.bare:app", blocking_threads=CONNECTIONS, **options).serve()
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        print(f"bare on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        options: dict[str, Any] = {"http": "httptools", "loop": "uvloop", "ws": "none", "lifespan": "off"}
+        options |= {"proxy_headers": False, "server_header": False, "access_log": False, "log_level": "warning"}
+        uvicorn.Server(uvicorn.Config(bare, **options)).run([listener])

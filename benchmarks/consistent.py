@@ -288,14 +288,6 @@ class Shim:
                 raise TimeoutError(f"not ready after {seconds:.0f} s; {self.log} says why")
             time.sleep(0.02)
 
-    def workers(self) -> list[int]:
-        """Their process ids."""
-        main = self.process.pid
-        try:
-            return [int(each) for each in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
-        except OSError:  # it has ended
-            return []
-
     def end(self) -> None:
         """SIGKILL to all of it."""
         with contextlib.suppress(ProcessLookupError):

@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/fuzz.py [--cases 20000] [--steady 200000] [--seed 1]
 
 Prints how many cases there were and how they were answered. Then the memory: a fixed mix of requests (valid, invalid,
-spoilt, of all sizes up to the limit) over and over, and a line fitted to the worker's memory in the second half, when
+spoilt, of all sizes up to the limit) over and over, and a line fitted to the shim's memory in the second half, when
 caches are warm and malloc has what it keeps. Ends with 1 for a 5xx (but a documented 503), an answer outside the
-document, a worker that is another process than before, or memory that grows faster or higher than the bounds below.
+document, a shim that has ended, or memory that grows faster or higher than the bounds below.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def main() -> int:
         publisher.publish()
         shim = Server("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
         try:
-            worker = worker_of(shim)
-            schema, first = read_document(shim.url), resident(worker)
+            process = shim.process.pid
+            schema, first = read_document(shim.url), resident(process)
             number = options.seed
             while statuses.total() < options.cases:
                 try:
@@ -68,16 +68,16 @@ def main() -> int:
                     failures += 1
                     print(f"seed {number}: {str(found)[:2000]}")
                 noise(shim.url, number, statuses)
-                print(f"{statuses.total():>7} cases, {resident(worker) / MIB:.1f} MiB", flush=True)
+                print(f"{statuses.total():>7} cases, {resident(process) / MIB:.1f} MiB", flush=True)
                 number += 1
             cases, seconds = statuses.total(), time.monotonic() - started
-            memory = steady(shim.url, worker, options.steady, options.seed, statuses)
-            same = worker_of(shim) == worker
+            memory = steady(shim.url, process, options.steady, options.seed, statuses)
+            same = shim.process.poll() is None
         finally:
             shim.end()
     errors = sum(count for status, count in statuses.items() if status >= 500 and status != 503)
     print(f"{cases} cases in {seconds:.0f} s, {statuses.total() - cases} more: {dict(sorted(statuses.items()))}")
-    print(f"5xx but 503: {errors}; outside the document: {failures}; the worker lived: {same}")
+    print(f"5xx but 503: {errors}; outside the document: {failures}; the shim lived: {same}")
     late = memory[len(memory) // 2 :]
     slope = float(np.polyfit(late[:, 0], late[:, 1], 1)[0])
     high = (memory[:, 1].max() - first) / MIB
@@ -86,7 +86,7 @@ def main() -> int:
     return int(bool(errors or failures or not same or slope > SLOPE or high > HIGH))
 
 
-def steady(url: str, worker: str, count: int, seed: int, statuses: Counter[int]) -> np.ndarray:
+def steady(url: str, process: int, count: int, seed: int, statuses: Counter[int]) -> np.ndarray:
     """Sends the same mix over and over on several connections. Returns pairs: requests so far, bytes of memory."""
     mix = fixed_mix(random.Random(seed))
 
@@ -117,7 +117,7 @@ def steady(url: str, worker: str, count: int, seed: int, statuses: Counter[int])
             firsts = range(sample * CONNECTIONS * part, (sample + 1) * CONNECTIONS * part, part)
             for told in pool.map(lambda first: send(first, first + part), firsts):
                 statuses += told
-            memory.append((firsts.stop, resident(worker)))
+            memory.append((firsts.stop, resident(process)))
             if sample % (SAMPLES // 10) == 0:
                 print(f"{firsts.stop:>7} more, {memory[-1][1] / MIB:.1f} MiB", flush=True)
     return np.array(memory)
@@ -163,13 +163,7 @@ def noise(url: str, number: int, statuses: Counter[int]) -> None:
     connection.close()
 
 
-def worker_of(shim: Server) -> str:
-    """The process id of the one worker."""
-    (worker,) = Path(f"/proc/{shim.process.pid}/task/{shim.process.pid}/children").read_text().split()
-    return worker
-
-
-def resident(process: str) -> int:
+def resident(process: int) -> int:
     """Bytes of memory that a process has of its own."""
     for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
         if line.startswith("Private_Dirty:"):

@@ -34,6 +34,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
+from server import workers_of  # noqa: E402
+
 from benchmarks.consistent import Published, Shim, asked, serving  # noqa: E402
 from benchmarks.endurance import ENTITIES, SWAP_SECONDS, beside, swap  # noqa: E402
 from benchmarks.load import Result, run  # noqa: E402
@@ -45,6 +47,7 @@ CONNECTIONS = 4
 CHECKED = 60  # requests after each restart
 BACK_SECONDS = 60  # by then it must serve again
 VICTIMS = ["main", "worker", "all"]
+WORKERS = ["--workers", "2"]  # so that there is one to kill
 BACKFILL = "{backfill: {from: '2026-05-01 05:00:00Z', to: '2026-05-01 08:00:00Z', every: 1 hour}}"
 
 
@@ -54,7 +57,7 @@ def kill(shim: Shim, victim: str) -> None:
         if victim == "all":
             os.killpg(shim.process.pid, signal.SIGKILL)
             return
-        workers = shim.workers()
+        workers = workers_of(shim.process.pid)
         os.kill(workers[0] if victim == "worker" and workers else shim.process.pid, signal.SIGKILL)
 
 
@@ -71,7 +74,7 @@ class Kills:
         self.counts: Counter[str] = Counter()
         self.back: list[float] = []  # seconds from each kill to a snapshot that is served
         began = time.monotonic()
-        self._shim = Shim(folder, scratch)
+        self._shim = Shim(folder, scratch, *WORKERS)
         self._shim.wait()
         self._serves_again()
         self._start_seconds = time.monotonic() - began
@@ -113,7 +116,7 @@ class Kills:
         self._published.check(connection, self._requests[number][1], body)
 
     def _start(self) -> None:
-        self._shim = Shim(self._folder, self._scratch, port=self._shim.port)
+        self._shim = Shim(self._folder, self._scratch, *WORKERS, port=self._shim.port)
 
     def _wait_closed(self) -> None:
         until = time.monotonic() + BACK_SECONDS

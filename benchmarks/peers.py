@@ -17,7 +17,6 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.load import request
-from serve.__main__ import _free_port
 
 SETUP = Path(__file__).parent / "feast"
 ENVIRONMENT = Path(__file__).parents[1] / ".venv-feast/bin"
@@ -59,7 +58,7 @@ class Feast:
                     sys.exit(f"redis-server on port {redis} could not save: {said!r}")
                 filled.touch()
                 print(f"  took {time.monotonic() - start:.0f} s", flush=True)
-            self.port = _free_port("127.0.0.1", 0)
+            self.port = _free_port()
             command = ["--chdir", folder, "--feature-store-yaml", SETUP / f"{store}.yaml", "serve", "--port", self.port]
             self._start(ENVIRONMENT / "feast", *command, *options)
             _wait_for(self.port, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200")
@@ -74,7 +73,7 @@ class Feast:
 
     def _redis(self, folder: Path) -> int:
         """Starts a redis-server that holds what was saved in the folder, if anything; returns its port."""
-        port = _free_port("127.0.0.1", 0)
+        port = _free_port()
         self._environment["REDIS_PORT"] = str(port)
         silent = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
         self._start("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", folder, *silent)
@@ -120,6 +119,11 @@ def _answer(port: int, sent: bytes) -> dict:
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{first.split()[1]}", body, headers)
     with urllib.request.urlopen(asked, timeout=30) as answer:
         return json.load(answer)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def _said(port: int, line: bytes) -> bytes:

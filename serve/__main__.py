@@ -1,4 +1,4 @@
-"""`python -m serve`: starts the shim under granian, or runs one of the commands in `commands.py`."""
+"""`python -m serve`: starts the shim under uvicorn, or runs one of the commands in `commands.py`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -19,22 +20,18 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from serve import commands
-from serve.app import IDLE_SECONDS, MAX_BODY, MAX_ENTITIES, REQUEST_SECONDS, ConfigurationError, check_exposure
+from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
 from serve.clock import ClockError, clock_from_environment
+from serve.front import CONNECTIONS, IDLE_SECONDS, REQUEST_SECONDS, STOP_SECONDS, Protocol
 from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.tokens import Tokens, TokensError
 
-# Per worker. Each has a thread while it sends a request, so that a slow sender holds up nobody (limits.py)
-CONNECTIONS = 1024
-
-HEAD_BYTES = 64 * 1024  # of a request: its path, query and headers; also how much is read ahead
-
-# What is in flight has so long to finish on a signal. (Now and then, on a machine under load, a worker does not notice
-# that it has nothing left to do, and is killed then.)
-STOP_SECONDS = 10
+WORKER_SECONDS = 60  # a worker that says nothing for so long is replaced; to start, on a busy machine, takes a while
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,7 +66,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max-body", type=int, default=env("ASOF_MAX_BODY", str(MAX_BODY)), help="bytes per request")
     parser.add_argument(
-        "--connections", type=int, default=env("ASOF_CONNECTIONS", str(CONNECTIONS)), help="per worker; more must wait"
+        "--connections",
+        type=int,
+        default=env("ASOF_CONNECTIONS", str(CONNECTIONS)),
+        help="per worker; more are turned away",
     )
     parser.add_argument(
         "--idle-seconds",
@@ -114,9 +114,10 @@ def build_parser() -> argparse.ArgumentParser:
 def serve(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # Worker processes build the application themselves (serve.app.create_from_environment)
+    # Worker processes build the application themselves (serve.front.create_from_environment)
     for name in (
-        *("folder", "host", "tokens", "workers", "max_entities", "max_body", "idle_seconds", "request_seconds"),
+        *("folder", "host", "tokens", "workers", "max_entities", "max_body"),
+        *("connections", "idle_seconds", "request_seconds"),
         *("request_log", "request_log_share", "request_log_bytes", "request_log_key"),
     ):
         value = getattr(options, name)
@@ -130,14 +131,9 @@ def serve(options: argparse.Namespace) -> int:
             Tokens(options.tokens)
         if request_log := request_log_from_environment():
             request_log.make_folder()
-        port = _free_port(options.host, options.port)
-        os.environ["ASOF_PORT"] = str(port)
     except (ConfigurationError, ClockError, TokensError, RequestLogError) as error:
         print(f"serve: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
-        print(f"serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
-        return 1
     if not Path(options.folder).is_dir():
         print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
 
@@ -147,53 +143,67 @@ def serve(options: argparse.Namespace) -> int:
         os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32))
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces, SSLProtocols
-    from granian.http import HTTP1Settings
-    from granian.log import LOGGING_CONFIG
-
-    scheme = "https" if options.tls_certificate else "http"
-    url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
-    handlers = LOGGING_CONFIG["handlers"].items()  # standard output holds one line: the URL
-
-    class Server(Granian):
-        """Granian, and a line when it is ready."""
-
-        def startup(self, *arguments: Any) -> None:
-            super().startup(*arguments)
-            # Only now: workers are forked, and a thread running meanwhile would leave its locks held in them
-            threading.Thread(target=_announce, args=(url,), daemon=True).start()
-
-    server = Server(
-        "serve.app:create_from_environment",
-        factory=True,
-        address=options.host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=options.workers,
-        backpressure=options.connections,
-        blocking_threads=options.connections,
-        # Not HTTP/2, where one connection is many; granian waits for ever for bytes that tell which of the two it is
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=options.idle_seconds * 1000, max_buffer_size=HEAD_BYTES),
-        workers_kill_timeout=STOP_SECONDS,
-        # One that is killed, for its memory say, is replaced while the others go on. One that ends again within
-        # seconds ends the shim, exit code 1, so that a supervisor notices.
-        respawn_failed_workers=True,
-        ssl_cert=options.tls_certificate,
-        ssl_key=options.tls_key,
-        ssl_protocol_min=SSLProtocols.tls12,
-        log_level="warning",
-        log_dictconfig={"handlers": {name: {**handler, "stream": "ext://sys.stderr"} for name, handler in handlers}},
-    )
-    with shared_folder() as shared:
+    try:
+        listener = socket.create_server(
+            (options.host.strip("[]"), options.port), family=_family(options.host), backlog=2048
+        )
+    except OSError as error:
+        print(f"serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    with listener, shared_folder() as shared:
+        os.environ["ASOF_PORT"] = str(listener.getsockname()[1])
         os.environ["ASOF_SCRATCH"] = str(shared / "snapshots")
         # Where the workers keep their counters, so that each of them can tell the sum
         os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         if options.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared / "counters")
-        server.serve()
+        code = _run(options, listener)
+    # Not by way of Python's end, at which DuckDB complains of what its threads still hold
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _run(options: argparse.Namespace, listener: socket.socket) -> int:
+    """Runs the server in this process, or in as many as are asked for; returns the exit code."""
+    config = uvicorn.Config(
+        "serve.front:create_from_environment",
+        factory=True,
+        interface="asgi3",
+        http=Protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        workers=options.workers,
+        timeout_keep_alive=options.idle_seconds,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
+        proxy_headers=False,  # who calls is who connects: anybody can write headers
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
+    )
+    scheme = "https" if options.tls_certificate else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    url = f"{scheme}://{host}:{listener.getsockname()[1]}"
+    threading.Thread(target=_announce, args=(url,), daemon=True).start()
+    for how in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(how, _end)  # until uvicorn has its own, and what that raises again when it has stopped
+    try:
+        if options.workers > 1:
+            Multiprocess(config, [listener]).run()
+        else:
+            uvicorn.Server(config).run([listener])
+    except SystemExit as ended:
+        return int(ended.code or 0)
     return 0
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
 
 
 @contextmanager
@@ -229,15 +239,8 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
         raise ConfigurationError(f"--tls-certificate {certificate}, --tls-key {key}: {reason}") from None
 
 
-def _free_port(host: str, port: int) -> int:
-    """The port, or a free one for 0. Raises OSError if it is taken: granian shares ports, and would not
-    notice.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-        return probe.getsockname()[1]
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _announce(url: str) -> None:
@@ -250,7 +253,7 @@ def _announce(url: str) -> None:
     )
     while True:
         try:
-            # Briefly: granian opens the port once before its workers do, and nobody answers what arrives then
+            # Briefly: what arrives before somebody takes it up waits for its turn
             with direct.open(f"{url}/health", timeout=0.5):
                 break
         except (urllib.error.URLError, OSError):

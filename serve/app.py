@@ -7,18 +7,14 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import multiprocessing
 import os
-import re
-import signal
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 from http import HTTPStatus
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import orjson
@@ -30,8 +26,8 @@ from serve import catalog, feast, openapi
 from serve.clock import Clock, clock_from_environment, serving_now
 from serve.evaluate import Entity, Plan, Row
 from serve.folder import Folder, Publication
-from serve.limits import SQL_SECONDS, Turns, end_stuck_connections_forever, keep_few_arenas
-from serve.request_log import RequestLog, request_log_from_environment
+from serve.limits import SQL_SECONDS
+from serve.request_log import RequestLog
 from serve.snapshot import Service, Snapshot
 from serve.sqltypes import rfc3339
 from serve.tokens import Token, Tokens
@@ -42,13 +38,9 @@ if TYPE_CHECKING:
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
-IDLE_SECONDS = 75  # a connection may wait for its next request: longer than balancers keep one, which is 60
-REQUEST_SECONDS = 15  # to send a request's body and to take its answer
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
 SERVICES = "/v1/services/"
 SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
-
-_PLAIN = re.compile(f"{SERVICES}([A-Za-z0-9_@]+)")
 
 Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
 
@@ -93,6 +85,20 @@ def check_exposure(host: str, tokens: str | os.PathLike[str] | None) -> None:
         raise ConfigurationError(f"{host} is not a loopback address: give a tokens file (--tokens, ASOF_TOKENS)")
     if os.environ.get("ASOF_NOW"):
         raise ConfigurationError(f"{host} is not a loopback address: ASOF_NOW, a frozen clock, is for loopback only")
+
+
+class Asked(NamedTuple):
+    """A request to a service, understood and checked. `now` is its prediction time, aware UTC."""
+
+    publication: Publication
+    service: Service
+    plan: Plan
+    entities: list[Entity]
+    now: datetime
+
+    def begin(self) -> list[Row] | Future[list[Row]]:
+        """As `Plan.begin`."""
+        return self.plan.begin(self.entities, self.now)
 
 
 class Shim:
@@ -178,13 +184,18 @@ class Shim:
             written = self._openapi = (snapshot, json.dumps(found).encode())
         return written[1]
 
-    def evaluate(
-        self, publication: Publication, service: Service, entities: list[Entity]
-    ) -> tuple[datetime, list[Row]]:
-        """The prediction time, the same for all, and the rows of checked entities. Problem 422 where the SQL cannot."""
+    def ask(self, publication: Publication, service: Service, entities: list[Entity]) -> Asked:
+        """Checked entities, to be answered from a publication as of now."""
         now = serving_now(self.clock, publication.pointer.published_at)
+        return Asked(publication, service, publication.plans[service.id], entities, now)
+
+    def rows(self, asked: Asked, begun: list[Row] | Future[list[Row]]) -> list[Row]:
+        """The rows that `Asked.begin` began, once they are there. Problem 422 where the SQL cannot, 503 if it takes too
+        long.
+        """
+        service = asked.service
         try:
-            rows = publication.plans[service.id].answer(self.folder.engine, entities, now)
+            rows = begun if isinstance(begun, list) else begun.result()
         except duckdb.InterruptException:
             log.error("service %s: its SQL was interrupted after %s s", service.id, SQL_SECONDS)
             why = f"with these values, or those of a request beside, {service.id} takes more than {SQL_SECONDS:g} s"
@@ -196,13 +207,23 @@ class Shim:
             wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
             raise Problem(422, "the service cannot compute with these values", errors=[wrong.as_json()]) from error
         self.metrics.answered(service, rows)
-        return now, rows
+        return rows
 
-    def answer_post(self, environ: Environ, asked: str) -> bytes:
-        """The answer to `POST /v1/services/<asked>`, as JSON. Raises Problem."""
+    def close(self) -> None:
+        """Looks after the folder no longer, and writes what is queued for the request log."""
+        self.folder.stop()
+        if self.request_log:
+            self.request_log.close()
+
+    def count(self, environ: Environ, path: str, status: int, began: float) -> None:
+        """Counts a request that was answered. `path` is its route, `began` of time.perf_counter."""
+        self.metrics.request(path, environ.get(SERVICE, ""), status, time.perf_counter() - began)
+
+    def ask_by_post(self, environ: Environ, name: str) -> Asked:
+        """What `POST /v1/services/<name>` asks. Raises Problem."""
         token = self.authorise(environ)
         publication = self.publication()
-        service = self.service(environ, publication, asked)
+        service = self.service(environ, publication, name)
         self.check_scope(environ, token, service)
         try:
             entities = check_body(service, _read_object(environ, self.max_body), self.max_entities)
@@ -210,21 +231,20 @@ class Shim:
             raise Problem(413, str(error)) from None
         except Invalid as error:
             raise _unprocessable(error) from None
-        return self.answer(publication, service, entities)
+        return self.ask(publication, service, entities)
 
-    def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
-        """The answer for checked entities, as JSON."""
-        plan = publication.plans[service.id]
-        now, rows = self.evaluate(publication, service, entities)
-        head = _head(publication, service, now)
+    def answer(self, asked: Asked, begun: list[Row] | Future[list[Row]]) -> bytes:
+        """The answer as JSON, once the rows that `Asked.begin` began are there. Raises Problem."""
+        rows = self.rows(asked, begun)
+        head = _head(asked)
         body = b'%b,"rows":%b}' % (head.encode(), orjson.dumps([row.ready for row in rows]))
-        self._log(plan, head, entities, rows)
+        self._log(asked, head, rows)
         return body
 
-    def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[Row]) -> None:
+    def _log(self, asked: Asked, head: str, rows: list[Row]) -> None:
         """Hands an answer to the request log, if there is one and it is drawn."""
         if self.request_log and self.request_log.draws():
-            self.request_log.put(plan, head, entities, [orjson.dumps(row.ready).decode() for row in rows])
+            self.request_log.put(asked.plan, head, asked.entities, [orjson.dumps(row.ready).decode() for row in rows])
 
     def answer_feast(self, environ: Environ) -> str:
         """The answer to a Feast SDK. Raises Problem, feast.Refused."""
@@ -243,15 +263,16 @@ class Shim:
         service = self.service(environ, publication, asked.service)
         self.check_scope(environ, token, service)
         plan = publication.plans[service.id]
-        entities = feast.service_entities(plan, asked, self.max_entities)
-        now, rows = self.evaluate(publication, service, entities)
-        self._log(plan, _head(publication, service, now), entities, rows)
+        one = self.ask(publication, service, feast.service_entities(plan, asked, self.max_entities))
+        rows = self.rows(one, one.begin())
+        self._log(one, _head(one), rows)
         columns = feast.service_columns(plan, asked, rows)
         return feast.answer_json(asked, service.keys, columns, [(service.name, service.version)])
 
 
-def _head(publication: Publication, service: Service, now: datetime) -> str:
+def _head(asked: Asked) -> str:
     """The answer's JSON up to its rows: but for the prediction time the same for every request to a publication."""
+    publication, service = asked.publication, asked.service
     head = publication.heads.get(service.id)
     if head is None:
         fields = {
@@ -264,7 +285,7 @@ def _head(publication: Publication, service: Service, now: datetime) -> str:
             "published_at": rfc3339(publication.pointer.published_at),
         }
         head = publication.heads[service.id] = json.dumps(fields, separators=(",", ":"))[:-1]
-    return f'{head},"prediction_time":"{rfc3339(now)}"'
+    return f'{head},"prediction_time":"{rfc3339(asked.now)}"'
 
 
 def create_app(
@@ -307,7 +328,7 @@ def create_app(
     app.json.sort_keys = False
     app.extensions["asof"] = shim
     _register_errors(app)
-    app.wsgi_app = Turns(_Front(app.wsgi_app, shim), max_body)
+    app.wsgi_app = _Counted(app.wsgi_app, shim)
     _register_metrics(app, shim)
     _register_services(app, shim)
     _register_feast(app, shim)
@@ -329,13 +350,11 @@ def _register_errors(app: Flask) -> None:
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         return Problem(code, error.description or "", headers=headers).response()
 
-    app.register_error_handler(Exception, _failed)
+    app.register_error_handler(Exception, failed)
 
 
-class _Front:
-    """Stands before Flask. It counts and times all requests, and answers POSTs to services itself: Flask takes longer
-    over a request than the look-up does.
-    """
+class _Counted:
+    """WSGI middleware that counts and times the requests that reach Flask."""
 
     def __init__(self, flask: Callable[..., Any], shim: Shim) -> None:
         self._flask = flask
@@ -343,33 +362,17 @@ class _Front:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
         began = time.perf_counter()
-        # What is not as plain as this is for Flask's router to judge
-        if environ["REQUEST_METHOD"] == "POST" and (plain := _PLAIN.fullmatch(environ["PATH_INFO"])):
-            return self._answer(environ, start_response, plain[1], began)
 
         def start(status: str, *more: Any) -> Any:
             rule = environ["werkzeug.request"].url_rule
-            self._count(environ, rule.rule if rule else "", int(status[:3]), began)
+            self._shim.count(environ, rule.rule if rule else "", int(status[:3]), began)
             return start_response(status, *more)
 
         return self._flask(environ, start)
 
-    def _answer(self, environ: Environ, start_response: Callable[..., Any], asked: str, began: float) -> Any:
-        try:
-            body = self._shim.answer_post(environ, asked)
-        except Exception as error:
-            response = error.response() if isinstance(error, Problem) else _failed(error)
-            self._count(environ, f"{SERVICES}<asked>", response.status_code, began)
-            return response(environ, start_response)
-        self._count(environ, f"{SERVICES}<asked>", 200, began)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
 
-    def _count(self, environ: Environ, path: str, status: int, began: float) -> None:
-        self._shim.metrics.request(path, environ.get(SERVICE, ""), status, time.perf_counter() - began)
-
-
-def _failed(error: Exception) -> Response:
+def failed(error: Exception) -> Response:
+    """The answer where the shim is to blame; the log has the reason."""
     log.exception("a request failed", exc_info=error)
     return Problem(500, "the shim failed; its log says why").response()
 
@@ -386,7 +389,8 @@ def _register_metrics(app: Flask, shim: Shim) -> None:
 def _register_services(app: Flask, shim: Shim) -> None:
     @app.post(f"{SERVICES}<asked>")
     def post_service(asked: str) -> Response:
-        return Response(shim.answer_post(request.environ, asked), content_type="application/json")
+        one = shim.ask_by_post(request.environ, asked)
+        return Response(shim.answer(one, one.begin()), content_type="application/json")
 
     @app.get(f"{SERVICES}<asked>")
     def get_service(asked: str) -> Response:
@@ -398,7 +402,8 @@ def _register_services(app: Flask, shim: Shim) -> None:
             entities = check_query(service, request.args.to_dict(flat=False))
         except Invalid as error:
             raise _unprocessable(error) from None
-        return Response(shim.answer(publication, service, entities), content_type="application/json")
+        one = shim.ask(publication, service, entities)
+        return Response(shim.answer(one, one.begin()), content_type="application/json")
 
 
 def _register_feast(app: Flask, shim: Shim) -> None:
@@ -510,32 +515,3 @@ def _register_pages(app: Flask, shim: Shim) -> None:
             ]
             raise Problem(503, f"{service.id} is stale: {'; '.join(told)}", headers={"Retry-After": RETRY_AFTER})
         return {"status": "ready", "service": service.id, **state()}
-
-
-def _end_with(parent: BaseProcess) -> None:
-    """Ends this worker when the process that began it is gone: killed, it could not tell, and the port stayed taken."""
-    parent.join()
-    os._exit(1)
-
-
-def create_from_environment() -> Flask:
-    """The factory that each server process calls; `python -m serve` puts its options into the environment."""
-    keep_few_arenas()
-    if parent := multiprocessing.parent_process():
-        # Until granian sets its own, a worker has the handlers of the main process, which would only note the signal
-        for how in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(how, lambda *_: os._exit(0))
-        threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
-    if port := os.environ.get("ASOF_PORT"):
-        seconds = float(os.environ.get("ASOF_IDLE_SECONDS", IDLE_SECONDS))
-        seconds += float(os.environ.get("ASOF_REQUEST_SECONDS", REQUEST_SECONDS))
-        end_stuck_connections_forever(int(port), seconds)
-    return create_app(
-        os.environ.get("ASOF_FOLDER", "published"),
-        host=os.environ.get("ASOF_HOST", "127.0.0.1"),
-        tokens=os.environ.get("ASOF_TOKENS") or None,
-        max_entities=int(os.environ.get("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
-        max_body=int(os.environ.get("ASOF_MAX_BODY", MAX_BODY)),
-        request_log=request_log_from_environment(),
-        scratch=os.environ.get("ASOF_SCRATCH") or None,
-    )

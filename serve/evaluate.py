@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -27,14 +28,16 @@ from serve.together import MAX_ROWS, Asked, Together
 
 log = logging.getLogger("asof.serve")
 
+AT_ONCE = 16  # executions of SQL, per process
+
 _watch = Watch()
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
 
 
 class Engine:
-    """One in-memory DuckDB for the process. A connection serves one thread at a time: `cursor()` is per
-    thread.
+    """One in-memory DuckDB for the process, and the threads that wait for it. A connection serves one thread at a time:
+    `cursor()` is per thread.
     """
 
     def __init__(self) -> None:
@@ -45,6 +48,7 @@ class Engine:
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
         self._lock = threading.Lock()
         self._local = threading.local()
+        self.threads = ThreadPoolExecutor(AT_ONCE, "asof-sql")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """This thread's own cursor; it lives as long as the thread."""
@@ -64,14 +68,13 @@ _Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
 class Plan:
     """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
 
-    def __init__(
-        self, service: Service, cursor: duckdb.DuckDBPyConnection, analyst: Analyst, ahead: Ahead | None
-    ) -> None:
+    def __init__(self, service: Service, engine: Engine, analyst: Analyst, ahead: Ahead | None) -> None:
         """Parses and binds the SQL. `ahead`: its answers, where they can be computed ahead. Raises SnapshotError if the
         text does not run or answers other columns.
         """
         self.service = service
         self.ahead = ahead
+        self._engine = engine
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
         self._sources = [_source(service, name) for name, _ in service.looked_up]
@@ -84,7 +87,7 @@ class Plan:
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
         looked_up = f"with looked_up as (select {columns})"
-        answer = answer_columns(service)
+        answer, cursor = answer_columns(service), engine.cursor()
         # The text may end in a comment, hence the line breaks
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
         query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
@@ -127,7 +130,7 @@ class Plan:
         looked_up = f"select {', '.join(columns)} from ({fields})"
         self._cursor = cursor.cursor()
         self._cursor.execute(f"prepare answer as with looked_up as ({looked_up}) {query}")
-        self._together = Together()
+        self._together = Together(self._engine.threads, self._evaluate_prepared)
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
         empty = [[] for _ in self.service.looked_up]
@@ -138,38 +141,48 @@ class Plan:
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
             raise ValueError(f"it answers ({told}), the manifest says ({wanted})")
 
-    def answer(self, engine: Engine, entities: list[Entity], now: datetime) -> list[Row]:
+    def begin(self, entities: list[Entity], now: datetime) -> list[Row] | Future[list[Row]]:
         """One Row per entity, in order, with what orjson writes of it. `now` is the prediction time, aware UTC.
 
-        Computed ahead where it can be, else now: few rows together with those of other requests. Raises duckdb.Error.
+        At once where they were computed ahead; else a thread evaluates them: few rows together with those of other
+        requests. Its result may be a duckdb.Error.
         """
         rows = self.ahead.rows(entities, now) if self.ahead else None
         if rows is not None:
             return rows
         if 0 < len(entities) <= MAX_ROWS:
-            evaluated = self._together.evaluate(self._evaluate_prepared, [(entity, now) for entity in entities])
-        else:
-            evaluated = self.evaluate(engine.cursor(), entities, now)
-        return [row._replace(ready=orjson.Fragment(self.row_json(row))) for row in evaluated]
+            return self._together.begin([(entity, now) for entity in entities])
+        return self._engine.threads.submit(lambda: self._ready(self.evaluate(entities, now)))
 
-    def evaluate(self, cursor: duckdb.DuckDBPyConnection, entities: list[Entity], now: datetime) -> list[Row]:
-        """One Row per entity, in order. `now` is the prediction time, aware UTC. Raises duckdb.Error."""
+    def answer(self, entities: list[Entity], now: datetime) -> list[Row]:
+        """As `begin`, waiting for it. Raises duckdb.Error."""
+        rows = self.begin(entities, now)
+        return rows if isinstance(rows, list) else rows.result()
+
+    def _ready(self, rows: list[Row]) -> list[Row]:
+        return [row._replace(ready=orjson.Fragment(self.row_json(row))) for row in rows]
+
+    def evaluate(self, entities: list[Entity], now: datetime) -> list[Row]:
+        """One Row per entity, in order, on this thread, by the SQL text as it stands. `now` is the prediction time,
+        aware UTC. Raises duckdb.Error.
+        """
         if not entities:
             return []
+        cursor = self._engine.cursor()
         parameters = self._parameters([(entity, now) for entity in entities])
         with _watch.over(cursor):
             answers = cursor.execute(self._statement, parameters).fetchall()
         return self._rows(answers, len(entities))
 
     def _evaluate_prepared(self, asked: list[Asked]) -> list[Row]:
-        """As `evaluate`, each entity at its own time, without planning anew. One thread at a time."""
+        """As `evaluate`, each entity at its own time, without planning anew, and ready. One thread at a time."""
         rows = self._found(asked)
         with _watch.over(self._cursor):
             try:
                 answers = self._cursor.execute(f"execute answer({self._arguments(rows)})").fetchall()
             except _NoLiteral:
                 answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
-        return self._rows(answers, len(asked))
+        return self._ready(self._rows(answers, len(asked)))
 
     def _arguments(self, rows: list[tuple[Any, ...]]) -> str:
         """Rows as the prepared statement takes them. Raises _NoLiteral."""
@@ -314,16 +327,16 @@ def plan_all(snapshot: Snapshot, engine: Engine, ahead: dict[str, Ahead], now: d
 
     So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
     """
-    cursor, analyst = engine.cursor(), Analyst()
+    analyst = Analyst()
     plans = {}
     for service in snapshot.services.values():
-        plan = plans[service.id] = Plan(service, cursor, analyst, ahead.get(service.id))
+        plan = plans[service.id] = Plan(service, engine, analyst, ahead.get(service.id))
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:
             known.update(zip(lookup.keys, lookup.group.table.first_keys(), strict=False))
         try:
-            plan.evaluate(cursor, [known, unknown], now)
+            plan.evaluate([known, unknown], now)
         except duckdb.DataError as error:  # null stands for request columns here, which real requests may have to send
             log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
         except (duckdb.Error, LookupError) as error:

@@ -1,11 +1,10 @@
-"""What a request may take, whatever its sender does: memory, time, and threads that others need."""
+"""What a request may take, whatever its sender does: of DuckDB's time, and of the connection's."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import errno
-import io
 import logging
 import os
 import socket
@@ -13,95 +12,18 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
-from typing import Any
+from collections.abc import Iterator
 
 import duckdb
 
 log = logging.getLogger("asof.serve")
 
-AT_ONCE = 16  # requests that are answered at a time, per worker: more than cores, so that they meet (together.py)
-LARGE_BODY = 16 * 1024  # bytes; requests with more are large
-LARGE_AT_ONCE = 16  # from the first byte of the body to the last of the answer
-LARGE_ANSWERED_AT_ONCE = 4  # of those: what a body becomes on the way to an answer is many times its size
 SQL_SECONDS = 5.0  # of evaluation; a service's SQL takes a thousandth of that
 
 ARENAS = 2  # of malloc: with one per thread, a third to half more memory is kept after large requests
 
 _M_ARENA_MAX = -8  # of glibc's mallopt
 _LAST_DATA_SENT = 44  # where struct tcp_info of Linux has it: milliseconds
-
-
-class Turns:
-    """WSGI middleware that answers a request once it is whole, and only so many at a time.
-
-    Each connection has a thread to itself, so one that sends or reads slowly holds up nobody but, if its body is large,
-    others with large bodies.
-    """
-
-    def __init__(self, app: Callable[..., Iterable[bytes]], max_body: int) -> None:
-        """`max_body` in bytes: a body that says it is longer is not read, and of one that says nothing, no more is."""
-        self._app = app
-        self._max_body = max_body
-        # As semaphores: a queue is written in C, threading's are in Python and take ten times as long
-        self._turns, self._large_turns, self._large = map(_tickets, (AT_ONCE, LARGE_ANSWERED_AT_ONCE, LARGE_AT_ONCE))
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The application's answer."""
-        length = environ.get("CONTENT_LENGTH")
-        if length:
-            size = int(length) if length.isdecimal() and int(length) <= self._max_body else 0
-        else:
-            size = self._max_body if "HTTP_TRANSFER_ENCODING" in environ else 0
-        if size > LARGE_BODY:
-            return self._answer_large(environ, start_response, size)
-        if size:
-            environ["wsgi.input"] = _read(environ, size)
-        turn = self._turns.get()
-        try:
-            return self._app(environ, start_response)
-        finally:
-            self._turns.put(turn)
-
-    def _answer_large(self, environ: dict[str, Any], start_response: Callable[..., Any], size: int) -> Iterable[bytes]:
-        ticket = self._large.get()
-        try:
-            environ["wsgi.input"] = _read(environ, size)
-            turn = self._large_turns.get()
-            try:
-                chunks = self._app(environ, start_response)
-            finally:
-                self._large_turns.put(turn)
-        except BaseException:
-            self._large.put(ticket)
-            raise
-        return self._send_large(chunks, ticket)
-
-    def _send_large(self, chunks: Iterable[bytes], ticket: None) -> Iterator[bytes]:
-        """In parts, of which the server takes the next one when the one before is on its way."""
-        try:
-            for chunk in chunks:
-                for start in range(0, len(chunk), LARGE_BODY):
-                    yield chunk[start : start + LARGE_BODY]
-        finally:
-            if close := getattr(chunks, "close", None):
-                close()
-            self._large.put(ticket)
-
-
-def _read(environ: dict[str, Any], size: int) -> io.BytesIO:
-    """A body of so many bytes, and one more if there is."""
-    # To meet the end: granian drops the next request of a connection whose body was left before its end. A server that
-    # does not say that its input ends would wait for that byte for ever.
-    return io.BytesIO(environ["wsgi.input"].read(size + bool(environ.get("wsgi.input_terminated"))))
-
-
-def _tickets(count: int) -> SimpleQueue[None]:
-    tickets: SimpleQueue[None] = SimpleQueue()
-    for _ in range(count):
-        tickets.put(None)
-    return tickets
 
 
 def keep_few_arenas() -> None:
@@ -151,7 +73,7 @@ class Watch:
 def end_stuck_connections(port: int, seconds: float) -> int:
     """Ends this process's connections to `port` on which nothing was sent for so long; returns how many.
 
-    A server that reads a body blocks until it comes, and one whose answer is not read keeps it; neither ends by itself.
+    uvicorn waits for ever for a head or a body, and for an answer to be read.
     """
     ended = 0
     for name in os.listdir("/proc/self/fd"):

@@ -20,7 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import FileIO
-from multiprocessing.util import Finalize
 from pathlib import Path
 
 from serve.clock import Clock, machine_clock
@@ -110,10 +109,8 @@ class RequestLog:
             raise RequestLogError(f"--request-log {self.folder}: {error.strerror}") from None
 
     def start(self) -> None:
-        """Starts the writer. It is ended, and what is queued written, when the process ends in good order."""
+        """Starts the writer. `close` it, or what is queued then is lost."""
         self._thread.start()
-        # Not atexit: the workers are processes of multiprocessing, which leave without it
-        Finalize(None, self.close, exitpriority=10)
 
     def close(self) -> None:
         """Writes what is queued and ends the writer; waits for it, but not for ever."""

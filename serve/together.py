@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from datetime import datetime
 from typing import Any
 
@@ -17,77 +18,59 @@ MAX_ROWS = 128  # in one execution, unless one request has more: beyond some 500
 
 Asked = tuple[dict[str, Any], datetime]  # an entity, and its prediction time
 Run = Callable[[list[Asked]], list[Any]]
-
-
-class _Job:
-    """The rows of one request, and what became of them."""
-
-    def __init__(self, asked: list[Asked]) -> None:
-        self.asked = asked
-        self.rows: list[Any] = []
-        self.error: Exception | None = None
-        self.is_done = False
-        self.wake = threading.Lock()  # held until the job is done, or is the one to lead
-        self.wake.acquire()
+_Job = tuple[list[Asked], Future[list[Any]]]  # the rows of one request, and what becomes of them
 
 
 class Together:
-    """A queue of requests, and who of them runs what is in it: one at a time."""
+    """A queue of requests, and a thread that runs what is in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: Executor, run: Run) -> None:
+        """`run`, on one of the threads at a time, returns a row for each one asked, or raises."""
+        self._threads = threads
+        self._run = run
         self._lock = threading.Lock()
         self._queue: list[_Job] = []
         self._is_busy = False
 
-    def evaluate(self, run: Run, asked: list[Asked]) -> list[Any]:
-        """The rows, in order. `run`, the same in every call, returns a row for each one asked, or raises.
-
-        Raises what it raises for these rows, whatever others ask.
-        """
-        job = _Job(asked)
+    def begin(self, asked: list[Asked]) -> Future[list[Any]]:
+        """The rows, in order, or what `run` raises for these rows, whatever others ask."""
+        future: Future[list[Any]] = Future()
         with self._lock:
-            self._queue.append(job)
-            leads, self._is_busy = not self._is_busy, True
-        if not leads:
-            job.wake.acquire()
-        if not job.is_done:
-            self._lead(run)
-        if job.error is not None:
-            raise job.error
-        return job.rows
+            self._queue.append((asked, future))
+            begins, self._is_busy = not self._is_busy, True
+        if begins:
+            self._threads.submit(self._work)
+        return future
 
-    def _lead(self, run: Run) -> None:
-        """Runs the first job of the queue, with those behind it that fit, and lets the next one lead."""
+    def _work(self) -> None:
+        while jobs := self._take():
+            self._run_jobs(jobs)
+
+    def _take(self) -> list[_Job]:
+        """The first job of the queue, with those behind it that fit."""
         with self._lock:
-            count, rows = 1, len(self._queue[0].asked)
-            while count < len(self._queue) and rows + len(self._queue[count].asked) <= MAX_ROWS:
-                rows += len(self._queue[count].asked)
+            count, rows = 0, 0
+            while count < len(self._queue) and (not count or rows + len(self._queue[count][0]) <= MAX_ROWS):
+                rows += len(self._queue[count][0])
                 count += 1
             jobs, self._queue = self._queue[:count], self._queue[count:]
+            self._is_busy = bool(jobs)
+        return jobs
+
+    def _run_jobs(self, jobs: list[_Job]) -> None:
         try:
-            _run_jobs(run, jobs)
-        finally:
-            with self._lock:
-                following = self._queue[0] if self._queue else None
-                self._is_busy = following is not None
-            for job in jobs[1:]:
-                job.wake.release()
-            if following:
-                following.wake.release()
-
-
-def _run_jobs(run: Run, jobs: list[_Job]) -> None:
-    try:
-        rows = iter(run([each for job in jobs for each in job.asked]))
-        for job in jobs:
-            job.rows = [next(rows) for _ in job.asked]
-    except Exception as error:
-        took_too_long = isinstance(error, duckdb.InterruptException)  # as one of them would again, and hold up others
-        if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
-            for job in jobs:  # only those that cannot be computed fail
-                _run_jobs(run, [job])
+            rows = iter(self._run([each for asked, _ in jobs for each in asked]))
+            done = [[next(rows) for _ in asked] for asked, _ in jobs]
+        except Exception as error:
+            took_too_long = isinstance(
+                error, duckdb.InterruptException
+            )  # as one of them would again, and hold up others
+            if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
+                for job in jobs:  # only those that cannot be computed fail
+                    self._run_jobs([job])
+                return
+            for _, future in jobs:
+                future.set_exception(error)
             return
-        for job in jobs:
-            job.error = error
-    for job in jobs:
-        job.is_done = True
+        for (_, future), rows_of_one in zip(jobs, done, strict=True):
+            future.set_result(rows_of_one)

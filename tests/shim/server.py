@@ -15,6 +15,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+def workers_of(process):
+    """The process ids of a shim's workers, where they are several. (A single one is the process itself.)"""
+    found = []
+    with contextlib.suppress(OSError):  # ended
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
+
+
 class Server:
     """A running shim; `url` is where."""
 
@@ -40,8 +51,11 @@ class Server:
         with urllib.request.urlopen(self.url + path, timeout=10) as response:
             return json.load(response)
 
+    def workers(self):
+        return workers_of(self.process.pid)
+
     def end(self):
-        """Leaves nothing behind, whatever the test did: granian's workers outlive a killed main process."""
+        """Leaves nothing behind, whatever the test did."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

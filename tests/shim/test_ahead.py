@@ -123,22 +123,22 @@ def publishers(draw):
 
 
 def load(folder):
-    """The plans of what is published in a folder, and their engine."""
+    """The plans of what is published in a folder."""
     watched = Folder(folder, allow_injected_now=True, clock=lambda: PUBLISHED)
     watched.poll()
     assert watched.refused is None
-    return watched.current.plans, watched.engine
+    return watched.current.plans
 
 
-def per_request(plan, engine, entities, now):
+def per_request(plan, entities, now):
     """The rows as JSON, by the service's SQL and nothing else."""
-    rows = plan.evaluate(engine.cursor(), entities, now)
+    rows = plan.evaluate(entities, now)
     return f"[{','.join(map(plan.row_json, rows))}]"
 
 
-def answered(plan, engine, entities, now):
+def answered(plan, entities, now):
     """The rows as JSON, as a request gets them."""
-    return orjson.dumps([row.ready for row in plan.answer(engine, entities, now)]).decode()
+    return orjson.dumps([row.ready for row in plan.answer(entities, now)]).decode()
 
 
 def edges(groups):
@@ -155,7 +155,7 @@ def test_computed_ahead_equals_per_request(groups, data):
     with tempfile.TemporaryDirectory() as scratch:
         publisher = Publisher(Path(scratch), groups, make_services(groups))
         publisher.publish()
-        plans, engine = load(publisher.folder)
+        plans = load(publisher.folder)
         moments = [PUBLISHED, *(time for time in edges(groups) if time >= PUBLISHED), NOW + timedelta(days=9)]
         for plan in plans.values():
             assert plan.ahead, plan.service.id
@@ -164,8 +164,8 @@ def test_computed_ahead_equals_per_request(groups, data):
                 entities = [{"name": name, "number": number} for name, number in asked]
                 if plan.service.name == "unread":
                     entities = [{**each, "more": 1.5} for each in entities]
-                told = answered(plan, engine, entities, now)
-                assert told == per_request(plan, engine, entities, now), (plan.service.id, now)
+                told = answered(plan, entities, now)
+                assert told == per_request(plan, entities, now), (plan.service.id, now)
 
 
 # -------------------- what must not be computed ahead
@@ -245,7 +245,7 @@ def guarded(tmp_path_factory):
 
 
 def test_what_may_change_is_never_computed_ahead(guarded):
-    plans, _ = load(guarded.folder)
+    plans = load(guarded.folder)
     assert [plan.service.name for plan in plans.values() if plan.ahead] == ["fine"]
 
 
@@ -269,12 +269,12 @@ def test_computing_it_ahead_all_the_same_would_answer_wrongly(guarded, monkeypat
     read = Dependence._read_columns
     forgotten = {"prediction_time", "request_distance_km"}
     monkeypatch.setattr(Dependence, "_read_columns", lambda self: read(self) - forgotten)
-    plans, engine = load(guarded.folder)
+    plans = load(guarded.folder)
     later, entities = NOW + timedelta(minutes=5), [{"order_id": "O-204", "request_distance_km": 3.5}]
     for name in ("reads_now", "reads_now_two_below", "reads_the_request_by_another_name"):
         plan = plans[f"{name}@1"]
         assert plan.ahead.rows(entities, PUBLISHED)
-        assert answered(plan, engine, entities, PUBLISHED) != per_request(plan, engine, entities, later), name
+        assert answered(plan, entities, PUBLISHED) != per_request(plan, entities, later), name
 
 
 def test_staleness_over_http_flips_on_its_microsecond(make_app, publisher):
@@ -291,6 +291,6 @@ def test_staleness_over_http_flips_on_its_microsecond(make_app, publisher):
             assert plan.ahead.rows(asked, now[0]) is not None
             told = client.post("/v1/services/kinds", json={"entities": asked})
             rows = told.get_data(as_text=True).partition(',"rows":')[2][:-1]
-            assert rows == per_request(plan, folder.engine, asked, now[0])
+            assert rows == per_request(plan, asked, now[0])
         statuses.append(client.get("/v1/services/kinds?id=1").json["rows"][0]["status"])
     assert statuses == ["OK", "OK", "STALE"]

@@ -251,7 +251,8 @@ def test_a_request_finishes_on_the_snapshot_it_began_with(app, publisher, watche
     publisher.publish(mark=8)
     watched.poll()
     entities = [{"order_id": "O-204", "request_distance_km": None}]
-    answer = json.loads(shim.answer(held, held.snapshot.services["late_delivery@1"], entities))
+    asked = shim.ask(held, held.snapshot.services["late_delivery@1"], entities)
+    answer = json.loads(shim.answer(asked, asked.begin()))
     assert (answer["sequence_number"], answer["rows"][0]["features"]["mark"]) == (1, 7)
 
 

@@ -108,11 +108,10 @@ def test_what_a_killed_shim_leaves_is_deleted_by_the_next(start, large, scratch)
 def test_a_preparing_process_that_is_killed_is_a_refusal_and_tried_again(start, large, scratch):
     server = start("--folder", large.folder, TMPDIR=str(scratch))
     wait_for(lambda: current_number(server) == 1)
-    (worker,) = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     large.publish(mark=8)
     killed = 0
     while not killed:
-        for child in Path(f"/proc/{worker}/task").glob("*/children"):
+        for child in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
             for each in child.read_text().split():
                 os.kill(int(each), signal.SIGKILL)
                 killed = 1

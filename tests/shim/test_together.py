@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import duckdb
@@ -54,25 +55,22 @@ def plans(tmp_path_factory):
     )
 )
 def test_values_of_every_type_survive_as_text(plans, entities):
-    found, engine = plans
-    plan = found["echo@1"]
-    told = answered(plan, engine, entities, NOW)
-    assert told == per_request(plan, engine, entities, NOW)
+    plan = plans["echo@1"]
+    told = answered(plan, entities, NOW)
+    assert told == per_request(plan, entities, NOW)
 
 
 @pytest.mark.parametrize("text", ["a\x1eb", "\x1f", "\x1a", "x\0", "'", "''\\", "", "null", "\n\t"])
 def test_text_that_looks_like_the_end_of_a_field_survives(plans, text):
-    found, engine = plans
-    plan, rest = found["echo@1"], dict.fromkeys(f"request_{name}" for name in KIND_TYPES)
+    plan, rest = plans["echo@1"], dict.fromkeys(f"request_{name}" for name in KIND_TYPES)
     entities = [{"id": 1} | rest | {"request_text": each, "request_words": [each]} for each in (text, "b", None)]
-    assert [row.features[0] for row in plan.answer(engine, entities, NOW)] == [text, "b", None]
-    assert answered(plan, engine, entities, NOW) == per_request(plan, engine, entities, NOW)
+    assert [row.features[0] for row in plan.answer(entities, NOW)] == [text, "b", None]
+    assert answered(plan, entities, NOW) == per_request(plan, entities, NOW)
 
 
 def test_many_at_once_are_answered_as_alone(plans):
     """Each request at its own time; those that cannot be computed fail, and no other."""
-    found, engine = plans
-    delivery, casts = found["late_delivery@1"], found["casts@1"]
+    delivery, casts = plans["late_delivery@1"], plans["casts@1"]
     orders = ["O-204", "O-150", "O-160", "new"]
     asked = [
         (delivery, [{"order_id": order, "request_distance_km": 1.5 * at} for order in orders[: at % 4 + 1]], at)
@@ -85,7 +83,7 @@ def test_many_at_once_are_answered_as_alone(plans):
         for at in range(worker, len(asked), 16):
             plan, entities, minute = asked[at]
             try:
-                told[at] = answered(plan, engine, entities, NOW + timedelta(minutes=minute))
+                told[at] = answered(plan, entities, NOW + timedelta(minutes=minute))
             except duckdb.ConversionException as error:
                 told[at] = error
 
@@ -98,7 +96,7 @@ def test_many_at_once_are_answered_as_alone(plans):
         if entities[0].get("word") == "seven":
             assert isinstance(answer, duckdb.ConversionException)
         else:
-            assert answer == per_request(plan, engine, entities, NOW + timedelta(minutes=minute))
+            assert answer == per_request(plan, entities, NOW + timedelta(minutes=minute))
 
 
 def test_what_comes_while_another_runs_goes_together():
@@ -110,20 +108,11 @@ def test_what_comes_while_another_runs_goes_together():
         go_on.wait(10)
         return [each for each, _ in asked]
 
-    together, told = Together(), {}
-
-    def ask(number):
-        told[number] = together.evaluate(run, [(number, NOW)])
-
-    threads = [threading.Thread(target=ask, args=[number]) for number in range(9)]
-    threads[0].start()
-    assert running.wait(10)
-    for thread in threads[1:]:
-        thread.start()
-    while len(together._queue) < 8:
-        pass
-    go_on.set()
-    for thread in threads:
-        thread.join(10)
+    with ThreadPoolExecutor() as threads:
+        together = Together(threads, run)
+        told = [together.begin([(0, NOW)])]
+        assert running.wait(10)
+        told += [together.begin([(number, NOW)]) for number in range(1, 9)]
+        go_on.set()
+        assert [each.result(10) for each in told] == [[number] for number in range(9)]
     assert sizes == [1, 8]
-    assert told == {number: [number] for number in range(9)}
