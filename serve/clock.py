@@ -39,4 +39,5 @@ def serving_now(clock: Clock, published_at: datetime) -> datetime:
 
     The builder's clock may be ahead of the shim's; without this an answer could predate its own snapshot.
     """
-    return max(clock().astimezone(UTC), published_at)
+    now = clock()
+    return max(now if now.tzinfo is UTC else now.astimezone(UTC), published_at)

@@ -72,6 +72,14 @@ class Analyst:
                 self._columns[name] = True
         return self._columns[name]
 
+    def columns_read(self, service: Service) -> list[str]:
+        """The columns of looked_up that the answers of a service read; all of them where that cannot be told."""
+        columns = {name: kind.name for name, kind in service.looked_up}
+        try:
+            return sorted(self.read_columns(columns, service.sql))
+        except (Dependent, duckdb.Error):
+            return list(columns)
+
     def read_columns(self, columns: dict[str, str], sql: str) -> frozenset[str]:
         """What the optimized plan of a query scans of a table looked_up, whose columns and types are given.
 

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
@@ -20,9 +20,9 @@ import orjson
 
 from serve.ahead import Ahead, Row, answer_columns
 from serve.columns import literal, quote
-from serve.dependence import Analyst, Dependent
 from serve.limits import Watch
-from serve.snapshot import Lookup, Service, Snapshot, SnapshotError
+from serve.prepare import Prepared
+from serve.snapshot import Lookup, Service, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 from serve.together import MAX_ROWS, Asked, Together
 
@@ -68,9 +68,9 @@ _Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
 class Plan:
     """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
 
-    def __init__(self, service: Service, engine: Engine, analyst: Analyst, ahead: Ahead | None) -> None:
-        """Parses and binds the SQL. `ahead`: its answers, where they can be computed ahead. Raises SnapshotError if the
-        text does not run or answers other columns.
+    def __init__(self, service: Service, engine: Engine, read: Collection[str], ahead: Ahead | None) -> None:
+        """Parses and binds the SQL. `read`: the columns of looked_up that its answers read; `ahead`: its answers, where
+        they can be computed ahead. Raises SnapshotError if the text does not run or answers other columns.
         """
         self.service = service
         self.ahead = ahead
@@ -95,26 +95,21 @@ class Plan:
             self._check_answer(cursor, f"{looked_up} select * from (\n{service.sql}\n)", answer)
             # Parsed once: binding and planning remain per request
             (self._statement,) = cursor.extract_statements(query)
-            self._prepare(cursor, analyst, f"select {selected} from (\n{service.sql}\n)")
+            self._prepare(cursor, read, f"select {selected} from (\n{service.sql}\n)")
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
 
-    def _prepare(self, cursor: duckdb.DuckDBPyConnection, analyst: Analyst, query: str) -> None:
+    def _prepare(self, cursor: duckdb.DuckDBPyConnection, read: Collection[str], query: str) -> None:
         """Plans the query once. Values can then be given as text only, and DuckDB takes longer to read an argument than
         to run the plan: so all rows come in one, cut into fields within the plan (but for lists). What no answer reads
         is left out, and what is the same for all rows of the snapshot stands in the plan.
         """
-        looked_up = self.service.looked_up
-        try:
-            read = analyst.read_columns({name: kind.name for name, kind in looked_up}, self.service.sql)
-        except Dependent:
-            read = frozenset(name for name, _ in looked_up)
         fixed = {}
         for lookup in self.service.lookups:
             fixed[f"{lookup.name}__as_of"] = literal(lookup.group.as_of)
             fixed[f"{lookup.name}__max_age_seconds"] = str(lookup.group.max_age_seconds)
         columns, lists, self._sent, self._sent_lists = [], [], [], []
-        for (name, kind), source in zip(looked_up, self._sources, strict=True):
+        for (name, kind), source in zip(self.service.looked_up, self._sources, strict=True):
             value = fixed.get(name, "null")
             if name in read and name not in fixed:
                 if kind.kind == "list":
@@ -321,16 +316,15 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def plan_all(snapshot: Snapshot, engine: Engine, ahead: dict[str, Ahead], now: datetime) -> dict[str, Plan]:
-    """A plan for every service, each run once on a known and an unknown entity at `now` (aware UTC). `ahead`: what was
-    computed ahead, by service. Raises SnapshotError.
+def plan_all(prepared: Prepared, engine: Engine, now: datetime) -> dict[str, Plan]:
+    """A plan for every service of a snapshot, each run once on a known and an unknown entity at `now` (aware UTC).
+    Raises SnapshotError.
 
     So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
     """
-    analyst = Analyst()
     plans = {}
-    for service in snapshot.services.values():
-        plan = plans[service.id] = Plan(service, engine, analyst, ahead.get(service.id))
+    for key, service in prepared.snapshot.services.items():
+        plan = plans[key] = Plan(service, engine, prepared.reads[key], prepared.ahead.get(key))
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:

@@ -153,7 +153,7 @@ class Folder:
         if snapshot.now_injected and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
         now = serving_now(self._clock, pointer.published_at)
-        plans = plan_all(snapshot, self.engine, prepared.ahead, now)
+        plans = plan_all(prepared, self.engine, now)
         if self._on_load:
             self._on_load(snapshot)
         self._preparer.forget_all_but(pointer, prepared)

@@ -40,6 +40,10 @@ LARGE_BODY = 16 * 1024  # bytes; requests with more are large
 LARGE_AT_ONCE = 16  # from the first byte of the body to the last of the answer
 LARGE_ANSWERED_AT_ONCE = 4  # of those: what a body becomes on the way to an answer is many times its size
 
+# Between threads of Python. At its default, 5 ms, each look at the connections could wait so long while the folder's
+# thread takes up a snapshot
+SWITCH_SECONDS = 0.0005
+
 _SETTLE_SECONDS = 0.2  # after a signal, in which what was sent before it is read
 
 _PLAIN = re.compile(f"{SERVICES}([A-Za-z0-9_@]+)")
@@ -351,6 +355,7 @@ def create_from_environment() -> Front:
     """The factory that each server process calls; `python -m serve` puts its options into the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     keep_few_arenas()
+    sys.setswitchinterval(SWITCH_SECONDS)
     if parent := parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     if port := os.environ.get("ASOF_PORT"):

@@ -57,6 +57,7 @@ class Prepared:
 
     snapshot: Snapshot
     ahead: dict[str, Ahead]
+    reads: dict[str, list[str]]  # by service: the columns of looked_up that its answers read
     tables: dict[str, Table]  # by file
     files: frozenset[str]
 
@@ -134,7 +135,9 @@ class Preparer:
         for each in ahead.values():
             each.take_up(self._scratch)
         answers = [name for each in told["ahead"].values() for name in each["files"]]
-        return Prepared(snapshot, ahead, tables, frozenset([self._ready(pointer).name, *tables, *answers]))
+        return Prepared(
+            snapshot, ahead, told["reads"], tables, frozenset([self._ready(pointer).name, *tables, *answers])
+        )
 
     def take_up(self, prepared: Prepared) -> None:
         """Opens what has been computed ahead since."""
@@ -168,9 +171,10 @@ def prepare(
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
     snapshot = Snapshot.load(folder, pointer, raw, tables)
-    computations, analyst = {}, Analyst()
+    computations, reads, analyst = {}, {}, Analyst()
     for number, service in enumerate(snapshot.services.values()):
         name = f"answers-{pointer.manifest_sha256}-{number}"
+        reads[service.id] = analyst.columns_read(service)
         try:
             computations[service.id] = each = Computation(service, pointer.published_at, analyst, name)
             each.compute(scratch, now)
@@ -178,7 +182,7 @@ def prepare(
             log.info("service %s is computed per request: %s", service.id, error)
     ahead = {key: each.told for key, each in computations.items()}
     part = scratch / f".part-{os.getpid()}"
-    part.write_text(json.dumps({"tables": names, "ahead": ahead}))
+    part.write_text(json.dumps({"tables": names, "ahead": ahead, "reads": reads}))
     part.replace(scratch / f"ready-{pointer.manifest_sha256}")
     on_ready()
     for each in computations.values():
