@@ -242,8 +242,7 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._front: Front = self.app
-        self._head_bytes = 0  # that have come since the last head was whole
-        self._is_in_head = True
+        self._held_bytes = 0  # that have come since the parser last gave something out: a head, a part of a body
         self._refusal = 400
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -253,11 +252,12 @@ class Protocol(HttpToolsProtocol):
             self._refuse(503, f"more than {self._front.connections} connections")
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser, and refuses a head that has grown too long."""
-        if self._is_in_head:
-            self._head_bytes += len(data)
+        """Feeds the parser, and refuses what it would have to hold too much of: a head, or what may stand around the
+        chunks of a body.
+        """
+        self._held_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._head_bytes > 2 * HEAD_BYTES:
+        if self._held_bytes > 2 * HEAD_BYTES:
             self._refuse(431, _TOO_LONG)
 
     def send_400_response(self, msg: str) -> None:
@@ -270,20 +270,14 @@ class Protocol(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[status] + head % len(why) + why.encode())
             self.transport.close()
 
-    def on_message_begin(self) -> None:
-        """Begins to look at how long the head is."""
-        super().on_message_begin()
-        self._is_in_head = True
-
     def on_headers_complete(self) -> None:
         """Decides who answers: `Front.post` what is small, and behind no other."""
-        self._is_in_head = False
-        if self._head_bytes > HEAD_BYTES:
+        if self._held_bytes > HEAD_BYTES:
             headers = sum([len(name) + len(value) for name, value in self.headers])
             if len(self.url) + headers > HEAD_BYTES:
                 self._refusal = 414 if len(self.url) > HEAD_BYTES else 431
                 raise ValueError(_TOO_LONG)
-        self._head_bytes = 0
+        self._held_bytes = 0
         is_free = (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
         if is_free and self.parser.get_method() == b"POST" and (plain := _PLAIN_URL.fullmatch(self.url)):
             environ = make_environ("POST", self.url, self.headers, self.client)
@@ -295,6 +289,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Takes the body, or a part."""
+        self._held_bytes = 0
         if isinstance(self.cycle, _Post):
             self.cycle.body.append(body)
         else:
@@ -302,6 +297,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answers, or lets it be answered."""
+        self._held_bytes = 0
         post = self.cycle
         if not isinstance(post, _Post):
             super().on_message_complete()
@@ -326,7 +322,7 @@ class Protocol(HttpToolsProtocol):
         self.on_response_complete()
 
 
-_TOO_LONG = f"more than {HEAD_BYTES} bytes before the body"
+_TOO_LONG = f"more than {HEAD_BYTES} bytes that are no body"
 _PLAIN_URL = re.compile(_PLAIN.pattern.encode())
 _NOT_PLAIN = {"HTTP_EXPECT", "HTTP_UPGRADE", "HTTP_TRANSFER_ENCODING"}
 

@@ -128,6 +128,28 @@ def test_a_head_is_limited(start, publisher, opened):
     assert answer(connection)[0] == 431
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [b"1;" + b"x" * 400_000, b"1\r\n{\r\n0\r\nX: " + b"x" * 400_000, b"1\r\n{\r\n0\r\n" + b"X: y\r\n" * 60_000],
+    ids=["extension", "long trailer", "many trailers"],
+)
+def test_what_stands_around_a_body_is_limited(start, publisher, opened, rest):
+    server = start("--folder", publisher.folder, **NINE)
+    connection = opened(server)
+    head = b"POST /v1/services/pairs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+    for at in range(0, len(rest), 50_000):
+        with contextlib.suppress(OSError):
+            connection.sendall(rest[at : at + 50_000])
+            time.sleep(0.05)
+    received = b""
+    with contextlib.suppress(ConnectionResetError):  # it may be ended while more is being sent
+        while part := connection.recv(65536):
+            received += part
+    assert received[:12] in (b"", b"HTTP/1.1 431")
+    assert server.get("/health")["status"] == "up"
+
+
 def test_sql_that_takes_too_long_is_interrupted(start, tmp_path, opened):
     pairs_of_n = "(select count(*) from range(n) as a (x), range(n) as b (y) where (x * y) % 7 = 1)::bigint"
     slow = service(
