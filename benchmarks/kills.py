@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/kills.py [--kills 100] [--points "before_pointer ..."]
 
 The shim: it runs under load while a small publisher publishes four times per second. At a random moment, of its start
-or of its work, its main process is killed, or a worker, or all of it. What has ended is started again on the same port,
-as systemd would; then its answers must all be 200, and each what a publication says that was current when it was killed
+or of its work, its process is killed, or that and what it has begun. It is started again on the same port, as systemd
+would; then its answers must all be 200, and each what a publication says that was current when it was killed
 or came since. What is answered up to the kill must be consistent too.
 
 A build: real `dbt` commands on the small project of the tests stand still at each fault point in macros/ and are killed
@@ -34,8 +34,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
-from server import workers_of  # noqa: E402
-
 from benchmarks.consistent import Published, Shim, asked, serving  # noqa: E402
 from benchmarks.endurance import ENTITIES, SWAP_SECONDS, beside, swap  # noqa: E402
 from benchmarks.load import Result, run  # noqa: E402
@@ -46,19 +44,17 @@ from tests.world import World  # noqa: E402
 CONNECTIONS = 4
 CHECKED = 60  # requests after each restart
 BACK_SECONDS = 60  # by then it must serve again
-VICTIMS = ["main", "worker", "all"]
-WORKERS = ["--workers", "2"]  # so that there is one to kill
+VICTIMS = ["shim", "all"]
 BACKFILL = "{backfill: {from: '2026-05-01 05:00:00Z', to: '2026-05-01 08:00:00Z', every: 1 hour}}"
 
 
 def kill(shim: Shim, victim: str) -> None:
-    """SIGKILL to the main process, one worker (while there is none yet: the main process), or all of it."""
+    """SIGKILL to the shim's process, or to that and what it has begun, as when it prepares a snapshot."""
     with contextlib.suppress(ProcessLookupError):
         if victim == "all":
             os.killpg(shim.process.pid, signal.SIGKILL)
             return
-        workers = workers_of(shim.process.pid)
-        os.kill(workers[0] if victim == "worker" and workers else shim.process.pid, signal.SIGKILL)
+        shim.process.kill()
 
 
 class Kills:
@@ -74,7 +70,7 @@ class Kills:
         self.counts: Counter[str] = Counter()
         self.back: list[float] = []  # seconds from each kill to a snapshot that is served
         began = time.monotonic()
-        self._shim = Shim(folder, scratch, *WORKERS)
+        self._shim = Shim(folder, scratch)
         self._shim.wait()
         self._serves_again()
         self._start_seconds = time.monotonic() - began
@@ -100,9 +96,8 @@ class Kills:
             timer.join()
         killed, before = time.monotonic(), self._shim
         self._published.begin(self._published.look())  # from here on nothing older is answered
-        if victim != "worker":
-            before.process.wait()
-            self._wait_closed()  # a worker takes a moment to notice
+        before.process.wait()
+        self._wait_closed()
         self._serves_again()
         self.back.append(time.monotonic() - killed)
         how = "went on" if self._shim is before else f"ended ({before.process.poll()}) and was started again"
@@ -116,7 +111,7 @@ class Kills:
         self._published.check(connection, self._requests[number][1], body)
 
     def _start(self) -> None:
-        self._shim = Shim(self._folder, self._scratch, *WORKERS, port=self._shim.port)
+        self._shim = Shim(self._folder, self._scratch, port=self._shim.port)
 
     def _wait_closed(self) -> None:
         until = time.monotonic() + BACK_SECONDS
@@ -124,7 +119,7 @@ class Kills:
             while time.monotonic() < until:
                 socket.create_connection(("127.0.0.1", self._shim.port)).close()
                 time.sleep(0.01)
-            raise RuntimeError(f"a worker holds the port {BACK_SECONDS} s after its main process was killed")
+            raise RuntimeError(f"the port is held {BACK_SECONDS} s after the shim was killed")
 
     def _serves_again(self) -> None:
         """Waits until a snapshot is served; a shim that has ended meanwhile is started again, as systemd would."""

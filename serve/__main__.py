@@ -22,7 +22,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from serve import commands
 from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
@@ -30,8 +29,7 @@ from serve.clock import ClockError, clock_from_environment
 from serve.front import CONNECTIONS, IDLE_SECONDS, REQUEST_SECONDS, STOP_SECONDS, Protocol
 from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.tokens import Tokens, TokensError
-
-WORKER_SECONDS = 60  # a worker that says nothing for so long is replaced; to start, on a busy machine, takes a while
+from serve.workers import run_workers
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -177,7 +175,6 @@ def _run(options: argparse.Namespace, listener: socket.socket) -> int:
         workers=options.workers,
         timeout_keep_alive=options.idle_seconds,
         timeout_graceful_shutdown=STOP_SECONDS,
-        timeout_worker_healthcheck=WORKER_SECONDS,
         proxy_headers=False,  # who calls is who connects: anybody can write headers
         server_header=False,
         access_log=False,
@@ -194,9 +191,8 @@ def _run(options: argparse.Namespace, listener: socket.socket) -> int:
         signal.signal(how, _end)  # until uvicorn has its own, and what that raises again when it has stopped
     try:
         if options.workers > 1:
-            Multiprocess(config, [listener]).run()
-        else:
-            uvicorn.Server(config).run([listener])
+            return run_workers(config, listener, STOP_SECONDS + 1)
+        uvicorn.Server(config).run([listener])
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0

@@ -19,6 +19,8 @@ import urllib.request
 import pytest
 from server import run
 
+from serve.workers import AGAIN_SECONDS
+
 
 def test_swaps_drop_no_request_and_mix_no_snapshots(start, publisher):
     server = start("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
@@ -175,10 +177,11 @@ def test_tls(start, publisher, tmp_path):
         assert "--tls-certificate" in ended.stderr
 
 
-def test_a_worker_that_is_killed_is_replaced(start, publisher):
+def test_a_worker_that_is_killed_is_replaced_and_again_at_once_ends_the_shim(start, publisher):
     server = start("--folder", publisher.folder, "--workers", "2", ASOF_NOW="2026-05-01T09:00:00Z")
     before = server.workers()
     assert len(before) == 2
+    time.sleep(AGAIN_SECONDS)
     for worker in before:
         os.kill(worker, signal.SIGKILL)
     publisher.publish(mark=8)
@@ -190,7 +193,14 @@ def test_a_worker_that_is_killed_is_replaced(start, publisher):
         time.sleep(0.05)
     assert answer["rows"][0]["features"]["mark"] == 8
     assert not set(before) & set(server.workers())
-    assert server.stop() == 0
+
+    while server.process.poll() is None:
+        assert time.monotonic() < deadline + 30
+        for worker in server.workers():
+            with contextlib.suppress(OSError):  # it has just ended
+                os.kill(worker, signal.SIGKILL)
+        time.sleep(0.05)
+    assert server.process.returncode == 1
 
 
 def test_workers_end_with_a_main_process_that_is_killed(start, publisher):
