@@ -34,6 +34,8 @@ IDLE_SECONDS = 75  # a connection may wait for its next request: longer than bal
 REQUEST_SECONDS = 15  # to send a request's body and to take its answer
 STOP_SECONDS = 10  # what is in flight has so long to finish on a signal
 HEAD_BYTES = 64 * 1024  # of a request: its path, query and headers
+AHEAD = 256  # requests that are sent before earlier ones are answered, per connection
+AHEAD_BYTES = 2 * 1024 * 1024  # of them
 
 MAX_WAITING = 4096  # rows: each takes a kilobyte or two
 LARGE_BODY = 16 * 1024  # bytes; requests with more are large
@@ -243,6 +245,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._front: Front = self.app
         self._held_bytes = 0  # that have come since the parser last gave something out: a head, a part of a body
+        self._ahead_bytes = 0
         self._refusal = 400
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -259,6 +262,10 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._held_bytes > 2 * HEAD_BYTES:
             self._refuse(431, _TOO_LONG)
+        # uvicorn reads on while an answer waits to be taken
+        self._ahead_bytes = self._ahead_bytes + len(data) if self.pipeline else 0
+        if self._ahead_bytes > AHEAD_BYTES or len(self.pipeline) > AHEAD:
+            self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser stops, or one of the methods below has stopped it."""
