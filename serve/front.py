@@ -180,7 +180,7 @@ def _environ_name(name: bytes) -> str:
 
 
 def make_environ(method: str, path: bytes, headers: Headers, client: tuple[str, int] | None) -> Environ:
-    """What `Shim.answer_post` reads of a request, in WSGI's words (PEP 3333). `path` without query, unquoted."""
+    """What `Shim.ask_by_post` reads of a request, in WSGI's words (PEP 3333). `path` without query, unquoted."""
     environ: Environ = {"REQUEST_METHOD": method, "PATH_INFO": path.decode("latin-1")}
     if client:
         environ["REMOTE_ADDR"] = client[0]
