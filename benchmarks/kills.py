@@ -94,14 +94,13 @@ class Kills:
                 found = self._load(seconds=4)
                 self.errors += found.errors - found.broken
             timer.join()
-        killed, before = time.monotonic(), self._shim
+        killed = time.monotonic()
         self._published.begin(self._published.look())  # from here on nothing older is answered
-        before.process.wait()
+        self._shim.process.wait()
         self._wait_closed()
         self._serves_again()
         self.back.append(time.monotonic() - killed)
-        how = "went on" if self._shim is before else f"ended ({before.process.poll()}) and was started again"
-        self.counts[f"{victim} killed {'at its start' if at_start else 'at work'}: {how}"] += 1
+        self.counts[f"{victim} killed {'at its start' if at_start else 'at work'}"] += 1
         self.errors += self._load(count=CHECKED).errors
 
     def _load(self, **bounds: float) -> Result:

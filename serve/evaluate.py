@@ -149,11 +149,6 @@ class Plan:
             return self._together.begin([(entity, now) for entity in entities])
         return self._engine.threads.submit(lambda: self._ready(self.evaluate(entities, now)))
 
-    def answer(self, entities: list[Entity], now: datetime) -> list[Row]:
-        """As `begin`, waiting for it. Raises duckdb.Error."""
-        rows = self.begin(entities, now)
-        return rows if isinstance(rows, list) else rows.result()
-
     def _ready(self, rows: list[Row]) -> list[Row]:
         return [row._replace(ready=orjson.Fragment(self.row_json(row))) for row in rows]
 

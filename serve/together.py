@@ -62,9 +62,8 @@ class Together:
             rows = iter(self._run([each for asked, _ in jobs for each in asked]))
             done = [[next(rows) for _ in asked] for asked, _ in jobs]
         except Exception as error:
-            took_too_long = isinstance(
-                error, duckdb.InterruptException
-            )  # as one of them would again, and hold up others
+            # One of them would again, and hold up others
+            took_too_long = isinstance(error, duckdb.InterruptException)
             if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
                 for job in jobs:  # only those that cannot be computed fail
                     self._run_jobs([job])

@@ -15,17 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def workers_of(process):
-    """The process ids of a shim's workers, where they are several. (A single one is the process itself.)"""
-    found = []
-    with contextlib.suppress(OSError):  # ended
-        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-            with contextlib.suppress(OSError):
-                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    found.append(int(child))
-    return found
-
-
 class Server:
     """A running shim; `url` is where."""
 
@@ -52,7 +41,14 @@ class Server:
             return json.load(response)
 
     def workers(self):
-        return workers_of(self.process.pid)
+        """The process ids of its workers, where they are several. (A single one is the process itself.)"""
+        process, found = self.process.pid, []
+        with contextlib.suppress(OSError):  # ended
+            for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+                with contextlib.suppress(OSError):
+                    if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        found.append(int(child))
+        return found
 
     def end(self):
         """Leaves nothing behind, whatever the test did."""

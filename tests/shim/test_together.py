@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from publisher import KIND_TYPES, NOW, Publisher, service, services
-from test_ahead import VALUES, answered, load, per_request
+from test_ahead import VALUES, answered, load, per_request, rows_of
 
 from serve.sqltypes import parse_type
 from serve.together import Together
@@ -64,7 +64,7 @@ def test_values_of_every_type_survive_as_text(plans, entities):
 def test_text_that_looks_like_the_end_of_a_field_survives(plans, text):
     plan, rest = plans["echo@1"], dict.fromkeys(f"request_{name}" for name in KIND_TYPES)
     entities = [{"id": 1} | rest | {"request_text": each, "request_words": [each]} for each in (text, "b", None)]
-    assert [row.features[0] for row in plan.answer(entities, NOW)] == [text, "b", None]
+    assert [row.features[0] for row in rows_of(plan, entities, NOW)] == [text, "b", None]
     assert answered(plan, entities, NOW) == per_request(plan, entities, NOW)
 
 
