@@ -14,7 +14,7 @@ from serve.columns import Column
 from serve.index import Index
 from serve.sqltypes import SqlType, parse_rfc3339, parse_type
 
-FORMAT = 1  # of the pointer and of the manifest
+FORMATS = (1, 2)  # of the pointer and of the manifest: those that this shim reads
 
 
 class SnapshotError(Exception):
@@ -238,8 +238,9 @@ class Snapshot:
 
 
 def _require_format(found: Any) -> None:
-    if found != FORMAT:
-        raise ValueError(f"format {found!r} is unknown to this shim, which reads format {FORMAT}")
+    if found not in FORMATS:
+        known = " and ".join(str(each) for each in FORMATS)
+        raise ValueError(f"format {found!r} is unknown to this shim, which reads formats {known}")
 
 
 def plain_name(name: str) -> str:

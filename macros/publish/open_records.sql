@@ -1,6 +1,6 @@
 {#
-  What every command does before it reads or compares anything: makes sure the records exist, and repairs the
-  publication record from the pointer. The pointer is the truth; the record follows it.
+  What every command does before it reads or compares anything: makes sure the records exist and are of this version, and
+  repairs the publication record from the pointer. The pointer is the truth; the record follows it.
 #}
 {% macro open_records() %}
     {%- do asof.check_session() -%}
@@ -13,13 +13,20 @@
     {%- set folder = asof.publish_folder() -%}
     {%- if folder is none -%}{{- return(none) -}}{%- endif -%}
     {%- set text = asof.read_text(folder ~ '/current.json') -%}
-    {{- return(fromjson(text) if text else none) -}}
+    {%- if not text -%}{{- return(none) -}}{%- endif -%}
+    {%- set pointer = fromjson(text) -%}
+    {%- do asof.refuse_newer(pointer.format, folder ~ '/current.json is') -%}
+    {{- return(pointer) -}}
 {% endmacro %}
 
-{# The manifest that a pointer or record names, by snapshot id; none where its file is gone. #}
+{# The manifest that a pointer or record names, by snapshot id, as of the current version; none where its file is gone. #}
 {% macro manifest_of(snapshot_id) %}
-    {%- set text = asof.read_text(asof.publish_folder() ~ '/' ~ asof.manifest_name(snapshot_id)) -%}
-    {{- return(fromjson(text) if text else none) -}}
+    {%- set path = asof.publish_folder() ~ '/' ~ asof.manifest_name(snapshot_id) -%}
+    {%- set text = asof.read_text(path) -%}
+    {%- if not text -%}{{- return(none) -}}{%- endif -%}
+    {%- set manifest = fromjson(text) -%}
+    {%- do asof.refuse_newer(manifest.format, path ~ ' is') -%}
+    {{- return(asof.manifest_as_current(manifest)) -}}
 {% endmacro %}
 
 {% macro manifest_name(snapshot_id) %}{{ return('snapshot-' ~ snapshot_id ~ '.json') }}{% endmacro %}
@@ -197,7 +204,7 @@
         {%- do floor.append(asof.time_literal(asof.as_datetime(asof.parse_time(group.as_of, 'as_of')) + microsecond)) -%}
     {%- endfor -%}
     {%- set pointer = {
-        'format': 1,
+        'format': asof.current_version(),
         'sequence_number': (newest.sequence_number if newest is not none else 0) + 1,
         'snapshot_id': snapshot_id,
         'published_at': asof.rfc3339(floor | max),

@@ -40,7 +40,7 @@
         {%- do services.update({spec.id: asof.service_manifest(spec)}) -%}
     {%- endfor -%}
     {%- set manifest = {
-        'format': 1, 'snapshot_id': snapshot_id, 'created_at': asof.rfc3339(created), 'now_injected': asof.now_is_injected(),
+        'format': asof.current_version(), 'snapshot_id': snapshot_id, 'created_at': asof.rfc3339(created), 'now_injected': asof.now_is_injected(),
         'invocation_id': invocation_id, 'code_version': env_var('ASOF_CODE_VERSION', '') or none,
         'publish_lag_seconds': asof.publish_lag_seconds(), 'groups': groups, 'services': services,
     } -%}

@@ -1,6 +1,7 @@
 {#
   The project's own records, beside its models in the target's schema:
 
+  asof_version        the version of these records, and since when: one row per version that this warehouse came to
   asof_runs           one row per dbt command that builds or tests: when, under which now and moment, whether it ended
   asof_definitions    the compiled SQL of each group and service as of each run that built it
   asof_results        the last result of every model and test, and the run it came from
@@ -20,6 +21,8 @@
 {% endmacro %}
 
 {% macro create_registry() %}
+    {%- do run_query('create schema if not exists ' ~ asof.records_schema()) -%}
+    {%- do asof.require_current_version() -%}
     {%- set time = asof.type_timestamptz() -%}
     {%- set tables = {
         'runs': 'run_number bigint, run_id varchar, command varchar, kind varchar, started_at ' ~ time ~ ', now ' ~ time ~ ', now_injected boolean, as_of '
@@ -40,7 +43,6 @@
         'contracts': 'service_id varchar, definition varchar, contract varchar',
         'accepted': 'id varchar, definition varchar, reason varchar, accepted_at ' ~ time,
     } -%}
-    {%- do run_query('create schema if not exists ' ~ api.Relation.create(database=target.database, schema=target.schema).without_identifier()) -%}
     {%- for name, columns in tables.items() -%}
         {%- do run_query('create table if not exists ' ~ asof.registry(name) ~ ' (' ~ columns ~ ')') -%}
     {%- endfor -%}

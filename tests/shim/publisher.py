@@ -153,7 +153,7 @@ class Publisher:
         published = PUBLISHED + timedelta(microseconds=self.sequence - 1)
         snapshot_id = f"20260501T085900Z-{self.sequence:08x}"
         manifest = {
-            "format": 1,
+            "format": 2,
             "snapshot_id": snapshot_id,
             "created_at": timestamp(published),
             "now_injected": now_injected,
@@ -169,7 +169,7 @@ class Publisher:
         name = f"snapshot-{snapshot_id}.json"
         (self.folder / name).write_bytes(text)
         pointer = {
-            "format": 1,
+            "format": 2,
             "sequence_number": self.sequence,
             "snapshot_id": snapshot_id,
             "published_at": timestamp(published),

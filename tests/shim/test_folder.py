@@ -99,7 +99,7 @@ def set_in(*path):
 
 
 SPOILS = {
-    "unknown format": set_in("format", 2),
+    "newer format": set_in("format", 3),
     "other snapshot": set_in("snapshot_id", "x"),
     "missing column": rename_feature,
     "wrong type": retype_feature,
@@ -170,7 +170,7 @@ def test_a_corrupt_parquet_with_the_right_hash_is_refused(client, publisher, wat
     assert current(client)["refused"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 2}', "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 3}', "\xff"])
 def test_a_bad_pointer_is_refused(client, publisher, watched, text):
     (publisher.folder / "current.json").write_text(text, encoding="latin-1")
     watched.poll()

@@ -1,0 +1,51 @@
+{#
+  `dbt run-operation upgrade`: brings the records that an older version of this package wrote to the current version. The
+  published folder stays as it is: its snapshots are never rewritten, and the shim and every command read those of older versions.
+  Running it again does nothing.
+
+  Whoever changes something that is stored raises asof.current_version() (once for each release) and adds a step for it:
+
+  - a column of a record            a statement in upgrade_to_<version>(); a new record needs none, create_registry makes it
+  - the manifest or the pointer     manifest_as_current(), which every reader in SQL goes through; serve/snapshot.py for the shim
+  - a stored contract               contract_as_current()
+  - the compiled text of groups     nothing: the first build compares what changed (see accept_equal_definitions)
+    and services
+#}
+{% macro upgrade() %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.check_session() -%}
+    {%- set version = asof.recorded_version() -%}
+    {%- if version is none -%}
+        {{- asof.refuse('there are no records in ' ~ asof.records_schema() ~ ', so there is nothing to upgrade: `dbt build` starts them. If there should be '
+            ~ 'some, the target (' ~ target.name ~ ') or its warehouse is another one than you mean.') -}}
+    {%- endif -%}
+    {%- do asof.refuse_newer(version, 'the records in ' ~ asof.records_schema() ~ ' are') -%}
+    {%- if version == asof.current_version() -%}
+        {%- do asof.say('the records are of version ' ~ version ~ ' already: nothing to do.') -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- if version < 2 -%}{%- do asof.upgrade_records(2, asof.upgrade_to_2()) -%}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- do asof.say('upgraded the records from version ' ~ version ~ ' to ' ~ asof.current_version() ~ '. Now `dbt build`.') -%}
+{% endmacro %}
+
+{# Runs the statements of one version and notes it, all in one transaction: a kill leaves the version before, or this one. #}
+{% macro upgrade_records(version, statements) %}
+    {%- do asof.run_together(statements + [asof.insert_sql('version', [[version, asof.wall_clock()]])]) -%}
+    {%- do asof.fault_point('after_upgrade_of_records') -%}
+{% endmacro %}
+
+{# 1 to 2. Version 1 is what commit 54be2d8 and those before it wrote; it kept no version. #}
+{% macro upgrade_to_2() %}
+    {%- set statements = [] -%}
+    {%- do statements.append('create table ' ~ asof.registry('version') ~ ' (version bigint, since ' ~ asof.type_timestamptz() ~ ')') -%}
+    {{- return(statements) -}}
+{% endmacro %}
+
+{# A manifest of any version that this package reads, as the current version would have written it. #}
+{% macro manifest_as_current(manifest) %}
+    {%- if manifest.format < 2 -%}
+        {#- version 2 changed: nothing yet -#}
+    {%- endif -%}
+    {{- return(manifest) -}}
+{% endmacro %}
