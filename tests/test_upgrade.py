@@ -27,7 +27,8 @@ def test_what_another_version_wrote_is_refused_with_the_one_command(world: World
     world.execute("update asof_version set version = 3")
     for command in (["build"], ["run-operation", "upgrade"]):
         refused = world.dbt(*command, now="2026-05-01 10:10", fails=True)
-        assert refused.says("of version 3, which a newer asof wrote; this one reads up to version 2. There is no downgrade")
+        assert refused.says("of version 3, which a newer asof wrote; this one reads up to version 2")
+        assert refused.says("There is no downgrade")
 
     world.execute("update asof_version set version = 2")
     pointer = world.folder / "published" / "current.json"
