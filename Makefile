@@ -23,8 +23,8 @@ $(READY): requirements.lock
 demo: $(READY) ## build, publish, serve and look up the worked example, then show each answer beside its training row
 	$(BIN)/python scripts/demo.py
 
-serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000
-	$(BIN)/python scripts/demo.py --serve
+serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000 (PORT=8010: on another port)
+	$(BIN)/python scripts/demo.py --serve $(if $(PORT),--port $(PORT))
 
 prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: python -m serve prove)
 	$(BIN)/python scripts/demo.py --prove

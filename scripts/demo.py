@@ -27,12 +27,13 @@ PATHS = {
     "ASOF_TRAINING": SCRATCH / "training",
 }
 FIRST_BUILD, ASKED, SECOND_BUILD = "2026-05-01T08:58:00Z", "2026-05-01T09:00:00Z", "2026-05-01T09:05:00Z"
+LABELLED_BUILD = "2026-05-05T08:58:00Z"  # when the label of every request that the demo sends is known
 
 # Each group's history as often as its freshness asks for.
 BACKFILLS = [
     ("+shipment_v1_history +warehouse_v1_history", "2026-04-20", "2026-05-01T08:00:00Z", "1 hour"),
     ("+customer_v1_history +customer_value_v1_history", "2026-02-01", "2026-05-01", "1 day"),
-    ("+card_v1_history", "2026-05-01T04:00:00Z", "2026-05-01T08:55:00Z", "5 minutes"),
+    ("+card_v1_history", "2026-04-30T20:00:00Z", "2026-05-01T08:55:00Z", "5 minutes"),
 ]
 
 # What is asked at 09:00, and the example that the same request became: (service, request, row_id).
@@ -46,6 +47,7 @@ LOOKUPS = [
     ),
     ("churn@1", {"customer_id": "C-077"}, "C-077/2026-05-01 09:00:00+00"),
     ("churn@2", {"customer_id": "C-077"}, "C-077/2026-05-01 09:00:00+00"),
+    ("upsell", {"customer_id": "C-077"}, "C-077/2026-05-01 09:00:00+00"),
     ("fraud", {"card_id": "K-07", "request_amount": 250.00}, "T-9000"),
 ]
 
@@ -131,38 +133,37 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def training_row(service: str, row_id: str) -> tuple[str, dict]:
-    """The row that a request became, and where it stands: in training, or not yet labelled."""
+def training_row(service: str, row_id: str) -> dict:
+    """The training row that a request became."""
     name, _, version = service.partition("@")
-    base = f"{name}_v{version or 1}"
+    table = f"{name}_v{version or 1}_training"
     with duckdb.connect(str(PATHS["ASOF_WAREHOUSE"]), read_only=True) as warehouse:
         warehouse.execute("set TimeZone = 'UTC'")
-        for place, relation in (("training row", f"{base}_training"), ("not labelled yet", base)):
-            found = warehouse.execute(f'select * from "{relation}" where row_id = ?', [row_id])
-            columns = [column[0] for column in found.description]
-            if row := found.fetchone():
-                return place, dict(zip(columns, row, strict=True))
-    sys.exit(f"no row {row_id} in {base}: the demo is broken")
+        found = warehouse.execute(f'select * from "{table}" where row_id = ?', [row_id])
+        columns = [column[0] for column in found.description]
+        if row := found.fetchone():
+            return dict(zip(columns, row, strict=True))
+    sys.exit(f"no row {row_id} in {table}: the demo is broken")
 
 
 def show(answers: list[tuple[str, str, dict]]) -> bool:
-    """Each answer beside the row it became; returns whether all are equal."""
+    """Each answer beside the training row it became; returns whether all are equal."""
     same = True
     for service, row_id, answer in answers:
-        row = answer["rows"][0]
-        place, trained = training_row(service, row_id)
+        row, trained = answer["rows"][0], training_row(service, row_id)
         print(f"\n{service}  {row_id}  ({row['status']}, publication {answer['sequence_number']})")
-        print(f"  {'feature':<26}{'answered at 09:00':>22}  {place:>22}")
+        print(f"  {'feature':<26}{'answered at 09:00':>22}  {'training row':>22}")
         for feature, value in row["features"].items():
             equal = value == trained[feature]
             same &= equal
-            print(f"  {feature:<26}{value!s:>22}  {trained[feature]!s:>22}  {'' if equal else '<- DIFFERENT'}")
+            print(f"  {feature:<26}{value!s:>22}  {trained[feature]!s:>22}{'' if equal else '  <- DIFFERENT'}")
     return same
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", action="store_true", help="keep the shim running on 127.0.0.1:8000")
+    parser.add_argument("--serve", action="store_true", help="keep the shim running on 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="where --serve listens")
     parser.add_argument("--build-only", action="store_true", help="build and publish, look nothing up")
     parser.add_argument("--prove", action="store_true", help="build, then prove that nothing from the future enters")
     options = parser.parse_args()
@@ -177,7 +178,7 @@ def main() -> None:
     if options.build_only:
         return
     if options.serve:
-        with Shim(8000) as shim:
+        with Shim(options.port) as shim:
             print(f"\nServing on {shim.url} until Ctrl-C. In another terminal:")
             print(f"  curl '{shim.url}/v1/services/late_delivery?order_id=O-204'")
             try:
@@ -189,11 +190,11 @@ def main() -> None:
         answers = [(service, row_id, shim.ask(service, entity)) for service, entity, row_id in LOOKUPS]
     print(f"\n$ curl {shim.url}/v1/services/late_delivery?order_id=O-204")
     print(json.dumps(answers[0][2], indent=2))
-    dbt("build", now=SECOND_BUILD)
+    dbt("build", now=LABELLED_BUILD)
     if not show(answers):
-        sys.exit("an answer differs from the row it became")
+        sys.exit("an answer differs from the training row it became")
     print(
-        "\nEvery answer equals the row it became, value for value.\n"
+        "\nEvery answer equals the training row it became, value for value.\n"
         "Next: `make serve` keeps the API running; README.md shows how to add a feature and read training data."
     )
 

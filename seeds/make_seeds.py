@@ -619,14 +619,19 @@ def card_transactions(known_cards: list[Row]) -> tuple[list[Row], list[Row]]:
             }
         )
 
-    while len(drawn) < 1350:
-        card = rng.choice(usual)
-        when = between(rng, at("04-01 00:00"), at("05-02 23:00")) + timedelta(microseconds=rng.randint(0, 999_999))
-        if when < issued[card] + timedelta(hours=1):
-            continue
-        if card == "K-07" and at("05-01 00:00") <= when < at("05-01 12:00"):
-            continue
-        draw(card, when, rng.randint(1, 100) <= 6)
+    def draw_many(count: int, start: datetime, end: datetime) -> None:
+        until = len(drawn) + count
+        while len(drawn) < until:
+            card = rng.choice(usual)
+            when = between(rng, start, end) + timedelta(microseconds=rng.randint(0, 999_999))
+            if when < issued[card] + timedelta(hours=1):
+                continue
+            if card == "K-07" and at("05-01 00:00") <= when < at("05-01 12:00"):
+                continue
+            draw(card, when, rng.randint(1, 100) <= 6)
+
+    draw_many(800, at("04-01 00:00"), at("05-02 23:00"))
+    draw_many(600, at("04-30 20:00"), at("05-01 08:55"))  # the hours that card@1 is backfilled for
     for _ in range(135):
         when = between(rng, at("05-01 08:30"), at("05-01 09:05")) + timedelta(microseconds=rng.randint(0, 999_999))
         draw(rng.choice(burst), when, rng.randint(1, 100) <= 10)
@@ -637,9 +642,10 @@ def card_transactions(known_cards: list[Row]) -> tuple[list[Row], list[Row]]:
     for row in drawn:
         fraud = rng.randint(1, 100) <= (35 if row["_high"] else 2)
         answered = rng.randint(1, 100) <= 88
-        reported = row["transacted_at"].replace(microsecond=0) + minutes(
-            rng.randint(120, 2880) if rng.randint(1, 100) <= 60 else rng.randint(2880, 20 * 1440)
-        )
+        # half of the cardholders answer on their phone at once, others when they read their mail or their statement
+        sort = rng.randint(1, 100)
+        low, high = (2, 90) if sort <= 50 else (120, 2880) if sort <= 80 else (2880, 20 * 1440)
+        reported = row["transacted_at"].replace(microsecond=0) + minutes(rng.randint(low, high))
         delay, corrected, later = (
             seconds(rng.randint(10, 120)),
             rng.randint(1, 100) <= 12,

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import fcntl
 import functools
+import io
 import json
 import os
 import re
@@ -32,9 +33,9 @@ from scripts import demo
 from serve.app import create_app
 from tests.world import ROOT
 
-ASKED = "2026-05-01T09:00:00Z"
-BUILDS = ["2026-05-01T08:58:00Z", "2026-05-01T09:05:00Z", "2026-05-05T08:58:00Z"]
-SERVICES = ["late_delivery@1", "churn@1", "churn@2", "fraud@1"]
+ASKED = demo.ASKED
+BUILDS = [demo.FIRST_BUILD, demo.SECOND_BUILD, demo.LABELLED_BUILD]
+SERVICES = ["late_delivery@1", "churn@1", "churn@2", "upsell@1", "fraud@1"]
 MICROSECOND = timedelta(microseconds=1)
 
 Row = dict[str, Any]
@@ -102,7 +103,9 @@ def build_once(folder: Path) -> None:
                 patch.delenv(name)
         patch.setenv("DBT_TARGET_PATH", str(folder / "target"))
         patch.setenv("DBT_LOG_PATH", str(folder / "logs"))
-        demo.build_example()
+        with (folder.parent / "said-1.txt").open("w") as said, contextlib.redirect_stdout(said):
+            demo.build_example()  # makes its folder anew
+        shutil.move(folder.parent / "said-1.txt", folder)
         shutil.copytree(folder / "published", folder / "published-1")
         for number, now in enumerate(BUILDS[1:], start=2):
             with (folder / f"said-{number}.txt").open("w") as said, contextlib.redirect_stdout(said):
@@ -398,6 +401,23 @@ def test_a_card_that_was_long_unused_and_one_that_never_was_have_no_mean(ask: Ca
         assert type(row["features"]["transactions_15m"]) is int
 
 
+def test_upsell_reads_stored_features_of_churns_group_and_nothing_else(
+    example: Example, ask: Callable[..., Row]
+) -> None:
+    (served,) = [service for id_, service in example.manifest(1)["services"].items() if id_ == "upsell@1"]
+    assert served["request"] == []
+    assert served["groups"] == [group for group in example.manifest(1)["services"]["churn@1"]["groups"]]
+    assert "prediction_time" not in (ROOT / "models/services/upsell_v1.sql").read_text()
+    (row,) = ask("upsell", customer_id="C-077")["rows"]
+    assert row["status"] == "OK"
+    for name, value in {"orders_30d": 1, "avg_order_value_90d": 32.5, "spend_30d": 32.5}.items():
+        assert same(row["features"][name], value), name
+    # two orders before, of a mean of (49.90 + 12.50 + 33.00) / 3, and none of 50 euros or more after
+    trained = example.training("upsell@1")["C-031/2026-03-09 09:00:00+00"]
+    assert (trained["orders_30d"], trained["avg_order_value_90d"], trained["spend_30d"]) == (2, 31.8, 63.6)
+    assert (trained["has_large_order"], trained["label_known_at"]) == (False, at("03-23 09:00"))
+
+
 def test_versions_have_features_of_their_own_and_the_bare_name_is_the_latest(
     example: Example, ask: Callable[..., Row]
 ) -> None:
@@ -597,7 +617,7 @@ LIVE = [at("05-01 08:58"), at("05-01 09:05"), at("05-05 08:58")]
     [
         ("customer", "customer_id", customers_at, hours("02-01 00:00", 30, timedelta(days=3))),
         ("customer_value", "customer_id", customers_at, hours("02-01 00:00", 30, timedelta(days=3))),
-        ("card", "card_id", cards_at, hours("05-01 04:00", 60, timedelta(minutes=5))),
+        ("card", "card_id", cards_at, hours("04-30 20:00", 78, timedelta(minutes=10))),
         ("shipment", "order_id", shipments_at, hours("04-20 00:00", 39, timedelta(hours=7))),
         ("warehouse", "warehouse_id", warehouses_at, hours("04-20 00:00", 39, timedelta(hours=7))),
     ],
@@ -762,13 +782,36 @@ def churn_by_hand(cutoff: datetime) -> list[str]:
     return fates
 
 
+def upsell_by_hand(cutoff: datetime) -> list[str]:
+    fates = []
+    mondays, mornings = hours("02-02 09:00", 14, timedelta(days=7)), hours("04-24 09:00", 11, timedelta(days=1))
+    purchases = first_loaded([row for row in read("raw_purchases") if row["customer_id"]], "purchase_id")
+    for t in sorted({*mondays, *mornings}):
+        if t >= cutoff:
+            continue
+        moment = moment_in_force(t, at("02-01 00:00"), at("05-01 00:00"), timedelta(days=1))
+        for customer in customers_at(t):
+            until = t + timedelta(days=14)
+            large = [
+                row["loaded_at"]
+                for row in purchases
+                if row["customer_id"] == customer
+                and t < row["purchased_at"] <= until
+                and row["loaded_at"] <= cutoff
+                and Decimal(row["amount"]) >= 50
+            ]
+            known = min(large, default=until)
+            fates.append("no_snapshot" if moment is None else "training" if known <= cutoff else "not_yet_labelled")
+    return fates
+
+
 def fraud_by_hand(cutoff: datetime) -> list[str]:
     fates = []
     reported = {row["transaction_id"] for row in read("raw_fraud_reports") if row["loaded_at"] <= cutoff}
     for row in read("raw_card_transactions"):
         t = row["transacted_at"]
         if t < cutoff:
-            moment = moment_in_force(t, at("05-01 04:00"), at("05-01 08:55"), timedelta(minutes=5))
+            moment = moment_in_force(t, at("04-30 20:00"), at("05-01 08:55"), timedelta(minutes=5))
             if moment is None:
                 fates.append("no_snapshot")
             else:
@@ -782,6 +825,7 @@ def fraud_by_hand(cutoff: datetime) -> list[str]:
         ("late_delivery@1", late_delivery_by_hand),
         ("churn@1", churn_by_hand),
         ("churn@2", churn_by_hand),
+        ("upsell@1", upsell_by_hand),
         ("fraud@1", fraud_by_hand),
     ],
 )
@@ -799,6 +843,39 @@ def test_training_has_every_example_but_those_counted_out(
     assert said in (example.folder / "said-3.txt").read_text()
     if service == "late_delivery@1":
         assert min(fates[fate] for fate in ("training", "no_snapshot", "rejected", "not_yet_labelled")) > 0
+
+
+def test_every_service_has_training_rows_from_the_first_build_on(example: Example) -> None:
+    """And fraud, whose labels come in within hours, some hundreds of them, most of which found their card fresh."""
+    said = (example.folder / "said-1.txt").read_text()
+    counts = {service: int(rows) for service, rows in re.findall(r"asof: (\S+@\d): (\d+) training rows", said)}
+    assert counts.keys() == set(SERVICES)
+    assert min(counts.values()) > 50
+    assert 200 <= counts["fraud@1"] <= 900
+    trained = example.training("fraud@1").values()
+    assert all(row["label_known_at"] > row["prediction_time"] for row in trained)
+    assert sum(row["status"] == "OK" for row in trained) > 200
+    assert sum(row["is_fraud"] for row in trained) > 10
+
+
+def test_the_demo_shows_training_rows_only(example: Example, ask: Callable[..., Row]) -> None:
+    """Each answer that it shows has become a training row by the build that it ends with, and equals it."""
+    answers = [(service, row_id, ask(service, **entity)) for service, entity, row_id in demo.LOOKUPS]
+    shown = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
+        patch.setattr(demo, "PATHS", {"ASOF_WAREHOUSE": example.warehouse})
+        assert demo.show(answers)
+        service, row_id, answer = answers[0]
+        answer["rows"][0]["features"]["distance_km"] += 1
+        assert not demo.show([(service, row_id, answer)])
+    assert {service.split("@")[0] for service, *_ in answers} == {service.split("@")[0] for service in SERVICES}
+    assert shown.getvalue().count("training row") == len(answers) + 1
+    assert shown.getvalue().count("<- DIFFERENT") == 1
+
+
+def test_make_serve_takes_a_port() -> None:
+    run = subprocess.run(["make", "-n", "serve", "PORT=8010"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "scripts/demo.py --serve --port 8010\n" in run.stdout
 
 
 @pytest.mark.parametrize("service", SERVICES)

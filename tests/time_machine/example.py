@@ -23,7 +23,8 @@ MINUTES, HOURS, DAYS = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 
 CARD = ["services/fraud*", "training/fraud*", "features/card*", "history/card*", "online/card*", "entities/cards*"]
 VALUE = ["features/customer_value*", "history/customer_value*", "online/customer_value*"]
-CHURN = ["services/churn*", "training/churn*", "features/customer*", "history/customer*", "online/customer*"]
+UPSELL = ["services/upsell*", "training/upsell*"]
+CHURN = ["services/churn*", "training/churn*", "features/customer*", "history/customer*", "online/customer*", *UPSELL]
 CHURN_2 = ["services/churn_v2*", "training/churn_v2*", *VALUE]
 STREAMS_OF_CHURN = ["entities/customers*", "staging/stg_signups*", "staging/stg_account*", "staging/stg_purchases*"]
 
@@ -66,7 +67,7 @@ class Example(Project):
         if not small:
             self.max_age |= {"customer@1": timedelta(hours=26), "customer_value@1": timedelta(hours=26)}
             self.groups += ["card@1", "customer@1"]
-            self.services += ["fraud@1", "churn@1"]
+            self.services += ["fraud@1", "churn@1", "upsell@1"]
             self.later_groups, self.later_services = ["customer_value@1"], ["churn@2"]
         self.warehouses = 15 if small else 60
         self.absent: dict[str, list[list[datetime | None]]] = defaultdict(list)
@@ -500,6 +501,13 @@ def churn_2(stored: Row, request: Row, at: datetime) -> Row:
     return row | {"customer_lifetime_value": None if value is None else float(value)}
 
 
+def upsell(stored: Row, request: Row, at: datetime) -> Row:
+    orders, average = stored.get("orders_30d"), stored.get("avg_order_value_90d")
+    average = None if average is None else float(average)
+    spend = None if average is None else orders * average
+    return {"orders_30d": orders, "avg_order_value_90d": average, "spend_30d": spend}
+
+
 def _origin(request: Row, found: dict[str, Row | None]) -> tuple | None:
     origin = found["shipment"] and found["shipment"]["origin_warehouse_id"]
     return (origin,) if origin else None
@@ -536,6 +544,12 @@ SERVICES = {
             "customer_value": ("customer_value@1", lambda request, found: (request["customer_id"],)),
         },
         features=churn_2,
+    ),
+    "upsell@1": Service(
+        keys={"customer_id": "varchar"},
+        sent={},
+        groups={"customer": ("customer@1", lambda request, found: (request["customer_id"],))},
+        features=upsell,
     ),
 }
 

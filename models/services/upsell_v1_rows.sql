@@ -1,0 +1,1 @@
+{{ asof.rows(['customer@1']) }}
