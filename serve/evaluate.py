@@ -22,7 +22,7 @@ from serve.ahead import Ahead, Row, answer_columns
 from serve.columns import literal, quote
 from serve.limits import Watch
 from serve.prepare import Prepared
-from serve.snapshot import Lookup, Service, SnapshotError
+from serve.snapshot import LookedUp, Lookup, Service, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 from serve.together import MAX_ROWS, Asked, Together
 
@@ -77,7 +77,7 @@ class Plan:
         self._engine = engine
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
-        self._sources = [_source(service, name) for name, _ in service.looked_up]
+        self._sources = [_source(service, each) for each in service.columns]
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
         self._input_writers = [
             (f"{json.dumps(name)}:", name, json_writer(each.type), each.personal)
@@ -86,7 +86,7 @@ class Plan:
         columns = ", ".join(
             f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
         )
-        looked_up = f"with looked_up as (select {columns})"
+        looked_up = f"with {service.relation} as (select {columns})"
         answer, cursor = answer_columns(service), engine.cursor()
         # The text may end in a comment, hence the line breaks
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
@@ -105,9 +105,12 @@ class Plan:
         is left out, and what is the same for all rows of the snapshot stands in the plan.
         """
         fixed = {}
-        for lookup in self.service.lookups:
-            fixed[f"{lookup.name}__as_of"] = literal(lookup.group.as_of)
-            fixed[f"{lookup.name}__max_age_seconds"] = str(lookup.group.max_age_seconds)
+        groups = {lookup.name: lookup.group for lookup in self.service.lookups}
+        for each in self.service.columns:
+            if each.source == "as_of":
+                fixed[each.name] = literal(groups[each.lookup].as_of)
+            elif each.source == "max_age_seconds":
+                fixed[each.name] = str(groups[each.lookup].max_age_seconds)
         columns, lists, self._sent, self._sent_lists = [], [], [], []
         for (name, kind), source in zip(self.service.looked_up, self._sources, strict=True):
             value = fixed.get(name, "null")
@@ -124,7 +127,7 @@ class Plan:
         fields = f"select *, string_split(line, '{_FIELD}') as fields from ({rows})"
         looked_up = f"select {', '.join(columns)} from ({fields})"
         self._cursor = cursor.cursor()
-        self._cursor.execute(f"prepare answer as with looked_up as ({looked_up}) {query}")
+        self._cursor.execute(f"prepare answer as with {self.service.relation} as ({looked_up}) {query}")
         self._together = Together(self._engine.threads, self._evaluate_prepared)
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
@@ -239,29 +242,23 @@ class Plan:
         return Row(status, tuple(rest[:count]), features, tuple(rejected.split(",")) if rejected else ())
 
 
-def _source(service: Service, name: str) -> _Source:
-    """Where the looked_up column `name` comes from. Raises SnapshotError if from nowhere, or from two
-    groups.
-    """
-    if name == "row_id":
+def _source(service: Service, column: LookedUp) -> _Source:
+    """What a column of the looked-up rows is filled from."""
+    of, source = column.lookup, column.source
+    if source == "row_id":
         return lambda at, entity, rows, now: str(at)
-    if name == "prediction_time":
+    if source == "prediction_time":
         return lambda at, entity, rows, now: now
-    if name in service.inputs:
-        return lambda at, entity, rows, now: entity[name]
-    for lookup in service.lookups:
-        group, of = lookup.group, lookup.name
-        if name == f"{of}__found":
-            return lambda at, entity, rows, now: rows[of] is not None
-        if name == f"{of}__as_of":
-            return lambda at, entity, rows, now: group.as_of
-        if name == f"{of}__max_age_seconds":
-            return lambda at, entity, rows, now: group.max_age_seconds
-    owners = [lookup for lookup in service.lookups if name in lookup.group.features]
-    if len(owners) != 1:
-        raise SnapshotError(f"service {service.id}: looked_up column {name!r} stands in {len(owners)} of its groups")
-    group, of = owners[0].group, owners[0].name
-    return lambda at, entity, rows, now: group.value(name, rows[of])
+    if source == "input":
+        return lambda at, entity, rows, now: entity[column.name]
+    group = next(lookup.group for lookup in service.lookups if lookup.name == of)
+    if source == "found":
+        return lambda at, entity, rows, now: rows[of] is not None
+    if source == "as_of":
+        return lambda at, entity, rows, now: group.as_of
+    if source == "max_age_seconds":
+        return lambda at, entity, rows, now: group.max_age_seconds
+    return lambda at, entity, rows, now: group.value(column.column, rows[of])
 
 
 def _fetchable(name: str, kind: SqlType) -> str:

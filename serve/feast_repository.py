@@ -169,15 +169,17 @@ def _entities(exported: Export) -> dict[str, dict[str, Any]]:
 
 def _looked_up(service: dict[str, Any]) -> dict[str, str]:
     """What a service's SQL reads, by name, as SQL over what Feast returns."""
-    columns = {each["name"]: f"cast({each['name']} as {each['type']})" for each in service["looked_up"]}
-    columns["prediction_time"] = "event_timestamp"
-    for group in service["groups"]:
-        name = group["name"]
-        columns[f"{name}__found"] = f"coalesce({name}_status in ('OK', 'STALE'), false)"
+    columns = {}
+    for each in service["looked_up"]:
+        status = f"{each.get('lookup')}_status"
         # It compares ages: what was stale is older than nothing, all else is not
-        age = f"case when {name}_status = 'STALE' then 1 else 0 end"
-        columns[f"{name}__as_of"] = f"event_timestamp - {age} * interval '1 second'"
-        columns[f"{name}__max_age_seconds"] = "0"
+        age = f"case when {status} = 'STALE' then 1 else 0 end"
+        columns[each["name"]] = {
+            "prediction_time": "event_timestamp",
+            "found": f"coalesce({status} in ('OK', 'STALE'), false)",
+            "as_of": f"event_timestamp - {age} * interval '1 second'",
+            "max_age_seconds": "0",
+        }.get(each["source"], f"cast({each['name']} as {each['type']})")
     return columns
 
 
@@ -271,7 +273,7 @@ _SERVICE = """\
 -- {{ service.name }}@{{ service.version }}, as it was served ({{ service.definition }}),
 -- over what get_historical_features returns for the feature service {{ service | name }}: a relation `feast`, with
 -- row_id, event_timestamp (when it was asked), the keys and the request columns from the entity rows.
-with looked_up as (
+with asof_looked_up as (
     select
     {% for name, sql in looked_up.items() %}
         {{ sql }} as {{ name }}{{ "," if not loop.last }}

@@ -161,9 +161,23 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class LookedUp:
+    """A column that a service's SQL is run over. `source` says where its value is from: "row_id", "prediction_time",
+    "input" (the caller), or of the lookup named `lookup` "found", "as_of", "max_age_seconds", or "feature": the stored
+    `column` of its group.
+    """
+
+    name: str
+    type: SqlType
+    source: str
+    lookup: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
 class Service:
-    """A service version, as the manifest declares it. `sql` is run over `looked_up`, one row per entity
-    asked for.
+    """A service version, as the manifest declares it. `sql` is run over `columns`, in a relation called `relation`, one
+    row per entity asked for.
     """
 
     id: str  # "late_delivery@1"
@@ -178,6 +192,8 @@ class Service:
     lookups: tuple[Lookup, ...]
     features: tuple[Feature, ...]
     looked_up: tuple[tuple[str, SqlType], ...]
+    columns: tuple[LookedUp, ...]
+    relation: str
     sql: str
     raw: dict[str, Any]
 
@@ -336,9 +352,43 @@ def _service(service_id: str, raw: dict[str, Any], groups: dict[str, Group]) -> 
         lookups=lookups,
         features=tuple(Feature(each["name"], parse_type(each["type"]), each) for each in raw["features"]),
         looked_up=tuple(types_of(raw["looked_up"]).items()),
+        columns=tuple(_looked_up(service_id, each, inputs, by_name) for each in raw["looked_up"]),
+        relation="asof_looked_up" if "source" in raw["looked_up"][0] else "looked_up",
         sql=raw["sql"],
         raw=raw,
     )
+
+
+def _looked_up(service_id: str, raw: dict[str, Any], inputs: dict[str, Input], lookups: dict[str, Lookup]) -> LookedUp:
+    name, kind = raw["name"], parse_type(raw["type"])
+    source = raw if "source" in raw else _source_before(name, inputs, lookups)
+    column = LookedUp(name, kind, source["source"], source.get("lookup"), source.get("column"))
+    lookup = lookups.get(column.lookup) if column.lookup else None
+    is_known = {
+        "row_id": True,
+        "prediction_time": True,
+        "input": name in inputs,
+        "found": lookup is not None,
+        "as_of": lookup is not None,
+        "max_age_seconds": lookup is not None,
+        "feature": lookup is not None and column.column in lookup.group.features,
+    }
+    if not is_known.get(column.source):
+        raise ValueError(f"service {service_id}: the looked_up column {name!r} comes from nowhere")
+    return column
+
+
+def _source_before(name: str, inputs: dict[str, Input], lookups: dict[str, Lookup]) -> dict[str, str]:
+    """Where a column comes from, read off its name: manifests of before lookups had aliases say nothing else."""
+    if name in ("row_id", "prediction_time"):
+        return {"source": name}
+    if name in inputs:
+        return {"source": "input"}
+    lookup, _, source = name.partition("__")
+    if lookup in lookups and source in ("found", "as_of", "max_age_seconds"):
+        return {"source": source, "lookup": lookup}
+    owners = [each.name for each in lookups.values() if name in each.group.features]
+    return {"source": "feature", "lookup": owners[0], "column": name} if len(owners) == 1 else {"source": "nowhere"}
 
 
 def _lookup(raw: dict[str, Any], groups: dict[str, Group], keys: tuple[str, ...]) -> Lookup:

@@ -381,8 +381,8 @@ def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
     border = mistaken.published("off by one at max_age")
     manifest = json.loads((border / world.pointer["manifest"]).read_text())
     service = manifest["services"]["score@1"]
-    assert "prediction_time > thing__as_of" in service["sql"]
-    service["sql"] = service["sql"].replace("prediction_time > thing__as_of", "prediction_time >= thing__as_of")
+    assert "prediction_time > asof_as_of_thing" in service["sql"]
+    service["sql"] = service["sql"].replace("prediction_time > asof_as_of_thing", "prediction_time >= asof_as_of_thing")
     seal(border, manifest)
     mistaken.ask("off by one at max_age", "a", "2026-05-01 13:30", published=border)
     floats = mistaken.shim("a wrong type", ("sqltypes.py", "int.__repr__", "lambda value: repr(float(value))"))
@@ -438,9 +438,11 @@ def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
     package.unlink()
     shutil.copytree(ROOT / "macros", package)
     macro = package / "services" / "rows.sql"
-    right = "asof_left_join(g ~ '__history', 'history', g ~ '__placed.' ~ g ~ '__as_of'"
+    right = "placed ~ '.asof_as_of_' ~ alias, 'asof_history.as_of'"
     assert right in macro.read_text()
-    macro.write_text(macro.read_text().replace(right, right.replace("g ~ '__as_of'", "'prediction_time'")))
+    macro.write_text(
+        macro.read_text().replace(right, right.replace("placed ~ '.asof_as_of_' ~ alias", "'prediction_time'"))
+    )
     mistaken.log("training joined by time")
     # a record that lacks the newest publication is mended from the pointer first
     world.execute("delete from asof_publications where sequence_number = 2")

@@ -107,16 +107,16 @@
     {%- set categorical = [] -%}
     {%- for feature in spec.features if feature.meta.get('categories') and 'other' not in feature.meta.categories -%}{%- do categorical.append(feature.name) -%}{%- endfor -%}
     {%- set unseen_columns = [] -%}
-    {%- for name in categorical -%}{%- do unseen_columns.append(", count(*) filter (where answer." ~ name ~ " = 'other')") -%}{%- endfor -%}
+    {%- for name in categorical -%}{%- do unseen_columns.append(", count(*) filter (where asof_answer." ~ name ~ " = 'other')") -%}{%- endfor -%}
     {%- set reasons = [] -%}
     {%- for why in asof.reasons_left_out() -%}
         {%- do reasons.append(', count(*) filter (where ' ~ asof.left_out(asof.cutoff(asof.clock_relation())) ~ " = '" ~ why ~ "')") -%}
     {%- endfor -%}
     {%- set row = run_query(
-        'with answer as (' ~ asof.answer_sql(spec, asof.relation_of(spec.node), asof.relation_of(spec.rows_node)) ~ ') '
+        'with asof_answers as (' ~ asof.answer_sql(spec, asof.relation_of(spec.node), asof.relation_of(spec.rows_node)) ~ ') '
         ~ 'select count(*), (select count(*) from ' ~ training ~ ')' ~ reasons | join('') ~ unseen_columns | join('') ~ ' '
-        ~ 'from ' ~ examples ~ ' as example left join answer on answer.row_id = cast(example.row_id as varchar) '
-        ~ 'left join ' ~ asof.lost_examples(spec, examples) ~ ' as lost on lost.row_id = cast(example.row_id as varchar)').rows[0].values() -%}
+        ~ 'from ' ~ examples ~ ' as asof_example left join asof_answers as asof_answer on asof_answer.row_id = cast(asof_example.row_id as varchar) '
+        ~ 'left join ' ~ asof.lost_examples(spec, examples) ~ ' as asof_lost on asof_lost.row_id = cast(asof_example.row_id as varchar)').rows[0].values() -%}
     {%- set counts, unseen = {'examples': row[0] | int, 'training': row[1] | int}, {} -%}
     {%- for why, count in zip(asof.reasons_left_out(), row[2:]) -%}{%- do counts.update({why: count | int}) -%}{%- endfor -%}
     {%- for name, count in zip(categorical, row[2 + reasons | length:]) -%}{%- do unseen.update({name: count | int}) -%}{%- endfor -%}

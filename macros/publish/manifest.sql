@@ -52,7 +52,7 @@
     {%- if found | length == 0 -%}
         {{- asof.refuse(spec.id ~ ' was never built in this warehouse: run `dbt build`.') -}}
     {%- endif -%}
-    {%- set request, groups, features, looked_up = [], [], [], [] -%}
+    {%- set request, groups, features = [], [], [] -%}
     {%- for column in spec.request -%}
         {%- do request.append({'name': column.name, 'type': column.type, 'required': not column.meta.get('optional', false), 'description': column.description,
             'personal': asof.is_personal(column)}) -%}
@@ -64,13 +64,12 @@
         {%- do features.append({'name': feature.name, 'type': feature.type, 'description': feature.description, 'missing': feature.meta.get('missing', 'allow'),
             'range': feature.meta.get('range'), 'categories': feature.meta.get('categories')}) -%}
     {%- endfor -%}
-    {%- for column in spec.looked_up -%}{%- do looked_up.append({'name': column.name, 'type': column.type}) -%}{%- endfor -%}
     {%- set sql = asof.served_sql(spec, found[0][0]) | trim -%}
     {%- set meaning = [asof.normalised(sql), request | map(attribute='name') | list, request | map(attribute='type') | list, request | map(attribute='required') | list, groups] -%}
     {{- return({
         'name': spec.name, 'version': spec.version, 'is_latest': spec.version | string == spec.node.latest_version | string,
         'description': spec.node.description, 'owner': asof.owner_of(spec.node), 'definition': 'sha256:' ~ asof.sha256(tojson(meaning)),
         'keys': asof.column_list(spec['keys']), 'request': request, 'groups': groups, 'features': features,
-        'looked_up': looked_up, 'sql': sql,
+        'looked_up': spec.looked_up, 'sql': sql,
     }) -}}
 {% endmacro %}

@@ -3,16 +3,16 @@
   adds the row's status to what the service returns. Statuses and rejection stand here and nowhere else.
 #}
 
-{# `select ... from looked_up`: each group's status, and its stored features, null unless the group is OK. #}
+{# `select ... from asof_looked_up`: each lookup's status, and its stored features, null unless that is OK. #}
 {% macro nulled_sql(spec, also=[]) %}
     select
         row_id,
         {% for column in spec['keys'] + spec.request %}{{ column.name }}, {% endfor %}
         prediction_time
-        {%- for group in spec.groups %},
-        {{ group.name }}_status
-        {%- for feature in group.spec.features %},
-        case when {{ group.name }}_status = 'OK' then {{ feature.name }} end as {{ feature.name }}
+        {%- for lookup in spec.groups %},
+        asof_status_{{ lookup.name }} as {{ lookup.name }}_status
+        {%- for feature in lookup.features %},
+        case when asof_status_{{ lookup.name }} = 'OK' then {{ feature.name }} end as {{ feature.name }}
         {%- endfor %}
         {%- endfor %}
         {%- for column in also %},
@@ -21,64 +21,77 @@
     from (
         select
             *
-            {%- for group in spec.groups %},
-            {{ asof.group_status(group.name) }} as {{ group.name }}_status
+            {%- for lookup in spec.groups %},
+            {{ asof.group_status(lookup.name) }} as asof_status_{{ lookup.name }}
             {%- endfor %}
-        from looked_up
-    ) as looked_up
+        from asof_looked_up
+    ) as asof_looked_up
 {% endmacro %}
 
-{# NOT_FOUND without a row or with a tombstone, STALE if the moment is older than max_age at prediction_time, else OK. #}
-{% macro group_status(name) -%}
+{#
+  NOT_FOUND without a row or with a tombstone, STALE if the moment is older than max_age at prediction_time, else OK.
+  alias: of the lookup.
+#}
+{% macro group_status(alias) -%}
     case
-                when not {{ name }}__found then 'NOT_FOUND'
-                when prediction_time > {{ name }}__as_of + {{ name }}__max_age_seconds * interval '1 second' then 'STALE'
+                when not asof_found_{{ alias }} then 'NOT_FOUND'
+                when prediction_time > asof_as_of_{{ alias }} + asof_max_age_seconds_{{ alias }} * interval '1 second' then 'STALE'
                 else 'OK'
             end
 {%- endmacro %}
 
-{# One row per row_id: status, the columns that rejected it, each group's status, the features (none where rejected). #}
+{# One row per row_id: status, the columns that rejected it, each lookup's status, the features (none where rejected). #}
 {% macro answer_sql(spec, service, rows) %}
-    {%- set rejecting = spec.features | selectattr('meta.missing', 'defined') | selectattr('meta.missing', 'equalto', 'reject') | map(attribute='name') | list %}
+    {%- set statuses = [] -%}
+    {%- for lookup in spec.groups -%}{%- do statuses.append('asof_status_' ~ lookup.name) -%}{%- endfor %}
     select
         row_id,
-        status,
-        rejected_columns
-        {%- for group in spec.groups %},
-        {{ group.name }}_status
+        case
+            when asof_rejected_columns is not null then 'REJECTED'
+            when {{ statuses[0] }} = 'NOT_FOUND' then 'NOT_FOUND'
+            when 'STALE' in ({{ statuses | join(', ') }}) then 'STALE'
+            {%- if statuses | length > 1 %}
+            when 'NOT_FOUND' in ({{ statuses[1:] | join(', ') }}) then 'PARTIAL'
+            {%- endif %}
+            else 'OK'
+        end as status,
+        asof_rejected_columns as rejected_columns
+        {%- for lookup in spec.groups %},
+        asof_status_{{ lookup.name }} as {{ lookup.name }}_status
         {%- endfor %}
         {%- for feature in spec.features %},
-        {% if rejecting %}case when status <> 'REJECTED' then {{ feature.name }} end as {% endif %}{{ feature.name }}
+        case when asof_rejected_columns is null then {{ feature.name }} end as {{ feature.name }}
         {%- endfor %}
     from (
         select
-            service.*
-            {%- for group in spec.groups %},
-            rows.{{ group.name }}_status
-            {%- endfor %},
-            {%- if rejecting %}
-            nullif(concat_ws(',' {%- for name in rejecting %}, case when service.{{ name }} is null then '{{ name }}' end{% endfor %}), '') as rejected_columns,
-            {%- else %}
-            cast(null as varchar) as rejected_columns,
-            {%- endif %}
-            case
-                {%- for name in rejecting %}
-                when service.{{ name }} is null then 'REJECTED'
+            *,
+            {{ asof.rejected_columns(spec.features) }} as asof_rejected_columns
+        from (
+            select
+                asof_service.row_id
+                {%- for feature in spec.features %},
+                asof_service.{{ feature.name }}
                 {%- endfor %}
-                when rows.{{ spec.groups[0].name }}_status = 'NOT_FOUND' then 'NOT_FOUND'
-                when {% for group in spec.groups %}rows.{{ group.name }}_status = 'STALE'{{ ' or ' if not loop.last }}{% endfor %} then 'STALE'
-                {%- for group in spec.groups[1:] %}
-                when rows.{{ group.name }}_status = 'NOT_FOUND' then 'PARTIAL'
+                {%- for lookup in spec.groups %},
+                asof_rows.{{ lookup.name }}_status as asof_status_{{ lookup.name }}
                 {%- endfor %}
-                else 'OK'
-            end as status
-        from {{ service }} as service
-        inner join {{ rows }} as rows on service.row_id = rows.row_id
-    ) as answer
+            from {{ service }} as asof_service
+            inner join {{ rows }} as asof_rows on asof_service.row_id = asof_rows.row_id
+        ) as asof_returned
+    ) as asof_judged
+{% endmacro %}
+
+{# The names of the columns for which a row is rejected, with commas, as a SQL expression; null where there is none. #}
+{% macro rejected_columns(features) %}
+    {%- set rejecting = [] -%}
+    {%- for feature in features if feature.meta.get('missing') == 'reject' -%}
+        {%- do rejecting.append('case when ' ~ feature.name ~ " is null then '" ~ feature.name ~ "' end") -%}
+    {%- endfor -%}
+    {{- return("nullif(concat_ws(',', " ~ rejecting | join(', ') ~ "), '')" if rejecting else 'cast(null as varchar)') -}}
 {% endmacro %}
 
 {#
-  The whole statement that the shim runs over `looked_up`, from the same macros and the service's own compiled text.
+  The whole statement that the shim runs over `asof_looked_up`, from the same macros and the service's own compiled text.
   compiled_sql: with the rows model by its bare name.
 #}
 {% macro served_sql(spec, compiled_sql) %}
@@ -104,47 +117,47 @@
     {%- set cutoff = asof.cutoff() -%}
     {%- if execute -%}
         {%- set spec = asof.service_spec(service.name, service.version) -%}
-    with answer as (
+    with asof_answers as (
         {{ asof.answer_sql(spec, service_relation, rows_relation) }}
     )
     {%- set examples = asof.relation_of(spec.examples_node) %}
-    {{ asof.training_columns_sql(spec, 'answer', rows_relation, examples, asof.lost_examples(spec, examples)) }}
+    {{ asof.training_columns_sql(spec, 'asof_answers', rows_relation, examples, asof.lost_examples(spec, examples)) }}
     where {{ asof.left_out(cutoff) }} is null
     {%- endif -%}
 {% endmacro %}
 
 {#
-  `select ... from example`: one row per example with its answer, LOST or NO_SNAPSHOT where there is none, and its label. answers, rows,
-  examples and lost (asof.lost_examples) are relations, known in what follows as answer, rows, example and lost. has_labels: whether the
-  examples have the service's labels.
+  `select ...`: one row per example with its answer, LOST or NO_SNAPSHOT where there is none, and its label. answers, rows,
+  examples and lost (asof.lost_examples) are relations, known in what follows as asof_answer, asof_row, asof_example and
+  asof_lost. has_labels: whether the examples have the service's labels.
 #}
 {% macro training_columns_sql(spec, answers, rows, examples, lost, has_labels=true, also=[]) %}
     select
-        cast(example.row_id as varchar) as row_id,
-        {% for key in spec['keys'] %}example.{{ key.name }}, {% endfor %}
-        example.prediction_time,
-        rows.sequence_number,
-        rows.is_backfilled,
-        coalesce(answer.status, case when lost.row_id is not null then 'LOST' else 'NO_SNAPSHOT' end) as status
+        cast(asof_example.row_id as varchar) as row_id,
+        {% for key in spec['keys'] %}asof_example.{{ key.name }}, {% endfor %}
+        asof_example.prediction_time,
+        asof_row.asof_sequence_number as sequence_number,
+        asof_row.asof_is_backfilled as is_backfilled,
+        coalesce(asof_answer.status, case when asof_lost.row_id is not null then 'LOST' else 'NO_SNAPSHOT' end) as status
         {%- for group in spec.groups %},
-        answer.{{ group.name }}_status
+        asof_answer.{{ group.name }}_status
         {%- endfor %}
         {%- for feature in spec.features %},
-        answer.{{ feature.name }}
+        asof_answer.{{ feature.name }}
         {%- endfor %}
         {%- if has_labels %}
         {%- for label in spec.labels %},
-        example.{{ label.name }}
+        asof_example.{{ label.name }}
         {%- endfor %},
-        example.label_known_at
+        asof_example.label_known_at
         {%- endif %}
         {%- for column in also %},
         {{ column }}
         {%- endfor %}
-    from {{ examples }} as example
-    left join {{ answers }} as answer on answer.row_id = cast(example.row_id as varchar)
-    left join {{ rows }} as rows on rows.row_id = cast(example.row_id as varchar)
-    left join {{ lost }} as lost on lost.row_id = cast(example.row_id as varchar)
+    from {{ examples }} as asof_example
+    left join {{ answers }} as asof_answer on asof_answer.row_id = cast(asof_example.row_id as varchar)
+    left join {{ rows }} as asof_row on asof_row.row_id = cast(asof_example.row_id as varchar)
+    left join {{ lost }} as asof_lost on asof_lost.row_id = cast(asof_example.row_id as varchar)
 {% endmacro %}
 
 {# The reasons for which an example is no training row, in their order, each with the words for it. #}
@@ -162,10 +175,10 @@
 {# Why an example is no training row, the first reason that applies; null where it is one. For training_columns_sql. #}
 {% macro left_out(cutoff, has_labels=true) -%}
     case
-        when answer.status is null then case when lost.row_id is not null then 'lost' else 'no_snapshot' end
-        when answer.status = 'REJECTED' then 'rejected'
+        when asof_answer.status is null then case when asof_lost.row_id is not null then 'lost' else 'no_snapshot' end
+        when asof_answer.status = 'REJECTED' then 'rejected'
         {%- if has_labels %}
-        when not coalesce({{ asof.is_labelled('example', cutoff) }}, false) then 'not_yet_labelled'
+        when not coalesce({{ asof.is_labelled('asof_example', cutoff) }}, false) then 'not_yet_labelled'
         {%- endif %}
     end
 {%- endmacro %}

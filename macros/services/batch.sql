@@ -33,14 +33,14 @@
     {%- set now = [asof.now(), current.published_at] | max -%}
     {%- set end = asof.time_literal(asof.as_datetime(now) + modules.datetime.timedelta(microseconds=1)) -%}
     {%- set source = asof.examples_file(examples) if examples is not none else asof.population(spec, moments[spec.groups[0].group]) -%}
-    {%- if 'prediction_time' in asof.columns_of(source) -%}
-        {{- asof.refuse('a batch is answered as of now: ' ~ examples ~ ' has the column prediction_time. Leave it out, or take training_set for the past.') -}}
-    {%- endif -%}
-    {%- set source = '(select *, ' ~ asof.sql_time(now) ~ ' as prediction_time, ' ~ current.sequence_number ~ ' as sequence_number from ' ~ source ~ ' as asked)' -%}
+    {%- for name in ['prediction_time', 'sequence_number'] if name in asof.columns_of(source) -%}
+        {{- asof.refuse('a batch is answered as of now: ' ~ examples ~ ' has the column ' ~ name ~ '. Leave it out, or take training_set for the past.') -}}
+    {%- endfor -%}
+    {%- set source = '(select *, ' ~ asof.sql_time(now) ~ ' as prediction_time, ' ~ current.sequence_number ~ ' as sequence_number from ' ~ source ~ ' as asof_asked)' -%}
     {%- set given = asof.take_examples(spec, source, end, end, examples is not none) -%}
     {%- do asof.answer_examples(spec, given) -%}
     {%- do asof.check_answers(spec) -%}
-    {%- set answers = asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', 'asof_set_lost', false, ['answer.rejected_columns']) -%}
+    {%- set answers = asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', 'asof_set_lost', false, ['asof_answer.rejected_columns']) -%}
     {%- set order = spec['keys'] | map(attribute='name') | list + ['row_id'] -%}
     {%- set written = asof.export_parquet('select * from (' ~ answers ~ ') as answered order by ' ~ order | join(', '), to) -%}
     {%- set statuses = {} -%}
@@ -64,8 +64,29 @@
         {{- asof.refuse(spec.id ~ ' needs ' ~ missing | join(', ') ~ ', which only a caller knows: give a file with these and ' ~ first['keys'] | join(', ')
             ~ " (examples), or declare the request columns `optional: true`.") -}}
     {%- endif -%}
-    {%- set keys = first['keys'] | join(', ') -%}
-    {{- return('(select ' ~ keys ~ ', row_number() over (order by ' ~ keys ~ ') - 1 as asof_place from (select ' ~ keys ~ ', is_tombstone, row_number() over (partition by ' ~ keys
-        ~ ' order by as_of desc) as newest from ' ~ first.spec.history ~ ' where as_of <= ' ~ asof.sql_time(as_of) ~ ' and run_id in (select run_id from '
-        ~ asof.registry('counted_moments') ~ ' where group_id = ' ~ asof.literal(first.group) ~ ')) as known where newest = 1 and not is_tombstone)') -}}
+    {%- set own, sent = [], [] -%}
+    {%- for key in first.spec['keys'] -%}
+        {%- do own.append(key.name) -%}
+        {%- do sent.append(key.name ~ ' as ' ~ first['keys'][loop.index0]) -%}
+    {%- endfor -%}
+    {%- set keys = own | join(', ') -%}
+    {%- set sql -%}
+        (
+            select {{ sent | join(', ') }}, row_number() over (order by {{ keys }}) - 1 as asof_place
+            from (
+                select
+                    {{ keys }},
+                    is_tombstone,
+                    row_number() over (partition by {{ keys }} order by as_of desc) as asof_newest
+                from {{ first.spec.history }}
+                where
+                    as_of <= {{ asof.sql_time(as_of) }}
+                    and run_id in (
+                        select run_id from {{ asof.registry('counted_moments') }} where group_id = {{ asof.literal(first.group) }}
+                    )
+            ) as asof_known
+            where asof_newest = 1 and not is_tombstone
+        )
+    {%- endset -%}
+    {{- return(sql) -}}
 {% endmacro %}

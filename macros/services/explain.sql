@@ -17,7 +17,7 @@
     {%- endif -%}
     {%- set asked = asof.look_up_one(spec, request, moment, sequence_number) -%}
     {%- set found = {'service': spec.id, 'request': request, 'prediction_time': asof.rfc3339(moment)} -%}
-    {%- set placed = asof.texts_of('select sequence_number from asof_explained', ['sequence_number']) -%}
+    {%- set placed = asof.texts_of('select asof_sequence_number from asof_explained', ['asof_sequence_number']) -%}
     {%- if placed is none -%}
         {%- set lost = run_query('select row_id from ' ~ asof.lost_examples(spec, asked, true) ~ ' as lost').rows -%}
         {%- do found.update({'status': 'LOST' if lost | length else 'NO_SNAPSHOT'}) -%}
@@ -25,9 +25,9 @@
         {{- return('') -}}
     {%- endif -%}
     {%- set features = spec.features | map(attribute='name') | list -%}
-    {%- set answer = asof.texts_of('with looked_up as (select * from asof_explained), answer as (' ~ asof.service_manifest(spec).sql ~ ') select * from answer',
+    {%- set answer = asof.texts_of('with asof_looked_up as (select * from asof_explained), asof_answers as (' ~ asof.service_manifest(spec).sql ~ ') select * from asof_answers',
         ['status', 'rejected_columns'] + features) -%}
-    {%- set publication = asof.texts_of('select * from ' ~ asof.registry('publications') ~ ' where sequence_number = ' ~ (placed.sequence_number or 'null') ~ ' limit 1',
+    {%- set publication = asof.texts_of('select * from ' ~ asof.registry('publications') ~ ' where sequence_number = ' ~ (placed.asof_sequence_number or 'null') ~ ' limit 1',
         ['sequence_number', 'snapshot_id', 'published_at', 'kind']) -%}
     {%- do found.update({'status': answer.status, 'rejected': answer.rejected_columns, 'publication': publication, 'features': {}, 'groups': []}) -%}
     {%- for name in features -%}{%- do found.features.update({name: answer[name]}) -%}{%- endfor -%}
@@ -49,8 +49,8 @@
         {{- asof.refuse(spec.id ~ ' takes no ' ~ name ~ '; it takes ' ~ known | join(', ') ~ '.') -}}
     {%- endfor -%}
     {%- set asked = "(select 'asked' as row_id, " ~ columns | join(', ') ~ ', ' ~ asof.sql_time(moment) ~ ' as prediction_time, cast('
-        ~ asof.literal(sequence_number) ~ ' as bigint) as sequence_number) as asked' -%}
-    {%- do run_query('create temporary table asof_explained as ' ~ asof.looked_up_sql(spec, asked, has_sequence_number=true) ~ ' select * from looked_up') -%}
+        ~ asof.literal(sequence_number) ~ ' as bigint) as sequence_number) as asof_asked' -%}
+    {%- do run_query('create temporary table asof_explained as ' ~ asof.looked_up_sql(spec, asked, has_sequence_number=true) ~ ' select * from asof_looked_up') -%}
     {{- return(asked) -}}
 {% endmacro %}
 
@@ -58,7 +58,7 @@
 {% macro texts_of(sql, columns) %}
     {%- set selected = [] -%}
     {%- for name in columns -%}{%- do selected.append(asof.text_of(name)) -%}{%- endfor -%}
-    {%- set rows = run_query('select ' ~ selected | join(', ') ~ ' from (' ~ sql ~ ') as found').rows -%}
+    {%- set rows = run_query('select ' ~ selected | join(', ') ~ ' from (' ~ sql ~ ') as asof_found').rows -%}
     {%- if rows | length == 0 -%}{{- return(none) -}}{%- endif -%}
     {%- set found = {} -%}
     {%- for name in columns -%}{%- do found.update({name: rows[0][loop.index0]}) -%}{%- endfor -%}
@@ -71,23 +71,24 @@
     {%- set features = spec.features | map(attribute='name') | list -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set counted = '(select * from ' ~ asof.registry('counted_moments') ~ " where group_id = '" ~ spec.id ~ "')" -%}
-    {%- set at = asof.texts_of('select ' ~ name ~ '__as_of as as_of, ' ~ name ~ '__is_backfilled as is_backfilled, ' ~ name ~ '__max_age_seconds as max_age_seconds, '
-        ~ asof.group_status(name) ~ ' as status from asof_explained', ['as_of', 'is_backfilled', 'max_age_seconds', 'status']) -%}
+    {%- set at = asof.texts_of('select asof_as_of_' ~ name ~ ' as as_of, asof_is_backfilled_' ~ name ~ ' as is_backfilled, asof_max_age_seconds_' ~ name
+        ~ ' as max_age_seconds, ' ~ asof.group_status(name) ~ ' as status from asof_explained', ['as_of', 'is_backfilled', 'max_age_seconds', 'status']) -%}
     {%- set same = [] -%}
     {%- for key in keys -%}
-        {%- do same.append('found.' ~ key ~ ' = (select ' ~ (group.via.column if group.via else key) ~ ' from asof_explained)') -%}
+        {%- set found_by = group.via_column if group.via else group['keys'][loop.index0] -%}
+        {%- do same.append('asof_found.' ~ key ~ ' = (select ' ~ found_by ~ ' from asof_explained)') -%}
     {%- endfor -%}
-    {%- set row = asof.texts_of('select * from ' ~ spec.history ~ ' as found where ' ~ same | join(' and ') ~ ' and as_of <= (select ' ~ name ~ '__as_of from asof_explained)'
+    {%- set row = asof.texts_of('select * from ' ~ spec.history ~ ' as asof_found where ' ~ same | join(' and ') ~ ' and as_of <= (select asof_as_of_' ~ name ~ ' from asof_explained)'
         ~ ' and run_id in (select run_id from ' ~ counted ~ ' as counted) order by as_of desc limit 1', keys + ['as_of', 'run_id', 'is_tombstone'] + features) -%}
     {%- set moment = asof.texts_of('select moment.*, run.command, definition.compiled_sql from ' ~ counted ~ ' as moment left join ' ~ asof.registry('runs')
         ~ ' as run on run.run_id = moment.run_id left join ' ~ asof.registry('definitions') ~ ' as definition on definition.id = moment.group_id and '
-        ~ 'definition.definition = moment.definition where moment.as_of = (select ' ~ name ~ '__as_of from asof_explained)',
+        ~ 'definition.definition = moment.definition where moment.as_of = (select asof_as_of_' ~ name ~ ' from asof_explained)',
         ['run_id', 'kind', 'definition', 'started_at', 'finished_at', 'command', 'compiled_sql']) -%}
     {%- set compiled_sql = moment.pop('compiled_sql') if moment is not none else none -%}
-    {%- do at.update({'group': spec.id, 'via': group.via.group ~ '.' ~ group.via.column if group.via else none, 'file': spec.node.original_file_path,
+    {%- do at.update({'group': spec.id, 'lookup': name, 'via': group.via.group ~ '.' ~ group.via.column if group.via else none, 'file': spec.node.original_file_path,
         'moment': moment, 'row': row, 'events': []}) -%}
     {%- if row is not none and row.is_tombstone == 'false' -%}
-        {%- set entity = 'select found.* from ' ~ asof.relation_of(spec.entity) ~ ' as found' ~ ('' if asof.has_own_window(spec) else ' where ' ~ same | join(' and ')) -%}
+        {%- set entity = 'select asof_found.* from ' ~ asof.relation_of(spec.entity) ~ ' as asof_found' ~ ('' if asof.has_own_window(spec) else ' where ' ~ same | join(' and ')) -%}
         {%- set again = none -%}
         {%- if compiled_sql is not none -%}
             {%- set again = asof.evaluated_one(spec, compiled_sql, at.as_of, entity, same, features) -%}
@@ -109,14 +110,14 @@
     {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
     {%- set selected = [] -%}
     {%- for name in columns -%}{%- do selected.append(asof.text_of(name)) -%}{%- endfor -%}
-    {%- set known = ' from ' ~ relation ~ ' as found where ' ~ same | join(' and ') ~ ' and occurred_at <= ' ~ at ~ ' and known_at <= ' ~ at -%}
+    {%- set known = ' from ' ~ relation ~ ' as asof_found where ' ~ same | join(' and ') ~ ' and occurred_at <= ' ~ at ~ ' and known_at <= ' ~ at -%}
     {%- set shown = [] -%}
-    {%- for row in run_query('select ' ~ selected | join(', ') ~ known ~ ' order by found.occurred_at desc, found.known_at desc, event_id desc limit 20').rows -%}
+    {%- for row in run_query('select ' ~ selected | join(', ') ~ known ~ ' order by asof_found.occurred_at desc, asof_found.known_at desc, asof_found.event_id desc limit 20').rows -%}
         {%- set one = {} -%}
         {%- for name in columns -%}{%- do one.update({name: row[loop.index0]}) -%}{%- endfor -%}
         {%- set said = {'event': one} -%}
         {%- if again is not none -%}
-            {%- set others = 'select * from ' ~ relation ~ " as found where not (cast(event_id as varchar) = " ~ asof.literal(one.event_id)
+            {%- set others = 'select * from ' ~ relation ~ " as asof_found where not (cast(event_id as varchar) = " ~ asof.literal(one.event_id)
                 ~ ' and known_at = ' ~ asof.sql_time(asof.parse_time(one.known_at, 'known_at')) ~ ')' -%}
             {%- set without = asof.evaluated_one(spec, compiled_sql, as_of, entity, same, features, {event.name: others}) -%}
             {%- do said.update({'without_it': asof.differing(again, without, features) if without is not none else {}}) -%}
@@ -129,7 +130,7 @@
 {# What a group's SQL gives for one entity at a moment, as texts. #}
 {% macro evaluated_one(spec, compiled_sql, as_of, entity, same, features, events={}) %}
     {{- return(asof.texts_of('with ' ~ asof.evaluated_again_sql(spec, compiled_sql, 'select ' ~ asof.sql_time(asof.parse_time(as_of, 'as_of')) ~ ' as as_of', entity, events)
-        ~ ' select * from asof_again as found where ' ~ same | join(' and '), features)) -}}
+        ~ ' select * from asof_again as asof_found where ' ~ same | join(' and '), features)) -}}
 {% endmacro %}
 
 {# Of these columns those that differ, as {name: what the second one says}. #}

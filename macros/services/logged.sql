@@ -21,11 +21,11 @@
     (
         select
             request_id || '/' || row_number as row_id,
-            {% for column in columns %}said.request.{{ column.name }} as {{ column.name }}, {% endfor %}
+            {% for column in columns %}asof_said.request.{{ column.name }} as {{ column.name }}, {% endfor %}
             prediction_time,
             sequence_number
         from (
-            select *, {{ asof.json_values('line', {'request': columns}) }} as said
+            select *, {{ asof.json_values('line', {'request': columns}) }} as asof_said
             from {{ asof.registry('requests') }}
             where
                 {% if version %}service_id = '{{ service }}@{{ version }}'{% else %}service_id like '{{ service }}@%'{% endif %}
@@ -33,6 +33,6 @@
                 {%- for column in columns %}
                 and coalesce({{ asof.json_text('line', 'request', column.name) }} not like 'sha256:%', true)
                 {%- endfor %}
-        ) as asked
+        ) as asof_asked
     )
 {% endmacro %}

@@ -4,8 +4,10 @@
 
       {{ "{{ asof.rows(['shipment@1', 'warehouse@1']) }}" }}
 
-  groups: the groups with the version read, the service's first group first. Lookups through a stored column are
-  declared in the service's YAML. examples: the examples model, `<service>_examples` unless said.
+  groups: the groups with the version read, the service's first group first. Under an alias, as in
+  'warehouse@1 as origin', a group may be looked up more than once: its columns are then called origin_<column>, its
+  status origin_status. Where a group's keys are not sent under their own names, the service's YAML says where they come
+  from (asof.lookups_of). examples: the examples model, `<service>_examples` unless said.
   Examples without a snapshot, or of lost hours, are not in it; the build says how many.
 #}
 {% macro rows(groups, examples=none) %}
@@ -14,16 +16,18 @@
     {{- config(materialized='table', contract={'enforced': false}, meta={'asof_groups': groups, 'asof_examples': examples}) -}}
     {%- set examples_relation = ref(examples) -%}
     {%- set histories = {} -%}
-    {%- for group in groups -%}
-        {%- if group is not string or group.split('@') | length != 2 -%}
-            {{- asof.refuse(model.original_file_path ~ ": '" ~ group ~ "' names no version. A service pins the group version it reads, as in shipment@1.") -}}
+    {%- for text in groups -%}
+        {%- set said = asof.parse_lookup(text) -%}
+        {%- if said is none -%}
+            {{- asof.refuse(model.original_file_path ~ ": '" ~ text ~ "' names no group and its version. A service pins the group "
+                ~ "version it reads, as in 'shipment@1', or 'shipment@1 as other' under an alias.") -}}
         {%- endif -%}
-        {%- do histories.update({group: ref(group.split('@')[0] ~ '_v' ~ group.split('@')[1] ~ '_history')}) -%}
+        {%- do histories.update({said.name ~ '@' ~ said.version: ref(said.name ~ '_v' ~ said.version ~ '_history')}) -%}
     {%- endfor -%}
     {%- if execute -%}
         {%- set spec = asof.service_spec(service.name, service.version) -%}
         {{- asof.looked_up_sql(spec, examples_relation, histories) -}}
-        {{- asof.nulled_sql(spec, ['sequence_number', 'is_backfilled']) -}}
+        {{- asof.nulled_sql(spec, ['asof_sequence_number', 'asof_is_backfilled']) -}}
     {%- endif -%}
 {% endmacro %}
 
@@ -40,85 +44,94 @@
 {%- endmacro %}
 
 {#
-  `with ... looked_up as (...)`: per example and group the publication (or backfilled moment) in force at its
-  prediction_time, and the entity's last counted row as of it. Times compare to the microsecond.
+  `with ..., asof_looked_up as (...)`: per example and lookup the publication (or backfilled moment) in force at its
+  prediction_time, and the entity's last counted row as of it. Times compare to the microsecond. Beside spec.looked_up it has
+  asof_sequence_number (the publication, null where a backfill stands for it) and asof_is_backfilled (of any lookup).
   examples: a relation. has_sequence_number: whether they name the publication that answered, as the service's own model
   does or does not. histories: the relations by group, where they are refs.
 #}
 {% macro looked_up_sql(spec, examples, histories={}, has_sequence_number=none) %}
     {%- set has_sequence_number = spec.has_sequence_number if has_sequence_number is none else has_sequence_number -%}
+    {%- set publications = asof.registry('publications') -%}
     with {{ asof.placed_sql(examples, (spec['keys'] + spec.request) | map(attribute='name') | list, has_sequence_number) }}
-    {%- set ns = namespace(previous='placed') -%}
-    {%- for group in spec.groups -%}
-        {%- set g = group.name -%}
-        {%- set counted = "(select run_id from " ~ asof.registry('counted_moments') ~ " where group_id = '" ~ group.group ~ "')" %},
-    {{ g }}__backfill as (
-        {{- asof.backfilled_moments_sql(group.group) }}
-    ),
-    {{ g }}__history as (
-        select * from {{ histories.get(group.group) or group.spec.history }} where run_id in {{ counted }}
-    ),
-    {{ g }}__placed as (
-        select
-            {{ ns.previous }}.*,
-            live.as_of is null as {{ g }}__is_backfilled,
-            coalesce(live.as_of, backfilled.as_of) as {{ g }}__as_of,
-            coalesce(live.max_age_seconds, backfilled.max_age_seconds) as {{ g }}__max_age_seconds
-        from {{ ns.previous }}
-        left join {{ asof.registry('publications') }} as live
-            on live.group_id = '{{ group.group }}' and live.sequence_number = {{ ns.previous }}.sequence_number
-        left join (
-            select min(published_at) as published_at from {{ asof.registry('publications') }} where group_id = '{{ group.group }}'
-        ) as first_live on true
-        -- an example after the group's first publication never falls back on a backfill
-        {{ asof.asof_left_join(g ~ '__backfill', 'backfilled',
-            'case when first_live.published_at is null or ' ~ ns.previous ~ '.prediction_time < first_live.published_at then ' ~ ns.previous ~ '.prediction_time end',
-            'backfilled.published_at') }}
-    ),
-    {{ g }}__found as (
-        select
-            {{ g }}__placed.*,
-            coalesce(not history.is_tombstone, false) as {{ g }}__found
-            {%- for feature in group.spec.features %},
-            history.{{ feature.name }}
-            {%- endfor %}
-        from {{ g }}__placed
+    {%- set ns = namespace(previous='asof_placed') -%}
+    {%- for lookup in spec.groups -%}
+        {%- set alias, before = lookup.name, ns.previous -%}
+        {%- set placed = 'asof_placed_' ~ alias -%}
+        {%- set until_live %}case when asof_first_live.published_at is null
+            or {{ before }}.prediction_time < asof_first_live.published_at then {{ before }}.prediction_time end
+        {%- endset -%}
         {%- set on = [] -%}
-        {%- if group.via -%}
-            {%- do on.append('history.' ~ group.spec['keys'][0].name ~ ' = ' ~ g ~ '__placed.' ~ group.via.column) -%}
-        {%- else -%}
-            {%- for key in group['keys'] -%}{%- do on.append('history.' ~ key ~ ' = ' ~ g ~ '__placed.' ~ key) -%}{%- endfor -%}
-        {%- endif %}
-        {{ asof.asof_left_join(g ~ '__history', 'history', g ~ '__placed.' ~ g ~ '__as_of', 'history.as_of', on) }}
+        {%- for key in lookup.spec['keys'] -%}
+            {%- do on.append('asof_history.' ~ key.name ~ ' = ' ~ placed ~ '.'
+                ~ (lookup.via_column if lookup.via else lookup['keys'][loop.index0])) -%}
+        {%- endfor %},
+    asof_backfill_{{ alias }} as (
+        {{- asof.backfilled_moments_sql(lookup.group) }}
+    ),
+    asof_history_{{ alias }} as (
+        select *
+        from {{ histories.get(lookup.group) or lookup.spec.history }}
+        where run_id in (select run_id from {{ asof.registry('counted_moments') }} where group_id = '{{ lookup.group }}')
+    ),
+    {{ placed }} as (
+        select
+            {{ before }}.*,
+            asof_live.as_of is null as asof_is_backfilled_{{ alias }},
+            coalesce(asof_live.as_of, asof_backfilled.as_of) as asof_as_of_{{ alias }},
+            coalesce(asof_live.max_age_seconds, asof_backfilled.max_age_seconds) as asof_max_age_seconds_{{ alias }}
+        from {{ before }}
+        left join {{ publications }} as asof_live
+            on asof_live.group_id = '{{ lookup.group }}' and asof_live.sequence_number = {{ before }}.asof_sequence_number
+        left join (
+            select min(published_at) as published_at from {{ publications }} where group_id = '{{ lookup.group }}'
+        ) as asof_first_live on true
+        -- an example after the group's first publication never falls back on a backfill
+        {{ asof.asof_left_join('asof_backfill_' ~ alias, 'asof_backfilled', until_live | trim, 'asof_backfilled.published_at') }}
+    ),
+    asof_rows_{{ alias }} as (
+        select
+            {{ placed }}.*,
+            coalesce(not asof_history.is_tombstone, false) as asof_found_{{ alias }}
+            {%- for feature in lookup.features %},
+            asof_history.{{ feature.column }} as {{ feature.name }}
+            {%- endfor %}
+        from {{ placed }}
+        {{ asof.asof_left_join('asof_history_' ~ alias, 'asof_history', placed ~ '.asof_as_of_' ~ alias, 'asof_history.as_of', on) }}
     )
-        {%- set ns.previous = g ~ '__found' -%}
+        {%- set ns.previous = 'asof_rows_' ~ alias -%}
     {%- endfor %},
-    looked_up as (
+    asof_looked_up as (
         select
             *,
-            {% for group in spec.groups %}{{ group.name }}__is_backfilled{{ ' or ' if not loop.last }}{% endfor %} as is_backfilled
+            {% for lookup in spec.groups %}asof_is_backfilled_{{ lookup.name }}{{ ' or ' if not loop.last }}{% endfor %} as asof_is_backfilled
         from {{ ns.previous }}
-        where {% for group in spec.groups %}{{ group.name }}__as_of is not null{{ ' and ' if not loop.last }}{% endfor %}
+        where {% for lookup in spec.groups %}asof_as_of_{{ lookup.name }} is not null{{ ' and ' if not loop.last }}{% endfor %}
     )
 {% endmacro %}
 
-{# `..., placed as (...)`: examples with these of their columns, and the number of the publication that was current, or that they name. #}
+{#
+  `..., asof_placed as (...)`: examples with these of their columns, and asof_sequence_number, the publication that was
+  current, or that they name.
+#}
 {% macro placed_sql(examples, columns, has_sequence_number) -%}
-    publication as (
+    asof_publication as (
         select distinct sequence_number, published_at from {{ asof.registry('publications') }}
     ),
-    example as (
+    asof_example as (
         select
             cast(row_id as varchar) as row_id,
             {% for name in columns %}{{ name }}, {% endfor %}
             prediction_time,
-            {{ 'sequence_number' if has_sequence_number else 'cast(null as bigint)' }} as named_publication
+            {{ 'sequence_number' if has_sequence_number else 'cast(null as bigint)' }} as asof_named_publication
         from {{ examples }}
     ),
-    placed as (
-        select example.*, coalesce(example.named_publication, publication.sequence_number) as sequence_number
-        from example
-        {{ asof.asof_left_join('publication', 'publication', 'example.prediction_time', 'publication.published_at') }}
+    asof_placed as (
+        select
+            asof_example.*,
+            coalesce(asof_example.asof_named_publication, asof_publication.sequence_number) as asof_sequence_number
+        from asof_example
+        {{ asof.asof_left_join('asof_publication', 'asof_publication', 'asof_example.prediction_time', 'asof_publication.published_at') }}
     )
 {%- endmacro %}
 
@@ -130,8 +143,8 @@
     (
         with {{ asof.placed_sql(examples, [], spec.has_sequence_number if has_sequence_number is none else has_sequence_number) }}
         select row_id
-        from placed
-        where sequence_number in (
+        from asof_placed
+        where asof_sequence_number in (
             select sequence_number
             from {{ asof.registry('publications') }}
             where as_of is null and group_id in ({% for group in spec.groups %}'{{ group.group }}'{{ ', ' if not loop.last }}{% endfor %})

@@ -161,16 +161,16 @@
 #}
 {% macro answer_examples(spec, given) %}
     {%- do run_query('create temporary table asof_set_rows as ' ~ asof.looked_up_sql(spec, 'asof_set_examples', has_sequence_number=given.has_sequence_number)
-        ~ ' select ' ~ asof.set_row_columns(spec) | join(', ') ~ ' from looked_up') -%}
-    {%- do run_query('create temporary table asof_set_answers as with looked_up as (select * from asof_set_rows), answer as (' ~ asof.service_manifest(spec).sql
-        ~ ') select * from answer') -%}
+        ~ ' select ' ~ asof.set_row_columns(spec) | join(', ') ~ ' from asof_looked_up') -%}
+    {%- do run_query('create temporary table asof_set_answers as with asof_looked_up as (select * from asof_set_rows), asof_answers as ('
+        ~ asof.service_manifest(spec).sql ~ ') select * from asof_answers') -%}
     {%- do run_query('create temporary table asof_set_lost as select row_id from '
         ~ asof.lost_examples(spec, 'asof_set_examples', given.has_sequence_number) ~ ' as lost') -%}
 {% endmacro %}
 
 {# The columns of asof_set_rows: all that the service's text sees, and where it is from. #}
 {% macro set_row_columns(spec) %}
-    {{- return(spec.looked_up | map(attribute='name') | list + ['sequence_number', 'is_backfilled']) -}}
+    {{- return(spec.looked_up | map(attribute='name') | list + ['asof_sequence_number', 'asof_is_backfilled']) -}}
 {% endmacro %}
 
 {# An answer that holds NaN or an infinity is none that the API could give. #}
@@ -185,16 +185,16 @@
     {%- set group_ids = [] -%}
     {%- for group in spec.groups -%}{%- do group_ids.append(asof.literal(group.group)) -%}{%- endfor -%}
     {%- set examples = run_query('select count(*), cast(' ~ asof.checksum(given.columns | map('first') | list) ~ ' as varchar) from asof_set_examples').rows[0] -%}
-    {%- set rows = run_query('select count(*), count(*) filter (where is_backfilled), cast(' ~ asof.checksum(asof.set_row_columns(spec)) ~ ' as varchar) from asof_set_rows').rows[0] -%}
-    {%- set numbers = run_query('select min(sequence_number), max(sequence_number), count(distinct sequence_number) from asof_set_rows').rows[0] -%}
+    {%- set rows = run_query('select count(*), count(*) filter (where asof_is_backfilled), cast(' ~ asof.checksum(asof.set_row_columns(spec)) ~ ' as varchar) from asof_set_rows').rows[0] -%}
+    {%- set numbers = run_query('select min(asof_sequence_number), max(asof_sequence_number), count(distinct asof_sequence_number) from asof_set_rows').rows[0] -%}
     {#- snapshot and run ids are random: left out, so that the same content gives the same set in any warehouse -#}
     {%- set record = run_query('select cast(' ~ asof.checksum(['sequence_number', 'published_at', 'kind', 'group_id', 'as_of', 'max_age_seconds']) ~ ' as varchar) from '
-        ~ asof.registry('publications') ~ ' where sequence_number in (select sequence_number from asof_set_rows) and group_id in (' ~ group_ids | join(', ') ~ ')').rows[0][0] -%}
+        ~ asof.registry('publications') ~ ' where sequence_number in (select asof_sequence_number from asof_set_rows) and group_id in (' ~ group_ids | join(', ') ~ ')').rows[0][0] -%}
     {%- set groups = {} -%}
     {%- for group in spec.groups -%}
         {%- set definitions = [] -%}
         {%- for row in run_query('select distinct definition from ' ~ asof.registry('counted_moments') ~ ' where group_id = ' ~ asof.literal(group.group)
-                ~ ' and as_of in (select ' ~ group.name ~ '__as_of from asof_set_rows) order by 1').rows -%}{%- do definitions.append(row[0]) -%}{%- endfor -%}
+                ~ ' and as_of in (select asof_as_of_' ~ group.name ~ ' from asof_set_rows) order by 1').rows -%}{%- do definitions.append(row[0]) -%}{%- endfor -%}
         {%- do groups.update({group.group: definitions}) -%}
     {%- endfor -%}
     {%- set inputs = {
@@ -219,7 +219,7 @@
     {%- set left_out = asof.left_out(asof.sql_time(cutoff), given.has_labels) -%}
     {%- do run_query('create temporary table asof_set as '
         ~ asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', 'asof_set_lost', given.has_labels,
-            ['answer.rejected_columns', left_out ~ ' as left_out'])) -%}
+            ['asof_answer.rejected_columns', left_out ~ ' as left_out'])) -%}
     {%- set counts, left = {}, {} -%}
     {%- for why in asof.reasons_left_out() -%}{%- do left.update({why: 0}) -%}{%- endfor -%}
     {%- for row in run_query('select status, count(*) from asof_set group by 1 order by 1').rows -%}{%- do counts.update({row[0]: row[1] | int}) -%}{%- endfor -%}
@@ -230,8 +230,8 @@
     {%- set rows_sql = 'select ' ~ shown | join(', ') ~ ' from asof_set' ~ ('' if every else ' where left_out is null') -%}
     {%- set written = asof.export_parquet(rows_sql ~ ' order by prediction_time, row_id', folder ~ '/' ~ name ~ '.parquet') -%}
     {%- do asof.fault_point('between_set_files') -%}
-    {%- set examples_written = asof.export_parquet('select example.*, answered.left_out from asof_set_examples as example inner join asof_set as answered '
-        ~ 'on answered.row_id = example.row_id order by example.prediction_time, example.row_id', folder ~ '/' ~ name ~ '.examples.parquet') -%}
+    {%- set examples_written = asof.export_parquet('select asof_example.*, asof_answered.left_out from asof_set_examples as asof_example inner join asof_set as asof_answered '
+        ~ 'on asof_answered.row_id = asof_example.row_id order by asof_example.prediction_time, asof_example.row_id', folder ~ '/' ~ name ~ '.examples.parquet') -%}
     {%- set profiles = {} -%}
     {%- for column in spec.features + (spec.labels if given.has_labels else []) -%}
         {%- do profiles.update({column.name: {'type': column.type, 'profile': asof.column_profile('(' ~ rows_sql ~ ') as set_rows', column)}}) -%}
