@@ -68,7 +68,10 @@ def assert_says(run: Run, *texts: str) -> None:
 
 @dataclass
 class Fault:
-    """Edits to plant (file, old text, new text; None removes the file), and what the error says."""
+    """Edits to plant (file, old text, new text), and what the error says.
+
+    Without an old text the file is made; where that is None, it is removed, or renamed to the new one.
+    """
 
     edits: list[tuple[str, str | None, str]]
     says: list[str]
@@ -199,6 +202,43 @@ GRAPH_FAULTS = {
         [(SERVICE_YAML, "lookups: {place: thing.place_id}", "lookups: {place: thing.place_id, shelf: thing.color}")],
         ["score@1 declares a lookup for shelf, which its rows do not read"],
     ),
+    "an event model reads a history": Fault(
+        [("models/staging/stg_places.sql", "from {{", "from {{ ref('thing_v1_history') }} as record, {{")],
+        [
+            "models/staging/stg_places.sql: stg_places is made of thing_v1_history, which asof builds",
+            "rows of runs that failed",
+            "Read what that one is made of",
+        ],
+    ),
+    "an event model reads a latest table through other models": Fault(
+        [
+            ("models/base/base_one.sql", "", "select * from {{ ref('thing_v1_latest') }}"),
+            ("models/base/base_two.sql", "", "select * from {{ ref('base_one') }}"),
+            ("models/staging/stg_places.sql", "from {{", "from {{ ref('base_two') }} as record, {{"),
+        ],
+        ["stg_places.sql: stg_places is made of thing_v1_latest (through base_two, base_one)"],
+    ),
+    "an event model reads asof's own tables as a source": Fault(
+        [
+            ("models/own.yml", "", "sources: [{name: own, schema: main, tables: [{name: asof_moments}]}]"),
+            ("models/staging/stg_places.sql", "from {{", "from {{ source('own', 'asof_moments') }} as record, {{"),
+        ],
+        ["stg_places.sql: stg_places is made of asof_moments"],
+    ),
+    "an event model reads the clock": Fault(
+        [("models/staging/stg_places.sql", "from {{", "from {{ ref('clock') }} as clock, {{")],
+        ["stg_places.sql: stg_places is made of clock"],
+    ),
+    "an entity reads a group": Fault(
+        [("models/entities/things.sql", "from version", "from version, {{ ref('place') }} as size")],
+        ["models/entities/things.sql: things is made of place,"],
+    ),
+    "examples read a training set": Fault(
+        [
+            ("models/services/other_examples.sql", "", "select * from {{ ref('score_v1_training') }}"),
+        ],
+        ["models/services/other_examples.sql: other_examples is made of score_v1_training"],
+    ),
     "a session in another zone": Fault(
         [("profiles.yml", "settings: {TimeZone: UTC}", "settings: {TimeZone: America/New_York}")],
         ["time zone is America/New_York", "Set it to UTC in profiles.yml"],
@@ -209,7 +249,10 @@ GRAPH_FAULTS = {
 @pytest.mark.parametrize("fault", GRAPH_FAULTS)
 def test_a_project_against_the_rules_is_refused_before_anything_runs(faulty: World, fault: str) -> None:
     for file, old, new in GRAPH_FAULTS[fault].edits:
-        if old is not None:
+        if old == "":
+            (faulty.folder / file).parent.mkdir(exist_ok=True)
+            (faulty.folder / file).write_text(new)
+        elif old is not None:
             faulty.replace(file, old, new)
         elif new:
             (faulty.folder / file).rename(faulty.folder / new)
@@ -285,7 +328,7 @@ GROUP_FAULTS = {
     ),
     "the same in full": (
         "left join warehouse.main.stg_events as later on later.thing_id = point.thing_id",
-        "reads stg_events by its literal name",
+        "reads stg_events past the joins, by its literal name or by a ref in a macro",
     ),
     "a raw table named like its entity": (
         "left join raw.things as later on later.thing_id = point.thing_id",
@@ -295,6 +338,33 @@ GROUP_FAULTS = {
         "left join (with place_v1_latest as (from place_v1_latest) from place_v1_latest) as later on true",
         "reads place_v1_latest by its literal name",
     ),
+    "a lateral join behind a macro": (
+        "left join lateral (select max(gone.occurred_at) as at from {{ all_events() }} as gone "
+        "where gone.thing_id = point.thing_id) as later on true",
+        "reads stg_events past the joins, by its literal name or by a ref in a macro",
+    ),
+    "the clock behind a macro": (
+        "where event.occurred_at < (select max(as_of) from {{ whole_clock() }})",
+        "reads clock past the joins",
+    ),
+    "when the next version was known": (
+        "where event.asof_superseded_at is null",
+        "reads asof_superseded_at, a column of the joins",
+    ),
+    "the same of attributes": (
+        'where attribute."ASOF_superseded_at" is null',
+        "reads asof_superseded_at, a column of the joins",
+    ),
+    "when an entity went": ("where point.gone_at is null", 'does not have a column named "gone_at"'),
+    "since when an entity is seen": ("where point.first_seen_at is null", 'column named "first_seen_at"'),
+    "the run that saw an entity": ("where point.seen_in_run is null", 'does not have a column named "seen_in_run"'),
+    "the now of the run": (
+        "where event.occurred_at < '{{ asof.now() }}'",
+        "thing calls asof.now(), whose value is another in each run. Time enters through the clock (point.as_of) only",
+    ),
+    "the now of the run in a macro": ("where event.occurred_at < {{ hidden_now() }}", "thing calls asof.now()"),
+    "the last moment": ("where event.occurred_at < {{ asof.last_moment() }}", "thing calls asof.last_moment()"),
+    "the end of training": ("where event.occurred_at < {{ asof.cutoff() }}", "thing calls asof.cutoff()"),
     "a sampled table": (
         "left join (from main.stg_things tablesample 50%) as later on true",
         "by its literal name",
@@ -351,6 +421,11 @@ def test_a_group_reaches_nothing_past_the_known_join_and_gives_the_same_bits_eve
     """Neither clock nor dice nor the order of rows, whatever hides them from a reader: literal names, files, macros."""
     (faulty.folder / "macros" / "hidden.sql").write_text(
         "{% macro hidden_clock() %}get_current_timestamp(){% endmacro %}\n"
+        "{% macro hidden_now() %}cast('{{ asof.now() }}' as timestamptz){% endmacro %}\n"
+        "{% macro all_events() %}(select * from {{ ref('stg_events') }}){% endmacro %}\n"
+        "{% macro whole_clock() %}{{ ref('clock') }}{% endmacro %}\n"
+        "{% macro joined_events() %}\n"
+        "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id', corrected=true) }}{% endmacro %}\n"
         "{% macro hidden_mean(x) %}avg(cast({{ x }} as double)){% endmacro %}\n"
     )
     models = faulty.folder / "models"
@@ -362,7 +437,11 @@ def test_a_group_reaches_nothing_past_the_known_join_and_gives_the_same_bits_eve
         clause = "qualify" if " over (" in fault else "having"
         planted[fault] = (f"{sound}{clause} ({fault}) is null or true", says)
     having, qualify = ([f"({x}) is null" for x in IN_ORDER if (" over (" in x) == window] for window in (False, True))
-    in_order = f"{sound}having {' or '.join(having)} or true\nqualify {' or '.join(qualify)} or true"
+    # the join in a macro of the project's own is the join all the same
+    joined = "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id', corrected=true) }}"
+    assert joined in sound
+    hidden = sound.replace(joined, "{{ joined_events() }}")
+    in_order = f"{hidden}having {' or '.join(having)} or true\nqualify {' or '.join(qualify)} or true"
     versions = ["{v: 1}"]
     for number, sql in enumerate([*(sql for sql, _ in planted.values()), in_order], start=2):
         (models / "features" / f"thing_v{number}.sql").write_text(sql)
@@ -387,7 +466,9 @@ def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
     """An attribute changes, and so is a feature; and who is there does not hang on when it is asked."""
     faulty.replace("models/entities/places.sql", "min(known_at)", "max(size) as size, min(known_at)")
     faulty.replace("models/entities/things.sql", "from version\n", "from version\nwhere version.known_at < now()\n")
-    run = faulty.dbt("run", "--select", "clock", "places", "things", now=NOW, fails=True)
+    faulty.replace("models/staging/stg_events.sql", ", known_at,", ", '{{ asof.now() }}' as known_at,")
+    run = faulty.dbt("run", "--select", "clock", "stg_events", "places", "things", now=NOW, fails=True)
+    assert_says(run, "models/staging/stg_events.sql: stg_events calls asof.now()", "write its load time")
     assert_says(run, "models/entities/places.sql: the entity places returns size", "put it in a feature group")
     assert_says(run, "models/entities/things.sql: the entity things uses now, whose value depends on when it runs")
 
@@ -474,6 +555,35 @@ def test_examples_end_by_the_run_and_by_no_clock_of_their_own(faulty: World) -> 
     run = faulty.build(NOW, fails=True)
     assert_says(run, f"{path} uses current_date: the examples would be others at another hour")
     # nor does a test of what was built then publish it
+    run = faulty.dbt("test", now=NOW)
+    assert_says(run, "nothing published")
+
+
+def test_the_record_by_its_literal_name_and_values_of_later_rows_are_refused_where_dbt_builds(faulty: World) -> None:
+    """In staging, in what it reads, and in examples: their materializations are dbt's, so it is said at the end."""
+    (faulty.folder / "macros" / "hidden.sql").write_text("{% macro hidden() %}main.Thing_v1_latest{% endmacro %}\n")
+    (faulty.folder / "models" / "base").mkdir(exist_ok=True)
+    (faulty.folder / "models" / "base" / "base_places.sql").write_text(
+        "select place.* from {{ source('raw', 'places') }} as place left join {{ hidden() }} as record on false"
+    )
+    faulty.replace("models/staging/stg_places.sql", "{{ source('raw', 'places') }}", "{{ ref('base_places') }}")
+    faulty.replace("models/staging/stg_events.sql", "from {{", "from (select max(as_of) from asof_moments) as run, {{")
+    faulty.replace(
+        "models/services/score_examples.sql",
+        "request_color, outcome",
+        "(select min_by(every.color, every.known_at) from {{ asof.known(ref('stg_things')) }} as every) as "
+        "request_color, outcome",
+    )
+    run = faulty.dbt(
+        *("run", "--select", "clock", "path:models/base", "path:models/staging", "score_examples"), now=NOW, fails=True
+    )
+    assert_says(
+        run,
+        "models/base/base_places.sql: base_places is made of Thing_v1_latest, which asof builds",
+        "models/staging/stg_events.sql: stg_events is made of asof_moments, which asof builds",
+        "models/services/score_examples.sql uses min_by, which passes over rows where the value is null, so a value "
+        "that came later stands for one that was not there yet. Write arg_min_null(x, (known_at, event_id))",
+    )
     run = faulty.dbt("test", now=NOW)
     assert_says(run, "nothing published")
 

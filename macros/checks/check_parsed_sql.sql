@@ -1,7 +1,7 @@
 {#
   Refuses, in the compiled SQL of a feature group or service, what the parser sees and the graph does not: a relation
-  that is no declared parent (a literal name, a file), anything that reads a clock or dice, and in a service also
-  aggregates and windows, since a service is evaluated one request at a time.
+  that is no declared parent (a literal name, a file) or that in a group is read past points and the joins, anything that
+  reads a clock or dice, and in a service also aggregates and windows, since it is evaluated one request at a time.
 #}
 {% macro check_parsed_sql(node, sql, kind) %}
     {%- set parsed = asof.parsed_sql(sql) -%}
@@ -13,12 +13,18 @@
         {%- do parents.update({[relation.database, relation.schema, relation.identifier] | join('.'): relation | string}) -%}
     {%- endfor -%}
     {%- set paths = parsed.relations | map(attribute='path') | list -%}
-    {#- also a declared parent, where it is read once more than ref() wrote it -#}
-    {%- for relation in parsed.relations if relation.path not in parents or paths.count(relation.path) > sql.count(parents[relation.path]) -%}
-        {{- asof.refuse(what ~ ' reads ' ~ relation.name ~ ' by its literal name. ' ~ ('A service sees its rows only: what a prediction needs comes from a feature '
-            ~ 'group, or is sent along as a request column of its examples.' if kind == 'service' else 'A feature group reaches events through '
-            ~ 'asof.left_join_known(ref(...)) only, which keeps out what was not known yet.')) -}}
+    {%- for relation in parsed.relations -%}
+        {%- set declared = parents.get(relation.path) -%}
+        {%- if kind == 'service' and (declared is none or paths.count(relation.path) > sql.count(declared)) -%}
+            {{- asof.refuse(what ~ ' reads ' ~ relation.name ~ ' by its literal name. A service sees its rows only: what a prediction needs comes '
+                ~ 'from a feature group, or is sent along as a request column of its examples.') -}}
+        {%- elif kind != 'service' and (declared is none or paths.count(relation.path) > asof.marked_reads(sql, declared)) -%}
+            {{- asof.refuse(what ~ ' reads ' ~ relation.name ~ (' by its literal name' if declared is none else ' past the joins, by its literal name '
+                ~ 'or by a ref in a macro') ~ '. A feature group reaches events through asof.left_join_known(ref(...)) and '
+                ~ 'asof.left_join_last_known(ref(...)) only, which keep out what was not known yet.') -}}
+        {%- endif -%}
     {%- endfor -%}
+    {%- do asof.check_superseded(what, sql) -%}
     {%- if kind == 'service' and paths | length > 1 -%}
         {{- asof.refuse(what ~ ' reads its rows ' ~ paths | length ~ ' times. A service is evaluated one row at a time and cannot look at others: read them once.') -}}
     {%- endif -%}
@@ -29,6 +35,18 @@
     {%- do asof.check_volatile(what, kinds, 'Time enters through ' ~ ('prediction_time' if kind == 'service' else 'the clock (point.as_of)') ~ ' only.') -%}
     {%- if kind == 'service' and (kinds.aggregate or parsed.has_window) -%}
         {{- asof.refuse(what ~ ' uses ' ~ (kinds.aggregate | join(', ') or 'a window') ~ '. A service is evaluated one row at a time: aggregate in a feature group.') -}}
+    {%- endif -%}
+{% endmacro %}
+
+{#
+  Refuses what reads asof_superseded_at of a join: it says whether a later version was known by the last moment of the run.
+  A join writes the name three times: as it makes the column, and twice where it compares it.
+#}
+{% macro check_superseded(what, sql) %}
+    {%- set text = asof.normalised(sql) | lower -%}
+    {%- if text.count('asof_superseded_at') > 3 * text.count(') as asof_superseded_at') -%}
+        {{- asof.refuse(what ~ ' reads asof_superseded_at, a column of the joins that says when the next version became known, also where that is '
+            ~ 'after as_of. Leave it out: a version that was superseded at as_of is not joined.') -}}
     {%- endif -%}
 {% endmacro %}
 

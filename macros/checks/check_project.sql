@@ -8,6 +8,7 @@
     {%- endif -%}
     {%- do asof.publish_lag_seconds() -%}
     {%- do asof.not_knowledge_safe(asof.models_of('event')) -%}
+    {%- do asof.check_record_readers() -%}
     {%- for node in asof.models_of('group') -%}{%- do asof.check_group(asof.group_spec_of(node)) -%}{%- endfor -%}
     {%- for node in asof.models_of('service') -%}{%- do asof.check_service(asof.service_spec_of(node)) -%}{%- endfor -%}
     {%- do asof.check_meanings() -%}

@@ -17,16 +17,16 @@
     (
         select
             version.*,
-            lead(known_at) over (partition by event_id order by known_at) as superseded_at
-        from {{ events }} as version
-        where version.known_at <= {{ asof.last_moment() }}
+            lead(known_at) over (partition by event_id order by known_at) as asof_superseded_at
+        from {{ asof.read_by_macro(events) }} as version
+        where version.known_at <= {{ asof.clocks_last_moment(asof.read_by_macro(ref('clock'))) }}
     )
-    {%- else %}{{ events }}{% endif %} as {{ as }}
+    {%- else %}{{ asof.read_by_macro(events) }}{% endif %} as {{ as }}
         on {{ asof.same_keys(as, 'point', on) }}
         and {{ as }}.occurred_at <= point.as_of
         and {{ as }}.known_at <= point.as_of
         {%- if corrected %}
-        and ({{ as }}.superseded_at is null or {{ as }}.superseded_at > point.as_of)
+        and ({{ as }}.asof_superseded_at is null or {{ as }}.asof_superseded_at > point.as_of)
         and not {{ as }}.is_retracted
         {%- endif %}
 {%- endmacro %}

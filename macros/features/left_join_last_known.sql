@@ -15,12 +15,12 @@
                 partition by {{ on if on is string else on | join(', ') }}
                 order by occurred_at, known_at, event_id
                 rows between 1 following and unbounded following
-            ) as superseded_at
-        from {{ events }} as version
-        where version.known_at <= {{ asof.last_moment() }}
+            ) as asof_superseded_at
+        from {{ asof.read_by_macro(events) }} as version
+        where version.known_at <= {{ asof.clocks_last_moment(asof.read_by_macro(ref('clock'))) }}
     ) as {{ as }}
         on {{ asof.same_keys(as, 'point', on) }}
         and {{ as }}.occurred_at <= point.as_of
         and {{ as }}.known_at <= point.as_of
-        and ({{ as }}.superseded_at is null or {{ as }}.superseded_at > point.as_of)
+        and ({{ as }}.asof_superseded_at is null or {{ as }}.asof_superseded_at > point.as_of)
 {%- endmacro %}

@@ -3,14 +3,27 @@
   the clock. Stands in the `from` of a feature group, aliased `point`:
 
       from {{ "{{ asof.points(ref('customers')) }}" }} as point
+
+  A point has the entity's key(s) and `as_of`, nothing else: when the entity went (`gone_at`) is known only later.
 #}
 {% macro points(entity) -%}
     (
-        select entity.*, clock.as_of
-        from {{ entity }} as entity
-        inner join {{ ref('clock') }} as clock
+        select
+            {{ asof.point_keys(entity) }},
+            clock.as_of
+        from {{ asof.read_by_macro(entity) }} as entity
+        inner join {{ asof.read_by_macro(ref('clock')) }} as clock
             on {{ asof.is_point('entity', 'clock.as_of') }}
     )
+{%- endmacro %}
+
+{# The columns of an entity that a point has. While dbt parses or renders a unit test the graph is empty: all columns then. #}
+{% macro point_keys(entity) -%}
+    {%- set keys = [] -%}
+    {%- for node in (asof.models_of('entity') if graph.get('nodes') else []) if node.schema == entity.schema and node.alias == entity.identifier -%}
+        {%- for key in asof.entity_keys(node) -%}{%- do keys.append('entity.' ~ key) -%}{%- endfor -%}
+    {%- endfor -%}
+    {{- keys | join(', ') or 'entity.*' -}}
 {%- endmacro %}
 
 {# Whether an entity's life (its row, aliased) is a point at a moment. The one place that says so. #}

@@ -23,10 +23,11 @@
 {% macro keep_results(results) %}
     {%- set number = run_query("select run_number from " ~ asof.registry('runs') ~ " where run_id = '" ~ invocation_id ~ "'").rows[0][0] -%}
     {%- set rows, refused = [], [] -%}
+    {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity') + asof.models_of('examples')) -%}
     {%- for result in results if result.node.resource_type in ['model', 'test', 'unit_test', 'seed', 'snapshot'] -%}
-        {%- set clocks = asof.clocks_in_examples(result) -%}
-        {%- if clocks -%}{%- do refused.append(result.node.original_file_path ~ ' uses ' ~ clocks | join(', ')) -%}{%- endif -%}
-        {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if clocks else result.status | string, number | int,
+        {%- set problems = asof.problems_in_sql(result.node, lineage) -%}
+        {%- do refused.extend(problems) -%}
+        {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if problems else result.status | string, number | int,
             invocation_id, (result.node.depends_on.nodes | first) if result.node.resource_type == 'unit_test' else none]) -%}
     {%- endfor -%}
     {%- if rows -%}
@@ -36,16 +37,7 @@
             asof.insert_sql('results', rows)]) -%}
     {%- endif -%}
     {%- do asof.fault_point('after_results') -%}
-    {%- if refused -%}
-        {{- asof.refuse(refused | join('; ') ~ ': the examples would be others at another hour. Time ends them by asof.cutoff() and asof.known(ref(...)) only.') -}}
-    {%- endif -%}
-{% endmacro %}
-
-{# What of the SQL of an examples model depends on when it runs. (Groups, services and entities are asked as they are built.) #}
-{% macro clocks_in_examples(result) %}
-    {%- if asof.role(result.node) != 'examples' or not result.node.compiled_code -%}{{- return([]) -}}{%- endif -%}
-    {%- set parsed = asof.parsed_sql(result.node.compiled_code) -%}
-    {{- return(asof.function_kinds(parsed.functions).volatile if parsed is not none else []) -}}
+    {%- if refused -%}{{- asof.refuse(refused | join('\n')) -}}{%- endif -%}
 {% endmacro %}
 
 {# What our own tests found, in words: dbt prints a count only. #}

@@ -74,11 +74,17 @@
 {% endmacro %}
 
 {#
-  The clock's last moment, as a SQL expression. For models; tests and counts name the relation instead (clock_relation):
-  a ref would tie them to the clock, and building it alone would select them.
+  The clock's last moment, as a SQL expression. For examples models; tests and counts name the relation instead
+  (clock_relation): a ref would tie them to the clock, and building it alone would select them.
 #}
 {% macro last_moment(clock=none) -%}
-    (select max(as_of) from {{ clock or ref('clock') }})
+    {%- do asof.refuse_in_sql_of(['event', 'entity', 'group', 'service'], 'asof.last_moment()') -%}
+    {{ asof.clocks_last_moment(clock or ref('clock')) }}
+{%- endmacro %}
+
+{# The same for the joins of a feature group, which leave out with it what no point of this run may see. #}
+{% macro clocks_last_moment(clock) -%}
+    (select max(as_of) from {{ clock }})
 {%- endmacro %}
 
 {#
@@ -86,8 +92,10 @@
   examples models, which list what was asked before: `where placed_at < {{ "{{ asof.cutoff() }}" }}`. `clock` as above.
 #}
 {% macro cutoff(clock=none) -%}
+    {%- do asof.refuse_in_sql_of(['event', 'entity', 'group', 'service'], 'asof.cutoff()') -%}
     {%- set earlier = asof.training_cutoff() -%}
-    {{ asof.last_moment(clock) if earlier is none else 'least(' ~ asof.last_moment(clock) ~ ', ' ~ asof.sql_time(earlier) ~ ')' }}
+    {%- set last = asof.clocks_last_moment(clock or ref('clock')) -%}
+    {{ last if earlier is none else 'least(' ~ last ~ ', ' ~ asof.sql_time(earlier) ~ ')' }}
 {%- endmacro %}
 
 {#
@@ -98,8 +106,8 @@
     {%- set asked = var('asof_training_cutoff', none) -%}
     {%- if asked is none -%}{{- return(none) -}}{%- endif -%}
     {%- set moment = asof.parse_time(asked, 'the var asof_training_cutoff') -%}
-    {%- if moment > asof.now() -%}
-        {{- asof.refuse('the var asof_training_cutoff is ' ~ moment ~ ', which lies beyond now (' ~ asof.now() ~ '): nothing is known of that moment yet.') -}}
+    {%- if moment > asof.moment_of_now() -%}
+        {{- asof.refuse('the var asof_training_cutoff is ' ~ moment ~ ', which lies beyond now (' ~ asof.moment_of_now() ~ '): nothing is known of that moment yet.') -}}
     {%- endif -%}
     {{- return(moment) -}}
 {% endmacro %}

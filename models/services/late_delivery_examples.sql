@@ -16,7 +16,7 @@ delivery as (
     select
         order_id,
         min(known_at) as known_at,
-        arg_min(occurred_at, (known_at, event_id)) as delivered_at
+        arg_min_null(occurred_at, (known_at, event_id)) as delivered_at
     from {{ asof.known(ref('stg_deliveries')) }} as delivered
     group by order_id
 ),
