@@ -15,12 +15,12 @@ import pytest
 
 from tests.world import ROOT, World
 
-# Macros of the project's own, which hide from the graph checks that a relation is read without a time. The group reads
-# the same relation through a join of ours too, so it is a declared parent, and read as often as ref() was called.
+# Macros of the project's own that read a relation without a time. They forge the mark of our joins, without which the
+# build refuses them (test_refusals.py): the proof goes by what comes out, not by what the text looks like.
 MACROS = """
-{% macro all_events() %}(select * from {{ ref('stg_events') }}){% endmacro %}
-{% macro all_things() %}(select * from {{ ref('stg_things') }}){% endmacro %}
-{% macro all_departures() %}(select * from {{ ref('stg_departures') }}){% endmacro %}
+{% macro all_events() %}(select * from {{ asof.read_by_macro(ref('stg_events')) }}){% endmacro %}
+{% macro all_things() %}(select * from {{ asof.read_by_macro(ref('stg_things')) }}){% endmacro %}
+{% macro all_departures() %}(select * from {{ asof.read_by_macro(ref('stg_departures')) }}){% endmacro %}
 """
 KNOWN_EVENTS = "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id') }}"
 KNOWN_THINGS = "{{ asof.left_join_last_known(ref('stg_things'), as='thing', on='thing_id') }}"
@@ -81,7 +81,7 @@ def asked(events: str, rest: str = "", color: str = "cast(null as varchar)", out
 
 
 THINGS = "{{ asof.known(ref('stg_things')) }}"
-TODAYS = f"select thing_id, arg_max(color, (occurred_at, event_id)) as color from {THINGS} group by 1"
+TODAYS = f"select thing_id, arg_max_null(color, (occurred_at, event_id)) as color from {THINGS} group by 1"
 EXAMPLES = {
     # a request column of today
     "todays_color": asked(EVENTS, f"left join ({TODAYS}) as today using (thing_id)", color="today.color"),
