@@ -1,6 +1,8 @@
-"""`python -m serve new ...`: writes the skeleton of a feature group or a service, or what a new project needs.
+"""`python -m serve new ...`: writes the skeleton of a staging model, an entity, a feature group, a service, the next
+version of a group or service, or what a new project needs.
 
-What it writes builds as it is; nothing that exists is overwritten.
+What it writes builds as it is. Nothing that exists is overwritten; a new version adds an entry to the YAML. The texts
+stand in `templates/`, as Jinja with `<< >>` and `<% %>`, so that dbt's own braces stay in them.
 """
 
 from __future__ import annotations
@@ -10,151 +12,32 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-class ScaffoldError(Exception):
-    """The skeleton cannot be written; the message says why and what to do."""
+from serve.project_yaml import ScaffoldError, columns_of, declared, entity_keys, source_tables, with_version
 
-
-FEATURE_SQL = """\
-select
-{keys}
-    point.as_of,
-    count(event.event_id) filter (where {{{{ asof.within('event', '30 days') }}}}) as events_30d,
-    max(event.occurred_at) as last_event_at
-from {{{{ asof.points(ref('{entity}')) }}}} as point
-{{{{ asof.left_join_known(ref('{events}'), as='event', on={on}) }}}}
-group by {group_by}
-"""
-
-FEATURE_YAML = """\
-models:
-  - name: {name}
-    latest_version: 1
-    description: One row per {entity} and moment, with what happened to it lately.
-    config:
-      meta:
-        owner: {owner}
-        max_age: {max_age}
-    data_tests: [asof.feature_group]
-    columns:
-{keys}
-      - name: as_of
-        data_type: timestamptz
-        description: The moment (UTC).
-      - name: events_30d
-        data_type: bigint
-        description: Events in the last 30 days.
-      - name: last_event_at
-        data_type: timestamptz
-        description: Time of the last event (UTC), null before the first.
-    versions:
-      - v: 1
-"""
-
-EXAMPLES_SQL = """\
--- What was asked, and what came of it. Put your own requests and labels here: prediction_time is when it was asked,
--- label_known_at when the label was known (null until then; such rows wait outside training). Read event models by
--- asof.known(ref(...)): what the warehouse knew at the moment of the run.
-with asked as (
-    select
-        {row_id} as row_id,
-{keys}
-        first_seen_at + interval '24 hours' as prediction_time,
-        cast(null as boolean) as outcome,
-        cast(null as timestamptz) as label_known_at
-    from {{{{ ref('{entity}') }}}}
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    block_start_string="<%",
+    block_end_string="%>",
+    variable_start_string="<<",
+    variable_end_string=">>",
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=StrictUndefined,
+    autoescape=False,  # SQL and YAML, no HTML
 )
-
-select *
-from asked
-where prediction_time < {{{{ asof.cutoff() }}}}
-"""
-
-SERVICE_SQL = """\
-select
-    row_id,
-{features}
-from {{{{ ref('{name}_v1_rows') }}}}
-"""
-
-SERVICE_YAML = """\
-models:
-  - name: {name}_examples
-    description: One row per prediction asked for.
-    config:
-      materialized: table
-    data_tests: [asof.examples]
-    columns:
-      - name: row_id
-        data_type: varchar
-        description: The request.
-{keys}
-      - name: prediction_time
-        data_type: timestamptz
-        description: When it was asked (UTC).
-      - name: outcome
-        data_type: boolean
-        description: What came of it.
-        config: {{meta: {{label: true}}}}
-      - name: label_known_at
-        data_type: timestamptz
-        description: When that was known (UTC), null until then.
-
-  - name: {name}
-    latest_version: 1
-    description: One row per prediction, with what the model is given.
-    config:
-      meta:
-        owner: {owner}{lookups}
-    data_tests: [asof.service]
-    columns:
-      - name: row_id
-        data_type: varchar
-        description: The request.
-{features}
-    versions:
-      - v: 1
-"""
-
-MATERIALIZED_VIEW = """\
-{# dbt takes a built-in name from a package only where the project says so. #}
-{% materialization materialized_view, adapter='duckdb' %}
-    {{ return(asof.materialization_materialized_view_duckdb()) }}
-{% endmaterialization %}
-"""
-
-CLOCK_YAML = """\
-models:
-  - name: clock
-    description: The moments this run evaluates, one row each. A normal run has one, its own now.
-    columns:
-      - name: as_of
-        description: The moment (UTC).
-        data_tests: [not_null, unique]
-"""
-
 IGNORE = "# Made by builds; the folder must be there.\n*\n!.gitignore\n"
+GROUP_MODELS = {  # the one-line models beside a group; {} is its name with the version
+    "models/history/{}_history.sql": "{{ asof.history() }}\n",
+    "models/online/{}_latest.sql": "{{ asof.latest() }}\n",
+}
+TRAINING_FILE, TRAINING_LINE = "models/training/{}_training.sql", "{{ asof.training() }}\n"
 
-PROJECT_ADVICE = """\
-Add to dbt_project.yml (with your project's name and target):
 
-vars:
-  asof_publish_lag: 1 minute            # how long after its moment a build is usually published
-  asof_publish_to: {{dev: published}}     # targets that are not named here never publish
-  asof_training_to: {{dev: training}}
-
-models:
-  {project}:
-    entities: {{+materialized: entity}}
-    features:
-      +materialized: feature_group
-      +contract: {{enforced: true}}
-    services:
-      +materialized: service
-      +contract: {{enforced: true}}
-
-and to your profile, under the DuckDB output:  settings: {{TimeZone: UTC}}
-Then: python -m serve new feature <name> --entity <entity> --events <stg_model> --owner <team>"""
+def _render(template: str, **values: Any) -> str:
+    return TEMPLATES.get_template(template).render(**values)
 
 
 def _write(project: Path, files: dict[str, str]) -> None:
@@ -169,21 +52,12 @@ def _write(project: Path, files: dict[str, str]) -> None:
         print(f"wrote {name}")
 
 
-def _declared(project: Path, name: str, folder: str) -> dict[str, Any]:
-    """The YAML entry of a model in models/<folder>. Raises ScaffoldError naming where it was looked for."""
-    try:
-        import yaml  # comes with dbt; the shim itself does without
-    except ImportError:
-        raise ScaffoldError("this command needs PyYAML, which dbt brings: run it where dbt is installed") from None
-    for path in sorted((project / "models" / folder).rglob("*.y*ml")):
-        for model in (yaml.safe_load(path.read_text()) or {}).get("models") or []:
-            if model.get("name") == name:
-                return model
-    raise ScaffoldError(f"no YAML under models/{folder} describes {name}; describe it there first, with its columns")
-
-
-def _columns(model: dict[str, Any], *without: str) -> list[dict[str, Any]]:
-    return [column for column in model.get("columns") or [] if column["name"] not in without]
+def _text_of(project: Path, folder: str, name: str) -> str:
+    """The SQL of a model in models/<folder>."""
+    found = next((project / "models" / folder).rglob(f"{name}.sql"), None)
+    if found is None:
+        raise ScaffoldError(f"there is no models/{folder}/{name}.sql")
+    return found.read_text()
 
 
 def _check_name(name: str) -> None:
@@ -191,145 +65,115 @@ def _check_name(name: str) -> None:
         raise ScaffoldError(f"{name!r} is no name for a model: lower-case letters, digits and _, without the version")
 
 
-def _yaml_column(column: dict[str, Any], kind: str) -> str:
-    description = column.get("description") or column["name"]
-    return f"      - name: {column['name']}\n        data_type: {kind}\n        description: {description}"
+def _name_and_version(group: str) -> tuple[str, int]:
+    """Those of `shipment@1`."""
+    name, _, version = group.partition("@")
+    if not version.isdigit():
+        raise ScaffoldError(f"{group!r} names no version; a service pins it: {name}@1")
+    return name, int(version)
 
 
-def new_feature(project: Path, name: str, entity: str, events: str, owner: str, max_age: str) -> None:
-    """A feature group: its SQL, its YAML and the two one-line models. Raises ScaffoldError."""
-    _check_name(name)
-    keys = [column["name"] for column in _columns(_declared(project, entity, "entities"), "first_seen_at", "gone_at")]
-    described = {column["name"]: column for column in _columns(_declared(project, entity, "entities"))}
-    sql = FEATURE_SQL.format(
-        keys="\n".join(f"    point.{key}," for key in keys),
-        entity=entity,
-        events=events,
-        on=repr(keys[0]) if len(keys) == 1 else repr(keys),
-        group_by=", ".join(str(at + 1) for at in range(len(keys) + 1)),
-    )
-    yaml_keys = "\n".join(_yaml_column(described[key], described[key].get("data_type", "varchar")) for key in keys)
-    yaml_text = FEATURE_YAML.format(name=name, entity=entity, owner=owner, max_age=max_age, keys=yaml_keys)
+def _names(names: list[str]) -> str:
+    """As macros take them: one as a text, several as a list."""
+    return repr(names[0] if len(names) == 1 else names)
+
+
+def _require(options: argparse.Namespace, *names: str, instead: str) -> None:
+    missing = [f"--{name}" for name in names if not getattr(options, name)]
+    if missing:
+        raise ScaffoldError(f"{', '.join(missing)} is missing; {instead}")
+
+
+def new_staging(options: argparse.Namespace) -> None:
+    """An event model of a source's table, a model or a seed; or the capture of a table that is overwritten."""
+    if not options.observed:
+        _require(options, "id", "occurred", instead="of a table that is overwritten, name the key(s) by --observed")
+        if not options.known and not options.safety_lag:
+            raise ScaffoldError("--known is missing; where no column says when a row was known: --safety-lag '1 hour'")
+    source, is_source, table = options.origin.rpartition(".")
+    tables = source_tables(options.project, source)
+    values = {
+        **vars(options),
+        "relation": f"source('{source}', '{table}')" if is_source else f"ref('{table}')",
+        "columns": [*options.observed, *options.columns],
+        "unique_key": _names(options.observed) if options.observed else None,
+        "source": source if is_source and not tables else None,
+        "table": table,
+    }
+    names = [f"models/staging/{options.name}.{kind}" for kind in ("sql", "yml")]
+    _write(options.project, {name: _render(f"staging.{name[-3:]}", **values) for name in names})
+    if tables and table not in tables:
+        print(f"Next: add `- name: {table}` to the tables of the source {source} in {next(iter(tables.values()))}")
+
+
+def new_entity(options: argparse.Namespace) -> None:
+    """An entity, known since its first event, and gone with its first row in the event model --gone."""
+    pairs = [key.partition(":") for key in options.key]
+    values = {**vars(options), "keys": [{"name": key, "type": kind or "varchar"} for key, _, kind in pairs]}
+    names = [f"models/entities/{options.name}.{kind}" for kind in ("sql", "yml")]
+    _write(options.project, {name: _render(f"entity.{name[-3:]}", **values) for name in names})
+
+
+def new_feature(options: argparse.Namespace) -> None:
+    """A feature group, or with --version another version of one: SQL, YAML and the two one-line models."""
+    if options.version is not None:
+        new_version(options, "features")
+        return
+    _require(options, "entity", "events", "owner", instead="another version of a group is written by --version")
+    name, keys = options.name, entity_keys(options.project, options.entity)
+    values = {**vars(options), "keys": keys, "on": _names([key["name"] for key in keys])}
     _write(
-        project,
+        options.project,
         {
-            f"models/features/{name}_v1.sql": sql,
-            f"models/features/{name}.yml": yaml_text,
-            f"models/history/{name}_v1_history.sql": "{{ asof.history() }}\n",
-            f"models/online/{name}_v1_latest.sql": "{{ asof.latest() }}\n",
+            f"models/features/{name}_v1.sql": _render("feature.sql", **values),
+            f"models/features/{name}.yml": _render("feature.yml", **values),
+            **{file.format(f"{name}_v1"): line for file, line in GROUP_MODELS.items()},
         },
     )
     print(f"Next: write the feature in models/features/{name}_v1.sql, then\n  dbt build --select +{name}_v1_latest")
 
 
-def new_service(project: Path, name: str, groups: list[str], owner: str, lookups: dict[str, str]) -> None:
-    """A service: its examples, SQL, YAML and the two one-line models. Raises ScaffoldError."""
-    _check_name(name)
-    keys: dict[str, tuple[dict[str, Any], str]] = {}
-    features: list[tuple[dict[str, Any], str]] = []
+def new_service(options: argparse.Namespace) -> None:
+    """A service, or with --version another version of one: examples, SQL, YAML and the two one-line models."""
+    if options.version is not None:
+        new_version(options, "services")
+        return
+    _require(options, "groups", "owner", instead="another version of a service is written by --version")
+    project, name, lookups = options.project, options.name, _lookups(options.lookup)
+    keys: dict[str, dict[str, str]] = {}
+    features: list[dict[str, str]] = []
     entity = None
-    for group in groups:
-        group_name, at, version = group.partition("@")
-        if not at or not version.isdigit():
-            raise ScaffoldError(f"{group!r} names no version; a service pins it: {group_name}@1")
-        sql_path = next((project / "models" / "features").rglob(f"{group_name}_v{version}.sql"), None)
-        if sql_path is None:
-            raise ScaffoldError(f"there is no models/features/{group_name}_v{version}.sql")
-        reads = re.search(r"asof\.points\(ref\(['\"](\w+)", sql_path.read_text())
+    for group in options.groups:
+        group_name, version = _name_and_version(group)
+        reads = re.search(r"asof\.points\(ref\(['\"](\w+)", _text_of(project, "features", f"{group_name}_v{version}"))
         if reads is None:
-            raise ScaffoldError(f"{sql_path.name} does not read an entity by asof.points(ref(...))")
-        entity_keys = {
-            column["name"] for column in _columns(_declared(project, reads[1], "entities"), "first_seen_at", "gone_at")
-        }
-        for column in _columns(_declared(project, group_name, "features"), "as_of"):
-            if column["name"] not in entity_keys:
-                features.append((column, column["data_type"]))
-            elif group_name not in lookups:
-                keys.setdefault(column["name"], (column, column["data_type"]))
+            raise ScaffoldError(f"{group_name}_v{version}.sql does not read an entity by asof.points(ref(...))")
+        key_names = {key["name"] for key in entity_keys(project, reads[1])}
+        for column in columns_of(declared(project, group_name, "features")[1], version):
+            if column["name"] in key_names and group_name not in lookups:
+                keys.setdefault(column["name"], column)
+            elif column["name"] not in {*key_names, "as_of"}:
+                features.append(column)
         if group_name not in lookups:
             entity = entity or reads[1]
     if entity is None:
         raise ScaffoldError("at least one group must be found by the keys that the caller sends")
-    lookup_yaml = "".join(f"\n          {group}: {through}" for group, through in lookups.items())
+    values = {"name": name, "owner": options.owner, "lookups": lookups, "entity": entity, "features": features}
+    values["keys"] = list(keys.values())
     _write(
         project,
         {
-            f"models/services/{name}_examples.sql": EXAMPLES_SQL.format(
-                row_id=" || '/' || ".join(f"cast({key} as varchar)" for key in keys)
-                + " || '/' || cast(first_seen_at as varchar)",
-                keys="\n".join(f"        {key}," for key in keys),
-                entity=entity,
-            ),
-            f"models/services/{name}_v1_rows.sql": f"{{{{ asof.rows({groups!r}) }}}}\n",
-            f"models/services/{name}_v1.sql": SERVICE_SQL.format(
-                name=name, features=",\n".join(f"    {column['name']}" for column, _ in features)
-            ),
-            f"models/services/{name}.yml": SERVICE_YAML.format(
-                name=name,
-                owner=owner,
-                lookups=f"\n        lookups:{lookup_yaml}" if lookups else "",
-                keys="\n".join(_yaml_column(column, kind) for column, kind in keys.values()),
-                features="\n".join(_yaml_column(column, kind) for column, kind in features),
-            ),
-            f"models/training/{name}_v1_training.sql": "{{ asof.training() }}\n",
+            f"models/services/{name}_examples.sql": _render("examples.sql", **values),
+            f"models/services/{name}_v1_rows.sql": f"{{{{ asof.rows({options.groups!r}) }}}}\n",
+            f"models/services/{name}_v1.sql": _render("service.sql", **values),
+            f"models/services/{name}.yml": _render("service.yml", **values),
+            TRAINING_FILE.format(f"{name}_v1"): TRAINING_LINE,
         },
     )
     print(
         f"Next: write what was asked in models/services/{name}_examples.sql and the contract in\n"
         f"models/services/{name}_v1.sql, then\n  dbt build"
     )
-
-
-def new_project(project: Path) -> None:
-    """What a dbt project needs to install the package: clock, folders, one wrapper. Raises ScaffoldError."""
-    config = project / "dbt_project.yml"
-    if not config.exists():
-        raise ScaffoldError(f"there is no dbt_project.yml in {project.resolve()}; run this in a dbt project")
-    _write(
-        project,
-        {
-            "models/clock/clock.sql": "{{ asof.clock() }}\n",
-            "models/clock/clock.yml": CLOCK_YAML,
-            "macros/materialized_view.sql": MATERIALIZED_VIEW,
-            "published/.gitignore": IGNORE,
-            "training/.gitignore": IGNORE,
-        },
-    )
-    named = re.search(r"^name:\s*['\"]?(\w+)", config.read_text(), re.MULTILINE)
-    print(PROJECT_ADVICE.format(project=named[1] if named else "your_project"))
-
-
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds `new feature`, `new service` and `new project` to the command line."""
-    parser = commands.add_parser("new", help="write the skeleton of a feature group, a service or a project")
-    kinds = parser.add_subparsers(title="what", required=True, metavar="")
-    feature = kinds.add_parser("feature", help="a feature group: SQL, YAML and two one-line models")
-    feature.add_argument("name")
-    feature.add_argument("--entity", required=True, help="the entity model it describes, such as customers")
-    feature.add_argument("--events", required=True, help="the event model it counts, such as stg_purchases")
-    feature.add_argument("--owner", required=True, help="who answers for it")
-    feature.add_argument("--max-age", default="1 day", help="how old its moment may grow before it is STALE")
-    feature.set_defaults(
-        run=_run, make=lambda o: new_feature(o.project, o.name, o.entity, o.events, o.owner, o.max_age)
-    )
-    service = kinds.add_parser("service", help="a service: examples, SQL, YAML and two one-line models")
-    service.add_argument("name")
-    service.add_argument(
-        "--groups", required=True, nargs="+", help="what it reads, first its own: shipment@1 warehouse@1"
-    )
-    service.add_argument("--owner", required=True, help="who answers for it")
-    service.add_argument(
-        "--lookup",
-        action="append",
-        default=[],
-        metavar="GROUP=GROUP.COLUMN",
-        help="warehouse=shipment.origin_warehouse_id",
-    )
-    service.set_defaults(run=_run, make=lambda o: new_service(o.project, o.name, o.groups, o.owner, _lookups(o.lookup)))
-    whole = kinds.add_parser("project", help="what a dbt project needs to install the package")
-    whole.set_defaults(run=_run, make=lambda o: new_project(o.project))
-    for kind in (feature, service, whole):
-        kind.add_argument("--project", type=Path, default=Path("."), help="the dbt project's folder")
 
 
 def _lookups(texts: list[str]) -> dict[str, str]:
@@ -340,8 +184,111 @@ def _lookups(texts: list[str]) -> dict[str, str]:
     return pairs
 
 
+def new_version(options: argparse.Namespace, folder: str) -> None:
+    """Another version of a group or service, as a copy of one that is there (--from, else the newest before it): SQL,
+    one-line models and an entry in the YAML. folder: features or services.
+    """
+    project, name, version = options.project, options.name, options.version
+    path, model = declared(project, name, folder)
+    there = sorted(each["v"] for each in model.get("versions") or [])
+    start = options.start or max((each for each in there if each < version), default=None)
+    shown = path.relative_to(project)
+    if start not in there or version in there:
+        raise ScaffoldError(f"{shown} has the versions {there} of {name}: --from is one of them, --version another")
+    old, new = f"{name}_v{start}", f"{name}_v{version}"
+    files = {f"models/{folder}/{new}.sql": re.sub(rf"\b{old}_rows\b", f"{new}_rows", _text_of(project, folder, old))}
+    if folder == "features":
+        files |= {file.format(new): line for file, line in GROUP_MODELS.items()}
+    else:
+        rows = _text_of(project, folder, f"{old}_rows")
+        if options.groups and all(map(_name_and_version, options.groups)):
+            rows = re.sub(r"(asof\.rows\(\s*)\[[^\]]*\]", lambda match: f"{match[1]}{options.groups!r}", rows)
+        files |= {f"models/{folder}/{new}_rows.sql": rows, TRAINING_FILE.format(new): TRAINING_LINE}
+    text = with_version(path.read_text(), model, version, start)
+    _write(project, files)
+    path.write_text(text)
+    print(f"added version {version} to {shown}")
+    print(_render("next_version.txt", folder=folder, name=name, version=version, start=start, file=shown), end="")
+
+
+def new_project(options: argparse.Namespace) -> None:
+    """What a dbt project needs to install the package: clock, folders, one wrapper."""
+    config = options.project / "dbt_project.yml"
+    if not config.exists():
+        raise ScaffoldError(f"there is no dbt_project.yml in {options.project.resolve()}; run this in a dbt project")
+    _write(
+        options.project,
+        {
+            "models/clock/clock.sql": "{{ asof.clock() }}\n",
+            "models/clock/clock.yml": _render("clock.yml"),
+            "macros/materialized_view.sql": _render("materialized_view.sql"),
+            "published/.gitignore": IGNORE,
+            "training/.gitignore": IGNORE,
+        },
+    )
+    named = re.search(r"^name:\s*['\"]?(\w+)", config.read_text(), re.MULTILINE)
+    print(_render("project.txt", project=named[1] if named else "your_project"), end="")
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `new` and what it can write to the command line."""
+    parser = commands.add_parser("new", help="write the skeleton of a model, of another version of it, or of a project")
+    kinds = parser.add_subparsers(title="what", required=True, metavar="")
+
+    staging = kinds.add_parser("staging", help="an event model: SQL and YAML")
+    staging.add_argument("name", help="such as stg_orders")
+    staging.add_argument("--from", dest="origin", required=True, help="a source's table, crm.orders, or a seed")
+    staging.add_argument("--columns", nargs="+", default=[], help="the key(s) of its entity, and the measures")
+    staging.add_argument("--id", help="the column with the event's id")
+    staging.add_argument("--occurred", help="the column that says when it happened")
+    staging.add_argument("--known", help="the column that says when the warehouse first saw the row")
+    staging.add_argument("--safety-lag", help="in place of --known: so long after, it is known ('1 hour')")
+    staging.add_argument(
+        "--observed", nargs="+", default=[], help="the table is overwritten: capture it, by its key(s)"
+    )
+    staging.set_defaults(make=new_staging)
+
+    entity = kinds.add_parser("entity", help="an entity: SQL and YAML")
+    entity.add_argument("name", help="such as customers")
+    entity.add_argument("--key", required=True, nargs="+", help="customer_id, or with its type order_id:bigint")
+    entity.add_argument("--events", required=True, help="the event model that it is first seen in, such as stg_signups")
+    entity.add_argument("--gone", help="the event model that says that it is gone, such as stg_account_closures")
+    entity.set_defaults(make=new_entity)
+
+    feature = kinds.add_parser("feature", help="a feature group: SQL, YAML and two one-line models")
+    feature.add_argument("name", help="such as customer")
+    feature.add_argument("--entity", help="the entity model it describes, such as customers")
+    feature.add_argument("--events", help="the event model it counts, such as stg_purchases")
+    feature.add_argument("--max-age", default="1 day", help="how old its moment may grow before it is STALE")
+    feature.set_defaults(make=new_feature)
+
+    service = kinds.add_parser("service", help="a service: examples, SQL, YAML and two one-line models")
+    service.add_argument("name", help="such as churn")
+    service.add_argument("--groups", nargs="+", help="what it reads, first its own: shipment@1 warehouse@1")
+    service.add_argument(
+        "--lookup",
+        action="append",
+        default=[],
+        metavar="GROUP=GROUP.COLUMN",
+        help="warehouse=shipment.origin_warehouse_id",
+    )
+    service.set_defaults(make=new_service)
+    for kind in (feature, service):
+        kind.add_argument("--owner", help="who answers for it")
+        kind.add_argument("--version", type=int, help="write this version of one that is there")
+        kind.add_argument("--from", dest="start", type=int, metavar="VERSION", help="the version that it begins as")
+
+    whole = kinds.add_parser("project", help="what a dbt project needs to install the package")
+    whole.set_defaults(make=new_project, name=None)
+    for kind in (staging, entity, feature, service, whole):
+        kind.add_argument("--project", type=Path, default=Path("."), help="the dbt project's folder")
+        kind.set_defaults(run=_run)
+
+
 def _run(options: argparse.Namespace) -> int:
     try:
+        if options.name is not None:
+            _check_name(options.name)
         options.make(options)
     except ScaffoldError as error:
         print(f"asof: {error}")

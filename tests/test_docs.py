@@ -80,6 +80,7 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
     assert "scans_6h" in reader.run()
     assert "starts over" in reader.run()
     assert "the backfill is complete and counts" in reader.run()
+    assert "added version 2 to models/features/shipment_activity.yml" in reader.run()
     assert not reader.blocks
 
     reader.open("docs/add-a-service.md")
@@ -99,6 +100,7 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
         yaml.read_text().replace("      - name: outcome\n", reader.next("yaml") + "      - name: outcome\n")
     )
     assert "OK created sql table model main.reroute_examples" in reader.run()
+    assert "added version 2 to models/services/reroute.yml" in reader.run()
     assert not reader.blocks
     training = duckdb.read_parquet(str(reader.folder / "training/reroute_v1.parquet"))
     assert "hours_since_last_scan" in training.columns
