@@ -381,7 +381,16 @@ GROUP_FAULTS = {
 # The amount is a decimal: as a float its sums hang on the order of rows.
 ORDER_FAULTS = {
     "sum(cast(event.amount as double))": "uses sum over floats, whose last bits depend on the order of rows",
-    "avg(event.amount / 2)": "Make the measure a decimal in staging, or say the order: avg(x {{ asof.in_",
+    "avg(event.amount / 2)": "Make the measure a decimal in staging and take {{ asof.mean(...) }} of it, or say the "
+    "order: avg(x {{ asof.in_",
+    "{{ asof.mean('cast(event.amount as double)', 2) }}": "uses sum over floats",
+    "avg(event.amount)": "takes avg of decimals, which is a float that other engines round differently. Take the exact "
+    "mean, to the digits that it is declared with: {{ asof.mean('amount', 2) }}; a filter goes with it: "
+    "{{ asof.mean('amount', 2, where='...') }}.",
+    "mean(distinct event.amount + 1)": "takes avg of decimals, which is a float that other engines round differently.",
+    "avg(event.amount {{ asof.in_order('event') }}) filter (where event.amount > 1)": "takes avg of decimals",
+    "avg(sum(event.amount)) over (partition by point.as_of)": "takes avg of decimals",
+    "{{ hidden_average('event.amount') }}": "takes avg of decimals",
     "sum(cast(event.amount as float)) filter (where event.amount > 1)": "uses sum over floats",
     "sum(cast(event.amount as double) order by event.occurred_at)": "uses sum over floats",  # some occur together
     "stddev(event.amount)": "uses stddev over floats",  # whatever it is given
@@ -403,7 +412,10 @@ ORDER_FAULTS = {
 }
 IN_ORDER = [
     "sum(event.amount)",
-    "avg(event.amount)",
+    "avg(cast(event.amount as integer))",
+    "{{ asof.mean('event.amount', 2) }}",
+    "{{ asof.mean('event.amount', 2, where=asof.within('event', '3 days')) }}",
+    "{{ asof.mean('sum(event.amount)', 2, over='(partition by point.as_of)') }}",
     "median(cast(event.amount as double))",
     "count(distinct event.amount)",
     "sum(cast(event.amount as double) {{ asof.in_order('event') }})",
@@ -427,6 +439,7 @@ def test_a_group_reaches_nothing_past_the_known_join_and_gives_the_same_bits_eve
         "{% macro joined_events() %}\n"
         "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id', corrected=true) }}{% endmacro %}\n"
         "{% macro hidden_mean(x) %}avg(cast({{ x }} as double)){% endmacro %}\n"
+        "{% macro hidden_average(x) %}avg({{ x }}){% endmacro %}\n"
     )
     models = faulty.folder / "models"
     sound = (models / "features" / "thing_v1.sql").read_text()
@@ -436,7 +449,8 @@ def test_a_group_reaches_nothing_past_the_known_join_and_gives_the_same_bits_eve
     for fault, says in ORDER_FAULTS.items():
         clause = "qualify" if " over (" in fault else "having"
         planted[fault] = (f"{sound}{clause} ({fault}) is null or true", says)
-    having, qualify = ([f"({x}) is null" for x in IN_ORDER if (" over (" in x) == window] for window in (False, True))
+    windows = [x for x in IN_ORDER if " over (" in x or "over=" in x]
+    having, qualify = ([f"({x}) is null" for x in IN_ORDER if (x in windows) == window] for window in (False, True))
     # the join in a macro of the project's own is the join all the same
     joined = "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id', corrected=true) }}"
     assert joined in sound

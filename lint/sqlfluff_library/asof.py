@@ -36,6 +36,10 @@ def in_order(events):
     return f"order by {events}.occurred_at"
 
 
+def mean(x, scale, where=None, over=None):
+    return f"avg({x})"
+
+
 def hours_between(earlier, later):
     return f"({later} - {earlier})"
 

@@ -1,6 +1,6 @@
 {#
-  Refuses, in the compiled SQL of a feature group, what may give other values when the same rows come in another order: sums
-  over floats, picking a row or numbering rows without a total order. The engine binds the text, so types are known
+  Refuses, in the compiled SQL of a feature group, what may give other values when the same rows come in another order, or on
+  another engine: sums over floats, means of decimals as floats, picking or numbering rows without a total order. The engine binds the text, so types are known
   and macros are seen through; a text that it cannot bind is refused too.
 #}
 {% macro check_row_order(node, sql) %}
@@ -9,8 +9,10 @@
     {%- set in_order = "{{ asof.in_order('event') }}" -%}
     {%- for problem, name in asof.order_dependent(node, sql) -%}
         {%- set said = {
-            'float': ' uses ' ~ name ~ ' over floats, whose last bits depend on the order of rows. Make the measure a decimal in staging, or say the '
-                ~ 'order: ' ~ name ~ '(x ' ~ in_order ~ ').',
+            'float': ' uses ' ~ name ~ ' over floats, whose last bits depend on the order of rows. Make the measure a decimal in staging'
+                ~ (' and take {{ asof.mean(...) }} of it' if name == 'avg') ~ ', or say the order: ' ~ name ~ '(x ' ~ in_order ~ ').',
+            'mean': ' takes avg of decimals, which is a float that other engines round differently. Take the exact mean, to the digits that '
+                ~ "it is declared with: {{ asof.mean('" ~ name ~ "', 2) }}; a filter goes with it: {{ asof.mean('" ~ name ~ "', 2, where='...') }}.",
             'aggregate': ' uses ' ~ name ~ ' without a total order, so its value depends on the order of rows. Say the order: ' ~ name ~ '(x ' ~ in_order
                 ~ '); where all rows say the same, take max(x).',
             'arg': ' uses ' ~ name ~ ' by a single column, which takes any of the rows that tie. Take it by a row: ' ~ name

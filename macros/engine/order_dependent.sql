@@ -1,7 +1,8 @@
 {#
-  What in a group's SQL may give other values when the same rows come in another order: a list of (problem, name).
-  problem: float (an aggregate over floats), aggregate (one that picks or lists rows), arg (arg_max and its like by a single
-  column), window, rows (limit, distinct on and their like), or unbound with the engine's message.
+  What in a group's SQL may give other values when the same rows come in another order, or on another engine: a list of
+  (problem, name). problem: float (an aggregate over floats), mean (avg of decimals; the name is that of the column),
+  aggregate (one that picks or lists rows), arg (arg_max and its like by a single column), window, rows (limit,
+  distinct on and their like), or unbound with the engine's message.
   Empty where the engine cannot say.
 #}
 {% macro order_dependent(node, sql) %}{{ return(adapter.dispatch('order_dependent', 'asof')(node, sql)) }}{% endmacro %}
@@ -39,6 +40,7 @@
         ~ "'bitstring_agg', 'median', 'mad', 'quantile', 'quantile_cont', 'quantile_disc', 'histogram', 'histogram_exact', 'approx_count_distinct', "
         ~ "'rank', 'rank_dense', 'percent_rank', 'cume_dist')" -%}
     {%- set exact_but_over_floats = "('sum', 'sum_no_overflow', 'avg', 'mean', 'decimal_average')" -%}
+    {%- set means = "('avg', 'mean', 'decimal_average')" -%}
     {%- set picks = "('first', 'last', 'any_value', 'arbitrary', 'list', 'array_agg', 'mode')" -%}
     with tree as materialized (
         select fullkey, value
@@ -65,6 +67,7 @@
             *,
             name in {{ exact }}
             or (name in {{ exact_but_over_floats }} and (arguments ->> '$[0].return_type.id') not in ('FLOAT', 'DOUBLE')) as is_exact,
+            name in {{ means }} and (arguments ->> '$[0].return_type.id') = 'DECIMAL' as is_mean,
             regexp_matches(name, '^(arg_?(min|max)|min_by|max_by)') as picks_by_argument,
             coalesce(json_array_length(orders) > 1, false)
             or coalesce(list_contains(orders ->> '$[*].expression.alias', 'event_id'), false)
@@ -83,15 +86,21 @@
     union all
     select
         case
+            when is_mean then 'mean'
             when picks_by_argument then 'arg'
             when is_window then 'window'
             when name not in {{ picks }} and (arguments ->> '$[*].return_type.id') && ['FLOAT', 'DOUBLE'] then 'float'
             else 'aggregate'
         end,
-        name
+        case
+            when not is_mean then name
+            when regexp_full_match(arguments ->> '$[0].alias', '[A-Za-z_][A-Za-z0-9_]*') then arguments ->> '$[0].alias'
+            else 'x'
+        end
     from judged
     where
-        case when picks_by_argument then not argument_is_total else not (is_exact or is_total) end
+        is_mean
+        or case when picks_by_argument then not argument_is_total else not (is_exact or is_total) end
         -- a frame of rows ends anywhere among those that tie
         or (is_window and contains(frame, '_ROWS') and not is_total)
     union all

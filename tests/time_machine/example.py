@@ -7,13 +7,12 @@ import shutil
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
-from math import floor
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.exact import mean
 from tests.time_machine.oracle import Oracle, Row, Service, hours, known_at
 from tests.time_machine.project import Arrival, Mishap, Project, replace_in
 from tests.world import ROOT, World
@@ -411,7 +410,7 @@ class Example(Project):
             return {
                 "transactions_15m": len(lately),
                 "amount_15m": sum(lately, Decimal(0)),
-                "mean_amount_30d": mean(month),
+                "mean_amount_30d": mean(month, 2),
             }
 
         def is_there(customer: str, moment: datetime) -> bool:
@@ -435,7 +434,7 @@ class Example(Project):
             return {
                 "last_order_at": max((row["occurred"] for row in bought), default=None),
                 "orders_30d": sum(row["occurred"] > moment - 30 * DAYS for row in bought),
-                "avg_order_value_90d": mean(kept),
+                "avg_order_value_90d": mean(kept, 2),
             }
 
         def customer_value(key: tuple, moment: datetime) -> Row | None:
@@ -452,13 +451,6 @@ class Example(Project):
             "customer_value@1": customer_value,
         }
         return Oracle(states, SERVICES)
-
-
-def mean(amounts: list[Decimal]) -> Decimal | None:
-    """To two places: the exact quotient as the nearest double, and of that halves up."""
-    if not amounts:
-        return None
-    return Decimal(floor(float(Fraction(sum(amounts)) / len(amounts)) * 100 + 0.5)) / 100
 
 
 def late_delivery(stored: Row, request: Row, at: datetime) -> Row:
