@@ -1,12 +1,36 @@
-"""Records, manifests and the pointer carry a version; one command brings those of an older version along."""
+"""Records, manifests and the pointer carry a version; one command brings those of an older version along.
+
+The folder that is brought along is made for real: by the macros and models of the last commit before there was a version.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
 
-from tests.world import World
+import pytest
+from flask.testing import FlaskClient
+
+from tests.world import ROOT, World
 
 CURRENT = 2
+VERSION_1 = "54be2d8fc331f7f630ec3de48a47ceffea729142"  # the last commit that wrote version 1
+SERVICES = ["late_delivery_v1", "churn_v1", "churn_v2", "fraud_v1"]
+REQUESTS: dict[str, list[dict[str, Any]]] = {
+    "late_delivery": [
+        {"order_id": "O-204"},
+        {"order_id": "O-205", "request_distance_km": 480.0, "request_carrier": "bluefreight"},
+        {"order_id": "nobody's"},
+    ],
+    "churn@1": [{"customer_id": "C-077"}, {"customer_id": "C-001"}],
+    "churn@2": [{"customer_id": "C-077"}],
+    "fraud": [{"card_id": "K-07", "request_amount": 250.00}],
+}
 
 
 def test_what_another_version_wrote_is_refused_with_the_one_command(world: World) -> None:
@@ -35,3 +59,138 @@ def test_what_another_version_wrote_is_refused_with_the_one_command(world: World
     pointer.write_text(json.dumps(world.pointer | {"format": 3}))
     refused = world.build("2026-05-01 10:10", fails=True)
     assert refused.says("current.json is of version 3, which a newer asof wrote")
+
+
+@pytest.fixture(scope="module")
+def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The worked example as the code of version 1 left it: two publications and a backfill."""
+    folder = tmp_path_factory.mktemp("version_1") / "project"
+    parts = ["macros", "models", "seeds", "dbt_project.yml", "profiles.yml"]
+    archive = subprocess.run(["git", "-C", str(ROOT), "archive", VERSION_1, *parts], capture_output=True)
+    if archive.returncode:
+        why = archive.stderr.decode().strip()
+        pytest.skip(f"needs the git history, to build by the code of {VERSION_1}; a source archive has none ({why})")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
+    for name in ("published", "training"):
+        (folder / name).mkdir()
+    project = World.at(folder)
+    project.replace("profiles.yml", "warehouse/asof.duckdb", "warehouse.duckdb")
+    project.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_request_log:\n    dev: request_log\n")
+    project.build("2026-05-01 08:58")
+    groups = "shipment_v1_history warehouse_v1_history"
+    project.backfill("2026-04-29T00:00", "2026-05-01T08:00", "1 hour", now="2026-05-01 09:00", groups=groups)
+    project.build("2026-05-01 09:05")
+    assert project.pointer["sequence_number"] == 2
+    assert project.pointer["format"] == project.manifest["format"] == 1
+    return folder
+
+
+def installed(version_1: Path, folder: Path) -> World:
+    """That project with the package of now: the macros, and the lines that such a project must change."""
+    shutil.copytree(version_1, folder)
+    shutil.rmtree(folder / "macros")
+    (folder / "macros").symlink_to(ROOT / "macros")
+    return World.at(folder)
+
+
+def answers(client: FlaskClient) -> dict[str, Any]:
+    """What the shim answers to all requests, by service."""
+    found = {}
+    for service, entities in REQUESTS.items():
+        response = client.post(f"/v1/services/{service}", json={"entities": entities})
+        assert response.status_code == 200, response.get_data(as_text=True)
+        found[service] = response.get_json()
+    return found
+
+
+def taken_up(client: FlaskClient) -> int:
+    """The publication that the shim serves, once it has looked at the folder again."""
+    folder = client.application.extensions["asof"].folder
+    folder.poll()
+    assert folder.refused is None
+    return folder.current.pointer.sequence_number
+
+
+def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(version_1: Path, tmp_path: Path) -> None:
+    project = installed(version_1, tmp_path / "project")
+    before = {service: project.training(service) for service in SERVICES}
+    assert all(before.values())
+    published = {path.name: path.read_bytes() for path in (project.folder / "published").iterdir()}
+    with project.shim("2026-05-01 09:06", is_logged=True) as logged:
+        answers(logged)
+
+    # at a later now than any publication below, so that what it answers changes with the snapshot only
+    with project.shim("2026-05-01 09:14") as shim:
+        assert taken_up(shim) == 2
+        of_version_1 = answers(shim)
+
+        refused = project.build("2026-05-01 09:08", fails=True)
+        assert refused.says("are of version 1, and this asof writes version 2")
+        project.killed_at("within_together", "run-operation", "upgrade", now="2026-05-01 09:08")
+        run = project.dbt("run-operation", "upgrade", now="2026-05-01 09:08")
+        assert run.says("upgraded the records from version 1 to 2")
+        assert published == {path.name: path.read_bytes() for path in (project.folder / "published").iterdir()}
+        assert answers(shim) == of_version_1
+
+        project.build("2026-05-01 09:09")
+        assert project.pointer["sequence_number"] == 3
+        assert project.pointer["format"] == project.manifest["format"] == CURRENT
+        assert taken_up(shim) == 3
+        assert {answer["sequence_number"] for answer in answers(shim).values()} == {3}
+
+        project.dbt("run-operation", "rollback", "--args", "{to: 2}", now="2026-05-01 09:10")
+        assert (project.pointer["format"], project.manifest["format"]) == (CURRENT, 1)
+        assert taken_up(shim) == 4
+        rolled_back = answers(shim)
+        for service, answer in of_version_1.items():
+            assert rolled_back[service]["rows"] == answer["rows"]
+            assert rolled_back[service]["definition"] == answer["definition"]
+    with project.shim("2026-05-01 09:11", is_logged=True) as logged:
+        answers(logged)
+
+    project.dbt("run-operation", "release", now="2026-05-01 09:12")
+    project.build("2026-05-01 09:13")
+    assert project.pointer["sequence_number"] == 5
+    rows = sum(map(len, REQUESTS.values()))
+    assert project.query("select sequence_number, parity, count(*) from asof_requests group by all order by all") == [
+        (2, "same", rows),
+        (4, "same", rows),
+    ]
+    for service, was in before.items():
+        now = project.training(service)
+        assert {row_id: now[row_id] for row_id in was} == was
+
+
+def test_a_changed_text_is_accepted_where_its_values_are_equal_and_else_named(version_1: Path, tmp_path: Path) -> None:
+    project = installed(version_1, tmp_path / "project")
+    # one of each that gives the same, and one that does not
+    project.replace("models/features/warehouse_v1.sql", "end as backlog", "else null end as backlog")
+    project.replace("models/services/churn_v1.sql", "    orders_30d,", "    coalesce(orders_30d, null) as orders_30d,")
+    project.replace("models/features/shipment_v1.sql", "max(scan.occurred_at)", "min(scan.occurred_at)")
+    project.replace("models/services/late_delivery_v1.sql", "168", "5")
+    project.dbt("run-operation", "upgrade", now="2026-05-01 09:08")
+    # without the sample that every run replays, so that the publication is what finds it
+    arguments = ["build", "--exclude", "test_type:unit", "--vars", "asof_replay: false"]
+    run = project.dbt(*arguments, now="2026-05-01 09:08", fails=True)
+    assert project.pointer["sequence_number"] == 2
+    assert run.says("the compiled text of warehouse@1 changed, and is accepted: it gives the same for 120 points at 30")
+    assert run.says("the compiled text of churn@1 changed, and is accepted: it gives the same for 155 answers")
+    assert run.says("the compiled text of shipment@1 changed, and gives other values than were recorded for 1564 of 2574")
+    assert run.says("last_scan_at 2026-03-21 07:32:51+00 was recorded, 2026-03-20 12:57:59+00 comes out now")
+    assert run.says("the compiled text of late_delivery@1 changed, and gives other values than the published one in 109 of")
+    assert run.says("hours_since_last_scan 168.0 before, 5.0 now")
+    assert run.says("publication held: the compiled text of shipment@1 changed")
+    assert run.says("and so did its values, as said above. A changed meaning is a new version")
+    assert project.query("select id, version from asof_equal_definitions order by id") == [
+        ("churn@1", CURRENT),
+        ("warehouse@1", CURRENT),
+    ]
+
+    # a person may accept the rest; what was accepted as equal is not compared again
+    for changed in ("shipment@1", "late_delivery@1"):
+        accept = f"{{id: {changed}, reason: 'the first scan is meant'}}"
+        project.dbt("run-operation", "accept_definition", "--args", accept, now="2026-05-01 09:09")
+    run = project.dbt("test", "--exclude", "test_type:unit", now="2026-05-01 09:09")
+    assert not run.says("upgrade: ")
+    assert project.pointer["sequence_number"] == 3

@@ -12,7 +12,7 @@
     {%- set found = run_query("select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'").rows -%}
     {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none or asof.is_emptied(spec) -%}{{- return(none) -}}{%- endif -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
-    {%- set names, features = keys | join(', '), spec.features | map(attribute='name') | list -%}
+    {%- set names = keys | join(', ') -%}
     {%- set seed = asof.run_as_of() -%}
     {%- set all_entities = asof.has_own_window(spec) -%}
     {%- set sql %}
@@ -66,7 +66,20 @@
             ) as drawn
             where not exists (select 1 from forgotten where {{ asof.same_keys('forgotten', 'drawn', keys) }})
         ),
-        {{ asof.evaluated_again_sql(spec, found[0][0], 'select as_of from sampled',
+        {{ asof.replay_differences_sql(spec, found[0][0]) }}
+    {%- endset -%}
+    {{- return({'rule': 'evaluated again, a past point differs from what was recorded: a changed meaning is a new version, and a source '
+        ~ 'that rewrote its past is accepted by accept_restatement', 'sql': sql}) -}}
+{% endmacro %}
+
+{#
+  The end of a statement whose common table expressions `chosen` (keys) and `sampled` (as_of) say which points are meant: those
+  of them for which a group's compiled SQL gives other values than were recorded, with both as text.
+#}
+{% macro replay_differences_sql(spec, compiled_sql) -%}
+    {%- set keys = spec['keys'] | map(attribute='name') | list -%}
+    {%- set features = spec.features | map(attribute='name') | list -%}
+        {{- asof.evaluated_again_sql(spec, compiled_sql, 'select as_of from sampled',
             'select entity.* from ' ~ asof.relation_of(spec.entity) ~ ' as entity inner join chosen on ' ~ asof.same_keys('chosen', 'entity', keys)) }},
         asof_counted as (
             select *
@@ -95,10 +108,7 @@
             {%- for name in features %}
             or was.{{ name }} is distinct from now_.{{ name }}
             {%- endfor %}
-    {%- endset -%}
-    {{- return({'rule': 'evaluated again, a past point differs from what was recorded: a changed meaning is a new version, and a source '
-        ~ 'that rewrote its past is accepted by accept_restatement', 'sql': sql}) -}}
-{% endmacro %}
+{%- endmacro %}
 
 {#
   `..., asof_again as (...)`: what a group's compiled SQL gives with other moments in place of the clock, and other entities or

@@ -1,6 +1,6 @@
 {#
   `dbt run-operation upgrade`: brings the records that an older version of this package wrote to the current version. The
-  published folder stays as it is: its snapshots are never rewritten, and the shim and every command read those of older versions.
+  published folder stays as it is: snapshots are never rewritten, and the shim and every command read those of older versions.
   Running it again does nothing.
 
   Whoever changes something that is stored raises asof.current_version() (once for each release) and adds a step for it:
@@ -16,17 +16,20 @@
     {%- do asof.check_session() -%}
     {%- set version = asof.recorded_version() -%}
     {%- if version is none -%}
-        {{- asof.refuse('there are no records in ' ~ asof.records_schema() ~ ', so there is nothing to upgrade: `dbt build` starts them. If there should be '
-            ~ 'some, the target (' ~ target.name ~ ') or its warehouse is another one than you mean.') -}}
+        {{- asof.refuse('there are no records in ' ~ asof.records_schema() ~ ', so there is nothing to upgrade: `dbt build` '
+            ~ 'starts them. If there should be some, the target ' ~ target.name ~ ' or its warehouse is not the one you mean.') -}}
     {%- endif -%}
     {%- do asof.refuse_newer(version, 'the records in ' ~ asof.records_schema() ~ ' are') -%}
     {%- if version == asof.current_version() -%}
         {%- do asof.say('the records are of version ' ~ version ~ ' already: nothing to do.') -%}
         {{- return('') -}}
     {%- endif -%}
+    {#- the rules of now, before anything is changed -#}
+    {%- do asof.check_project() -%}
     {%- if version < 2 -%}{%- do asof.upgrade_records(2, asof.upgrade_to_2()) -%}{%- endif -%}
     {%- do asof.open_records() -%}
-    {%- do asof.say('upgraded the records from version ' ~ version ~ ' to ' ~ asof.current_version() ~ '. Now `dbt build`.') -%}
+    {%- do asof.say('upgraded the records from version ' ~ version ~ ' to ' ~ asof.current_version()
+        ~ '. Now `dbt build`: it accepts changed texts whose values are equal, and publishes.') -%}
 {% endmacro %}
 
 {# Runs the statements of one version and notes it, all in one transaction: a kill leaves the version before, or this one. #}
@@ -38,7 +41,8 @@
 {# 1 to 2. Version 1 is what commit 54be2d8 and those before it wrote; it kept no version. #}
 {% macro upgrade_to_2() %}
     {%- set statements = [] -%}
-    {%- do statements.append('create table ' ~ asof.registry('version') ~ ' (version bigint, since ' ~ asof.type_timestamptz() ~ ')') -%}
+    {%- do statements.append('create table ' ~ asof.registry('version') ~ ' (version bigint, since '
+        ~ asof.type_timestamptz() ~ ')') -%}
     {{- return(statements) -}}
 {% endmacro %}
 

@@ -82,7 +82,7 @@
         ~ ' and run_id in (select run_id from ' ~ counted ~ ' as counted) order by as_of desc limit 1', keys + ['as_of', 'run_id', 'is_tombstone'] + features) -%}
     {%- set moment = asof.texts_of('select moment.*, run.command, definition.compiled_sql from ' ~ counted ~ ' as moment left join ' ~ asof.registry('runs')
         ~ ' as run on run.run_id = moment.run_id left join ' ~ asof.registry('definitions') ~ ' as definition on definition.id = moment.group_id and '
-        ~ 'definition.definition = moment.definition where moment.as_of = (select asof_as_of_' ~ name ~ ' from asof_explained)',
+        ~ asof.is_equal_definition('definition', 'moment') ~ ' where moment.as_of = (select asof_as_of_' ~ name ~ ' from asof_explained)',
         ['run_id', 'kind', 'definition', 'started_at', 'finished_at', 'command', 'compiled_sql']) -%}
     {%- set compiled_sql = moment.pop('compiled_sql') if moment is not none else none -%}
     {%- do at.update({'group': spec.id, 'lookup': name, 'via': group.via.group ~ '.' ~ group.via.column if group.via else none, 'file': spec.node.original_file_path,
