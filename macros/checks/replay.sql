@@ -73,8 +73,8 @@
 {% endmacro %}
 
 {#
-  The end of a statement whose common table expressions `chosen` (keys) and `sampled` (as_of) say which points are meant: those
-  of them for which a group's compiled SQL gives other values than were recorded, with both as text.
+  The end of a statement whose common table expressions `chosen` (keys) and `sampled` (as_of) say which points are
+  meant: those of them for which a group's compiled SQL gives other values than were recorded, with both as text.
 #}
 {% macro replay_differences_sql(spec, compiled_sql) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}

@@ -1,6 +1,6 @@
 {#
-  What every command does before it reads or compares anything: makes sure the records exist and are of this version, and
-  repairs the publication record from the pointer. The pointer is the truth; the record follows it.
+  What every command does before it reads or compares anything: makes sure the records exist and are of this version,
+  and repairs the publication record from the pointer. The pointer is the truth; the record follows it.
 #}
 {% macro open_records() %}
     {%- do asof.check_session() -%}
@@ -19,7 +19,7 @@
     {{- return(pointer) -}}
 {% endmacro %}
 
-{# The manifest that a pointer or record names, by snapshot id, as of the current version; none where its file is gone. #}
+{# The manifest that a pointer or record names by snapshot id, as of the current version; none where its file is gone. #}
 {% macro manifest_of(snapshot_id) %}
     {%- set path = asof.publish_folder() ~ '/' ~ asof.manifest_name(snapshot_id) -%}
     {%- set text = asof.read_text(path) -%}

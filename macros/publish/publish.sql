@@ -65,8 +65,9 @@
 {% endmacro %}
 
 {#
-  A published group or service keeps its meaning under its version. Refuses the publication where its compiled text changed,
-  unless a person accepted that very text (accept_definition), or it changed over an upgrade and gives the same values.
+  A published group or service keeps its meaning under its version. Refuses the publication where its compiled text
+  changed, unless a person accepted that very text (accept_definition), or it changed over an upgrade and gives the same
+  values.
 #}
 {% macro refuse_changed_definitions(verdict, current) %}
     {%- if current is none -%}{{- return(none) -}}{%- endif -%}
@@ -76,8 +77,8 @@
             'was': current.groups.get(entry.spec.id)}) -%}
     {%- endfor -%}
     {%- for spec in verdict.services -%}
-        {%- do built.append({'id': spec.id, 'kind': 'service', 'spec': spec, 'now_': asof.service_manifest(spec).definition,
-            'was': current.services.get(spec.id)}) -%}
+        {%- do built.append({'id': spec.id, 'kind': 'service', 'spec': spec,
+            'now_': asof.service_manifest(spec).definition, 'was': current.services.get(spec.id)}) -%}
     {%- endfor -%}
     {%- set accepted_sql %}
         select id, definition from {{ asof.registry('accepted') }}
@@ -91,12 +92,14 @@
         {%- do changed.append(each) -%}
     {%- endfor -%}
     {%- set is_upgrade = current.format < asof.current_version() -%}
-    {%- set differing = asof.accept_equal_definitions(changed) if is_upgrade else changed | map(attribute='id') | list -%}
+    {%- set differing = asof.accept_equal_definitions(changed) if is_upgrade
+        else changed | map(attribute='id') | list -%}
     {%- for each in changed if each.id in differing -%}
-        {{- asof.refuse('publication held: the compiled text of ' ~ each.id ~ ' changed since it was published under this version ('
-            ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)' ~ (', and so did its values, as said above.' if is_upgrade else '.')
-            ~ ' A changed meaning is a new version: put the published text back and write version ' ~ (each.spec.version + 1)
-            ~ '. If the meaning is the same, accept it: dbt run-operation accept_definition --args \'{id: ' ~ each.id
+        {{- asof.refuse('publication held: the compiled text of ' ~ each.id ~ ' changed since it was published under this '
+            ~ 'version (' ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)'
+            ~ (', and was not found to give the same values, as said above.' if is_upgrade else '.')
+            ~ ' A changed meaning is a new version: put the published text back and write version '
+            ~ (each.spec.version + 1) ~ '. If the meaning is the same, accept it: dbt run-operation accept_definition --args \'{id: ' ~ each.id
             ~ ', reason: "..."}\' and build again.') -}}
     {%- endfor -%}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#
-  The compiled text of a group or service changes where this package writes its part of it differently. Over an upgrade a
-  changed text is therefore accepted where it gives the values of before: of a group those that were recorded, of a service
-  those that its published text gives. A text that gives other values is left to a person, as any changed text is.
+  The compiled text of a group or service changes where this package writes its part of it differently. Over an upgrade
+  a changed text is therefore accepted where it gives the values of before: of a group those that were recorded, of a
+  service those that its published text gives. A text that gives other values is left to a person, as any changed text.
 
   changed: a list of {id, kind, spec, was, now_}: kind is `group` or `service`, was its entry in the published manifest,
   now_ its new definition. Returns the ids of those that were not accepted, and says why.
@@ -9,14 +9,15 @@
 {% macro accept_equal_definitions(changed) %}
     {%- set differing = [] -%}
     {%- for each in changed -%}
-        {%- set found = asof.compare_group(each.spec) if each.kind == 'group' else asof.compare_service(each.spec, each.was) -%}
+        {%- set found = asof.compare_group(each.spec) if each.kind == 'group'
+            else asof.compare_service(each.spec, each.was) -%}
         {%- if found.differs -%}
             {%- do asof.say('upgrade: the compiled text of ' ~ each.id ~ ' changed, and ' ~ found.differs) -%}
             {%- do differing.append(each.id) -%}
         {%- else -%}
             {%- do run_query(asof.equal_definition_sql(each, found.compared)) -%}
-            {%- do asof.say('upgrade: the compiled text of ' ~ each.id ~ ' changed, and is accepted: it gives the same for '
-                ~ found.compared ~ '.') -%}
+            {%- do asof.say('upgrade: the compiled text of ' ~ each.id ~ ' changed, and is accepted: it gives the same '
+                ~ 'for ' ~ found.compared ~ '.') -%}
         {%- endif -%}
     {%- endfor -%}
     {{- return(differing) -}}
@@ -41,7 +42,7 @@
     ) as earlier
 {% endmacro %}
 
-{# Whether a row of asof_definitions is the definition of a moment, or one that was found to equal it. Both are aliases. #}
+{# Whether a row of asof_definitions is the definition of a moment, or was found to equal it. Both are aliases. #}
 {% macro is_equal_definition(definition, moment) -%}
     (
         {{ definition }}.definition = {{ moment }}.definition
@@ -57,8 +58,8 @@
 {%- endmacro %}
 
 {#
-  A group's text as last built against what was recorded, for all entities: {compared, differs}, one of them none. Compared
-  are the newest counted moment and up to 30 more, spread evenly over all that may be replayed.
+  A group's text as last built against what was recorded, for all entities: {compared, differs}, one of them none.
+  Compared are the newest counted moment and up to 30 more, spread evenly over all that may be replayed.
 #}
 {% macro compare_group(spec) %}
     {%- set sampled_sql %}
@@ -76,8 +77,8 @@
         {%- set ns.points = ns.points + points | int -%}
     {%- endfor -%}
     {%- if ns.points == 0 -%}
-        {{- return({'differs': 'there is no recorded moment to compare it with: none since what was accepted last, within the '
-            ~ 'retention of its sources.'}) -}}
+        {{- return({'differs': 'there is no recorded moment to compare it with: none since what was accepted last, '
+            ~ 'within the retention of its sources.'}) -}}
     {%- endif -%}
     {%- set differences_sql = asof.group_differences_sql(spec, moments) -%}
     {%- set compared = ns.points ~ ' points at ' ~ moments | length ~ ' recorded moments' -%}
@@ -88,10 +89,10 @@
         ~ asof.rows_in_words(few)}) -}}
 {% endmacro %}
 
-{# The points of a group, at these moments (SQL literals), for which its text as last built gives other values than recorded. #}
+{# The points of a group, at moments (SQL literals), at which its text as last built differs from what was recorded. #}
 {% macro group_differences_sql(spec, moments) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | join(', ') -%}
-    {%- set definition = "select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'" -%}
+    {%- set text = "select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'" -%}
     with sampled as (
         select as_of
         from {{ asof.registry('counted_moments') }}
@@ -104,24 +105,26 @@
         group by {{ keys }}
         having count(forgotten_in_run) = 0
     ),
-    {{ asof.replay_differences_sql(spec, run_query(definition).rows[0][0]) }}
+    {{ asof.replay_differences_sql(spec, run_query(text).rows[0][0]) }}
 {%- endmacro %}
 
 {#
-  A service's text as last built against the one that was published: {compared, differs}, one of them none. Both answer the
-  same requests. was: its entry in the published manifest.
+  A service's text as last built against the one that was published: {compared, differs}, one of them none. Both answer
+  the same requests. was: its entry in the published manifest.
 #}
 {% macro compare_service(spec, was) %}
     {%- set contract = asof.contract_of(spec.id, was.definition) -%}
     {%- if contract is none -%}
         {{- return({'differs': 'the one that was published is not on record here.'}) -}}
     {%- elif contract.gone -%}
-        {{- return({'differs': 'the one that was published read ' ~ contract.gone ~ ', which is no longer in the project.'}) -}}
+        {{- return({'differs': 'the one that was published read ' ~ contract.gone
+            ~ ', which is no longer in the project.'}) -}}
     {%- endif -%}
     {%- set now_ = asof.service_manifest(spec) -%}
     {%- set declares = asof.interface_of(now_) -%}
     {%- for part, before in asof.interface_of(was).items() if tojson(before) != tojson(declares[part]) -%}
-        {{- return({'differs': 'it declares other ' ~ part ~ ': ' ~ tojson(declares[part]) ~ ', before ' ~ tojson(before) ~ '.'}) -}}
+        {{- return({'differs': 'it declares other ' ~ part ~ ': ' ~ tojson(declares[part]) ~ ', before '
+            ~ tojson(before) ~ '.'}) -}}
     {%- endfor -%}
     {%- set compared_sql = asof.compared_answers_sql(spec, contract, now_.sql) -%}
     {%- set answers, count = run_query('select count(*), count(*) filter (where differs) from (' ~ compared_sql
@@ -131,7 +134,8 @@
     {%- endif -%}
     {%- set compared = answers ~ ' answers to examples and entities' -%}
     {%- if count | int == 0 -%}{{- return({'compared': compared}) -}}{%- endif -%}
-    {%- set few = run_query('select * from (' ~ compared_sql ~ ') as compared where differs order by row_id limit 3') -%}
+    {%- set few = run_query('select * from (' ~ compared_sql
+        ~ ') as compared where differs order by row_id limit 3') -%}
     {{- return({'differs': 'gives other values than the published one in ' ~ count ~ ' of ' ~ compared ~ ': '
         ~ asof.rows_in_words(few)}) -}}
 {% endmacro %}
@@ -139,7 +143,9 @@
 {# What a service declares to callers in a manifest, apart from texts. #}
 {% macro interface_of(service) %}
     {%- set request, groups, features = [], [], [] -%}
-    {%- for column in service.request -%}{%- do request.append([column.name, column.type, column.required]) -%}{%- endfor -%}
+    {%- for column in service.request -%}
+        {%- do request.append([column.name, column.type, column.required]) -%}
+    {%- endfor -%}
     {%- for group in service.groups -%}
         {%- do groups.append([group.name, group.group, group.get('keys'), group.get('via')]) -%}
     {%- endfor -%}
@@ -148,7 +154,7 @@
         'columns': features}) -}}
 {% endmacro %}
 
-{# One row per request: whether the service's texts of before and of now answer it differently, and how, column by column. #}
+{# One row per request: whether a service's texts of before and of now answer it differently, and how, by column. #}
 {% macro compared_answers_sql(spec, contract, sql) %}
     {%- set requests = asof.requests_to_compare_sql(spec) -%}
     {%- set names = ['status', 'rejected_columns'] -%}
@@ -187,8 +193,8 @@
 {%- endmacro %}
 
 {#
-  The examples of a service, and one request for each entity of its first group in the current publication, as of when that
-  was made. The request columns of the latter are those of some example.
+  The examples of a service, and one request for each entity of its first group in the current publication, as of when
+  that was made. The request columns of the latter are those of some example.
 #}
 {% macro requests_to_compare_sql(spec) %}
     {%- set examples = asof.relation_of(spec.examples_node) -%}

@@ -13,7 +13,7 @@
   asof_contracts      each published definition of each service, as its manifest says: what its answers are rebuilt by
   asof_requests       the shim's request log, what parity found of each row, and why a difference was accepted
   asof_accepted       definitions that a person accepted under an unchanged version, with the reason
-  asof_equal_definitions  definitions that were accepted over an upgrade, since they give what the definition before gave
+  asof_equal_definitions  definitions that were accepted over an upgrade, since they give the values of the one before
 
   and the view asof_counted_moments: the moments that count (DESIGN: only tested data counts).
 #}
@@ -43,8 +43,8 @@
             ~ 'parity varchar, differences varchar, run_id varchar, accepted varchar, accepted_at ' ~ time,
         'contracts': 'service_id varchar, definition varchar, contract varchar',
         'accepted': 'id varchar, definition varchar, reason varchar, accepted_at ' ~ time,
-        'equal_definitions': 'id varchar, definition_before varchar, definition varchar, version bigint, compared varchar, '
-            ~ 'accepted_at ' ~ time,
+        'equal_definitions': 'id varchar, definition_before varchar, definition varchar, version bigint, '
+            ~ 'compared varchar, accepted_at ' ~ time,
     } -%}
     {%- for name, columns in tables.items() -%}
         {%- do run_query('create table if not exists ' ~ asof.registry(name) ~ ' (' ~ columns ~ ')') -%}

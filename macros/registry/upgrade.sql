@@ -1,23 +1,23 @@
 {#
-  `dbt run-operation upgrade`: brings the records that an older version of this package wrote to the current version. The
-  published folder stays as it is: snapshots are never rewritten, and the shim and every command read those of older versions.
-  Running it again does nothing.
+  `dbt run-operation upgrade`: brings the records that an older version of this package wrote to the current version.
+  The published folder stays as it is: snapshots are never rewritten, and the shim and every command read those of older
+  versions. Running it again does nothing.
 
-  Whoever changes something that is stored raises asof.current_version() (once for each release) and adds a step for it:
+  Whoever changes something that is stored raises asof.current_version(), once for each release, and adds a step for it:
 
-  - a column of a record            a statement in upgrade_to_<version>(); a new record needs none, create_registry makes it
-  - the manifest or the pointer     manifest_as_current(), which every reader in SQL goes through; serve/snapshot.py for the shim
-  - a stored contract               contract_as_current()
-  - the compiled text of groups     nothing: the first build compares what changed (see accept_equal_definitions)
-    and services
+  - a column of a record: a statement in upgrade_to_<version>(). A new record needs none, create_registry makes it.
+  - the manifest or the pointer: manifest_as_current(), which every reader in SQL goes through, and serve/snapshot.py.
+  - a stored contract: contract_as_current().
+  - the compiled text of groups and services: nothing. The first build compares it (accept_equal_definitions).
 #}
 {% macro upgrade() %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
     {%- do asof.check_session() -%}
     {%- set version = asof.recorded_version() -%}
     {%- if version is none -%}
-        {{- asof.refuse('there are no records in ' ~ asof.records_schema() ~ ', so there is nothing to upgrade: `dbt build` '
-            ~ 'starts them. If there should be some, the target ' ~ target.name ~ ' or its warehouse is not the one you mean.') -}}
+        {{- asof.refuse('there are no records in ' ~ asof.records_schema() ~ ', so there is nothing to upgrade: '
+            ~ '`dbt build` starts them. If there should be some, the target ' ~ target.name
+            ~ ' or its warehouse is not the one you mean.') -}}
     {%- endif -%}
     {%- do asof.refuse_newer(version, 'the records in ' ~ asof.records_schema() ~ ' are') -%}
     {%- if version == asof.current_version() -%}
@@ -32,7 +32,7 @@
         ~ '. Now `dbt build`: it accepts changed texts whose values are equal, and publishes.') -%}
 {% endmacro %}
 
-{# Runs the statements of one version and notes it, all in one transaction: a kill leaves the version before, or this one. #}
+{# Runs the statements of a version and notes it, in one transaction: a kill leaves the version before, or this one. #}
 {% macro upgrade_records(version, statements) %}
     {%- do asof.run_together(statements + [asof.insert_sql('version', [[version, asof.wall_clock()]])]) -%}
     {%- do asof.fault_point('after_upgrade_of_records') -%}
@@ -71,8 +71,8 @@
 {% endmacro %}
 
 {#
-  {looked_up, sql} of a service of version 1: its text read `looked_up`, whose own columns had two underscores in their names,
-  and nothing said where the others are from. features: of its groups, by their name.
+  {looked_up, sql} of a service of version 1: its text read `looked_up`, whose own columns had two underscores in their
+  names, and nothing said where the others are from. features: of its groups, by their name.
 #}
 {% macro looked_up_from_1(service, features) %}
     {%- set lookups, renamed = [], [] -%}

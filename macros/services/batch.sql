@@ -87,7 +87,9 @@
             where
                 as_of <= {{ asof.sql_time(as_of) }}
                 and run_id in (
-                    select run_id from {{ asof.registry('counted_moments') }} where group_id = {{ asof.literal(first.group) }}
+                    select run_id
+                    from {{ asof.registry('counted_moments') }}
+                    where group_id = {{ asof.literal(first.group) }}
                 )
         ) as asof_known
         where asof_newest = 1 and not is_tombstone
