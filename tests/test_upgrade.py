@@ -119,6 +119,12 @@ def taken_up(client: FlaskClient) -> int:
     return folder.current.pointer.sequence_number
 
 
+def operation(project: World, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What a `dbt run-operation` prints as JSON."""
+    run = project.dbt("--quiet", "run-operation", name, "--args", json.dumps(arguments), now="2026-05-01 09:14")
+    return json.loads(run.output.strip().rsplit("\n", 1)[-1])
+
+
 def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(version_1: Path, tmp_path: Path) -> None:
     project = installed(version_1, tmp_path / "project")
     before = {service: project.training(service) for service in SERVICES}
@@ -167,6 +173,17 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
     for service, was in before.items():
         now = project.training(service)
         assert {row_id: now[row_id] for row_id in was} == was
+
+    # the text changed, and was found to equal the one that the moment was evaluated by
+    asked = {"service": "churn@1", "request": {"customer_id": "C-077"}, "at": "2026-05-01T09:06:00Z"}
+    explained = operation(project, "asof.explain", asked)
+    assert (explained["publication"]["sequence_number"], explained["status"]) == ("2", "OK")
+    [group] = explained["groups"]
+    assert group["moment"]["definition"] != project.manifest["groups"]["customer@1"]["definition"]
+    assert group["evaluated_again"] == "same"
+    scores = project.folder / "scores.parquet"
+    batch = operation(project, "asof.batch", {"service": "churn@1", "to": str(scores)})
+    assert (batch["sequence_number"], batch["definition"]) == (5, project.manifest["services"]["churn@1"]["definition"])
 
 
 def test_a_changed_text_is_accepted_where_its_values_are_equal_and_else_named(version_1: Path, tmp_path: Path) -> None:
