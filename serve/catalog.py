@@ -187,7 +187,7 @@ def _group_row(group: Group, now: datetime) -> str:
 def _service_section(service: Service, command: str) -> list[str]:
     latest = " (latest)" if service.is_latest else ""
     groups = [
-        escape(f"{each.name} ({each.group.id}{' via ' + '.'.join(each.via) if each.via else ''})")
+        escape(f"{each.name} ({each.group.id} by {'.'.join(each.via) if each.via else ', '.join(each.keys)})")
         for each in service.lookups
     ]
     parts = [f"<h2>{escape(service.id)}{latest}</h2><p>{escape(service.description)}</p>"]

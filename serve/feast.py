@@ -231,15 +231,17 @@ def service_entities(plan: Plan, asked: Asked, max_entities: int) -> list[Entity
 
 
 def service_columns(plan: Plan, asked: Asked, rows: list[Row]) -> list[Column]:
-    """The features of a service. A null has its status from the group that stores a feature of that name, else from the
-    row; what a REJECTED row does not tell is INVALID.
+    """The features of a service. A null has its status from the lookup that stores a feature of that name, else from
+    the row; what a REJECTED row does not tell is INVALID.
     """
     service = plan.service
     oldest = min(lookup.group.as_of for lookup in service.lookups)
+    aliases = [lookup.name for lookup in service.lookups]
+    stored_in = {each.name: aliases.index(each.lookup) for each in service.columns if each.source == "feature"}
     columns = []
     for at, feature in enumerate(service.features):
         write = value_writer(feature.type)
-        of = next((i for i, each in enumerate(service.lookups) if feature.name in each.group.features), None)
+        of = stored_in.get(feature.name)
         as_of = rfc3339(oldest if of is None else service.lookups[of].group.as_of)
         name = f"{asked.service}__{feature.name}" if asked.full_names else feature.name
         column = Column(name, [], [], [])

@@ -106,7 +106,7 @@ def _texts(exported: Export) -> dict[str, str]:
         types=sorted({"String", *used}, key=str.lower),
     )
     services = {
-        f"services/{_name(each)}.sql": write(_SERVICE, service=each, looked_up=_looked_up(each))
+        f"services/{_name(each)}.sql": write(_SERVICE, service=each, looked_up=_looked_up(each, exported.groups))
         for each in exported.services.values()
     }
     return {
@@ -125,7 +125,14 @@ def _write(template: str, **known: Any) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(python=_python, feast_type=_feast_type, name=_name, entity=_entity)
+    environment.filters.update(
+        python=_python,
+        feast_type=_feast_type,
+        name=_name,
+        entity=_entity,
+        lookups=_list_lookups,
+        full_names=_full_names,
+    )
     return environment.from_string(template).render(**known)
 
 
@@ -167,11 +174,70 @@ def _entities(exported: Export) -> dict[str, dict[str, Any]]:
     }
 
 
-def _looked_up(service: dict[str, Any]) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Lookup:
+    """A lookup of a service, as Feast has it. `view` is the Python of its feature view, `status` the SQL of its status,
+    `keys` what the entity rows hold for each of the group's keys, `link` where a looked-up key is from.
+    """
+
+    group: dict[str, Any]
+    view: str
+    status: str
+    keys: dict[str, str]
+    link: str | None
+
+
+def _full_names(service: dict[str, Any]) -> bool:
+    """Whether what Feast returns for a service is called `view__feature`: where a lookup has an alias, the same feature
+    may come twice.
+    """
+    return any(_is_aliased(service, each["name"]) for each in service["groups"])
+
+
+def _is_aliased(service: dict[str, Any], lookup: str) -> bool:
+    """Whether a lookup's columns stand under its alias."""
+    return any(
+        each["name"] != each["column"]
+        for each in service["looked_up"]
+        if each.get("lookup") == lookup and each["source"] == "feature"
+    )
+
+
+def _lookups(service: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict[str, _Lookup]:
+    """The lookups of a service by alias."""
+    found = {}
+    for each in service["groups"]:
+        group, alias = groups[each["group"]], each["name"]
+        own = [key["name"] for key in group["keys"]]
+        is_aliased, via = _is_aliased(service, alias), each.get("via")
+        sent = each["keys"] if not via else [f"{alias}_{own[0]}" if is_aliased else own[0]]
+        keys = dict(zip(own, sent, strict=True))
+        view = _name(group) + (f".with_name({_python(alias)})" if is_aliased else "")
+        mapped = {key: name for key, name in keys.items() if key != name}
+        view += f".with_join_key_map({json.dumps(mapped)})" if mapped else ""
+        status = _returned(service, alias if is_aliased else _name(group), f"{group['name']}_status")
+        found[alias] = _Lookup(group, view, status, keys, f"{via['column']} of {via['group']}" if via else None)
+    return found
+
+
+def _list_lookups(service: dict[str, Any], groups: dict[str, dict[str, Any]]) -> list[_Lookup]:
+    return list(_lookups(service, groups).values())
+
+
+def _returned(service: dict[str, Any], view: str, feature: str) -> str:
+    """What Feast calls a feature that it returns for a service."""
+    return f"{view}__{feature}" if _full_names(service) else feature
+
+
+def _looked_up(service: dict[str, Any], groups: dict[str, dict[str, Any]]) -> dict[str, str]:
     """What a service's SQL reads, by name, as SQL over what Feast returns."""
-    columns = {}
+    columns, lookups = {}, _lookups(service, groups)
     for each in service["looked_up"]:
-        status = f"{each.get('lookup')}_status"
+        alias, returned, status = each.get("lookup"), each["name"], ""
+        if alias:
+            status, group = lookups[alias].status, lookups[alias].group
+            view = alias if _is_aliased(service, alias) else _name(group)
+            returned = _returned(service, view, each["column"]) if each["source"] == "feature" else ""
         # It compares ages: what was stale is older than nothing, all else is not
         age = f"case when {status} = 'STALE' then 1 else 0 end"
         columns[each["name"]] = {
@@ -179,7 +245,7 @@ def _looked_up(service: dict[str, Any]) -> dict[str, str]:
             "found": f"coalesce({status} in ('OK', 'STALE'), false)",
             "as_of": f"event_timestamp - {age} * interval '1 second'",
             "max_age_seconds": "0",
-        }.get(each["source"], f"cast({each['name']} as {each['type']})")
+        }.get(each["source"], f"cast({returned} as {each['type']})")
     return columns
 
 
@@ -259,7 +325,7 @@ UNTIL_THE_NEXT_ROW = timedelta(0)
     name={{ service | name | python }},
     description={{ service.description | python }},
     owner={{ service.owner | python }},
-    features=[{% for each in service.groups %}{{ groups[each.group] | name }}{{ ", " if not loop.last }}{% endfor %}],
+    features=[{{ service | lookups(groups) | map(attribute="view") | join(", ") }}],
     tags={
         "asof_version": "{{ service.version }}",
         "asof_definition": {{ service.definition | python }},
@@ -282,9 +348,9 @@ with asof_looked_up as (
     where
         -- where there was nothing to answer from, there is no row
         true
-    {% for each in service.groups %}
-        and event_timestamp >= timestamptz '{{ groups[each.group].data.served_since }}'
-        and coalesce({{ each.name }}_status, '') <> 'NO_SNAPSHOT'
+    {% for each in service | lookups(groups) %}
+        and event_timestamp >= timestamptz '{{ each.group.data.served_since }}'
+        and coalesce({{ each.status }}, '') <> 'NO_SNAPSHOT'
     {% endfor %}
 ),
 answer as (
@@ -312,13 +378,14 @@ $ feast materialize 1970-01-01T00:00:00 "$(date -u +%Y-%m-%dT%H:%M:%S)"   # an o
 {{ group.data.served_since }} | {{ group.max_age_seconds }} s |
 {% endfor %}
 
-| feature service | feature views | the caller sends | a key that is looked up |
-|---|---|---|---|
+| feature service | feature views | the caller sends | a key that is looked up | full names |
+|---|---|---|---|---|
 {% for service in services %}
-| `{{ service | name }}` | {% for each in service.groups %}`{{ groups[each.group] | name }}` {% endfor %}| \
+| `{{ service | name }}` | \
+{% for each in service | lookups(groups) %}`{{ each.group | name }}` {% endfor %}| \
 {% for each in service.request %}{{ each.name }} ({{ each.type }}) {% endfor %}| \
-{% for each in service.groups if each.get("via") %}{{ groups[each.group]["keys"][0].name }}: \
-{{ each.via.column }} of {{ each.via.group }} {% endfor %}|
+{% for each in service | lookups(groups) if each.link %}{{ each.keys.values() | first }}: \
+{{ each.link }} {% endfor %}|{{ " yes" if service | full_names }} |
 {% endfor %}
 
 ## What a row is
@@ -348,7 +415,8 @@ answers = duckdb.sql(open("services/<service>.sql").read()).df()
 ```
 
 gives status and features as they were answered. A key that is looked up is yours to bring: get the column that holds it
-first, for the same keys and times, and add it to `once` under the key's name.
+first, for the same keys and times, and add it to `once` under the key's name. A service that looks one feature view up
+more than once needs `full_feature_names=True` (the last column of the table).
 
 ## What Feast does not say
 

@@ -65,12 +65,12 @@ def _check_name(name: str) -> None:
         raise ScaffoldError(f"{name!r} is no name for a model: lower-case letters, digits and _, without the version")
 
 
-def _name_and_version(group: str) -> tuple[str, int]:
-    """Those of `shipment@1`."""
-    name, _, version = group.partition("@")
-    if not version.isdigit():
-        raise ScaffoldError(f"{group!r} names no version; a service pins it: {name}@1")
-    return name, int(version)
+def _parse_group(text: str) -> tuple[str, int, str | None]:
+    """The name, version and alias of `shipment@1`, or `shipment@1 as other`."""
+    match = re.fullmatch(r"(\w+)(?:@(\d+))?(?: +as +([a-z_][a-z0-9_]*))?", text.strip())
+    if match is None or match[2] is None:
+        raise ScaffoldError(f"{text!r} names no version; a service pins it: {match[1] if match else 'group'}@1")
+    return match[1], int(match[2]), match[3]
 
 
 def _names(names: list[str]) -> str:
@@ -139,23 +139,33 @@ def new_service(options: argparse.Namespace) -> None:
         new_version(options, "services")
         return
     _require(options, "groups", "owner", instead="another version of a service is written by --version")
-    project, name, lookups = options.project, options.name, _lookups(options.lookup)
-    keys: dict[str, dict[str, str]] = {}
+    project, name, sources = options.project, options.name, _sources(options.lookup)
+    keys: dict[str, dict[str, str]] = {}  # by what the caller sends; `own` is what their entity calls them
     features: list[dict[str, str]] = []
-    entity = None
-    for group in options.groups:
-        group_name, version = _name_and_version(group)
-        reads = re.search(r"asof\.points\(ref\(['\"](\w+)", _text_of(project, "features", f"{group_name}_v{version}"))
-        if reads is None:
-            raise ScaffoldError(f"{group_name}_v{version}.sql does not read an entity by asof.points(ref(...))")
-        key_names = {key["name"] for key in entity_keys(project, reads[1])}
-        for column in columns_of(declared(project, group_name, "features")[1], version):
-            if column["name"] in key_names and group_name not in lookups:
-                keys.setdefault(column["name"], column)
-            elif column["name"] not in {*key_names, "as_of"}:
-                features.append(column)
-        if group_name not in lookups:
-            entity = entity or reads[1]
+    lookups: dict[str, str] = {}
+    aliases, entity = [], None
+    for text in options.groups:
+        group, version, alias = _parse_group(text)
+        reads, own, stored = _group_columns(project, group, version)
+        features += [{**each, "name": f"{alias}_{each['name']}" if alias else each["name"]} for each in stored]
+        alias = alias or group
+        aliases.append(alias)
+        source = sources.get(alias)
+        if source:
+            lookups[alias] = source
+        if source and "." in source:
+            continue
+        names = [key["name"] for key in own]
+        sent = source.split(",") if source else names
+        if len(sent) != len(own):
+            raise ScaffoldError(f"--lookup {alias}={source}: the keys of {group}@{version} are {', '.join(names)}")
+        if len(sent) > 1 and source:
+            lookups[alias] = f"{{{', '.join(f'{key}: {each}' for key, each in zip(names, sent, strict=True))}}}"
+        entity = entity or reads
+        for key, each in zip(own, sent, strict=True):
+            keys.setdefault(each, {**key, "name": each, "own": key["name"]})
+    if unknown := sorted(sources.keys() - set(aliases)):
+        raise ScaffoldError(f"--lookup {', '.join(unknown)}: none of the groups, which are {', '.join(aliases)}")
     if entity is None:
         raise ScaffoldError("at least one group must be found by the keys that the caller sends")
     values = {"name": name, "owner": options.owner, "lookups": lookups, "entity": entity, "features": features}
@@ -176,12 +186,24 @@ def new_service(options: argparse.Namespace) -> None:
     )
 
 
-def _lookups(texts: list[str]) -> dict[str, str]:
+def _sources(texts: list[str]) -> dict[str, str]:
+    """Where the keys of a group come from, by its alias: a stored column of another, or what the caller sends."""
     pairs = dict(text.partition("=")[::2] for text in texts)
-    for group, through in pairs.items():
-        if not re.fullmatch(r"\w+\.\w+", through):
-            raise ScaffoldError(f"--lookup {group}={through}: expected GROUP=GROUP.COLUMN")
+    for alias, source in pairs.items():
+        if not re.fullmatch(r"\w+\.\w+|\w+(,\w+)*", source):
+            raise ScaffoldError(f"--lookup {alias}={source}: expected ALIAS=ALIAS.COLUMN, or ALIAS=KEY that is sent")
     return pairs
+
+
+def _group_columns(project: Path, group: str, version: int) -> tuple[str, list[dict[str, str]], list[dict[str, str]]]:
+    """The entity that a group reads, and its keys and features."""
+    reads = re.search(r"asof\.points\(ref\(['\"](\w+)", _text_of(project, "features", f"{group}_v{version}"))
+    if reads is None:
+        raise ScaffoldError(f"{group}_v{version}.sql does not read an entity by asof.points(ref(...))")
+    names = {key["name"] for key in entity_keys(project, reads[1])}
+    columns = columns_of(declared(project, group, "features")[1], version)
+    keys = [each for each in columns if each["name"] in names]
+    return reads[1], keys, [each for each in columns if each["name"] not in {*names, "as_of"}]
 
 
 def new_version(options: argparse.Namespace, folder: str) -> None:
@@ -201,7 +223,7 @@ def new_version(options: argparse.Namespace, folder: str) -> None:
         files |= {file.format(new): line for file, line in GROUP_MODELS.items()}
     else:
         rows = _text_of(project, folder, f"{old}_rows")
-        if options.groups and all(map(_name_and_version, options.groups)):
+        if options.groups and all(map(_parse_group, options.groups)):
             rows = re.sub(r"(asof\.rows\(\s*)\[[^\]]*\]", lambda match: f"{match[1]}{options.groups!r}", rows)
         files |= {f"models/{folder}/{new}_rows.sql": rows, TRAINING_FILE.format(new): TRAINING_LINE}
     text = with_version(path.read_text(), model, version, start)
@@ -264,13 +286,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
     service = kinds.add_parser("service", help="a service: examples, SQL, YAML and two one-line models")
     service.add_argument("name", help="such as churn")
-    service.add_argument("--groups", nargs="+", help="what it reads, first its own: shipment@1 warehouse@1")
+    service.add_argument("--groups", nargs="+", help="what it reads, first its own: shipment@1 'warehouse@1 as origin'")
     service.add_argument(
         "--lookup",
         action="append",
         default=[],
-        metavar="GROUP=GROUP.COLUMN",
-        help="warehouse=shipment.origin_warehouse_id",
+        metavar="ALIAS=SOURCE",
+        help="where a group's key comes from: origin=shipment.origin_warehouse_id, or sender=sender_id of the caller",
     )
     service.set_defaults(make=new_service)
     for kind in (feature, service):

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from serve.__main__ import main
 from tests.test_as_served import as_json
 from tests.world import World
 
@@ -204,6 +205,15 @@ def add_names_once_inner(world: World) -> None:
     world.replace("models/services/score.yml", "    versions:", columns + "    versions:")
 
 
+def scaffold(world: World) -> None:
+    """A service as `new service` writes it; it is built with the others."""
+    groups = ["thing@1 as sender", "thing@1 as receiver", "place@1 as origin"]
+    lookups = ["sender=sender_id", "receiver=receiver_id", "origin=sender.place_id"]
+    options = [each for lookup in lookups for each in ("--lookup", lookup)]
+    command = ["new", "service", "moved", "--groups", *groups, "--owner", "tests", *options]
+    assert main([*command, "--project", str(world.folder)]) == 0
+
+
 ASKED = {  # row_id: what is sent
     "both known": ("a", "b", "p", "q"),
     "turned round": ("b", "a", "q", "p"),
@@ -241,6 +251,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Asked
     add_names_once_inner(world)
     add_lane(world)
     add_transfer(world)
+    scaffold(world)
     for place, size in (("p", 7), ("q", 8)):
         world.add("places", (place, size, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
     world.thing("a", "2026-05-01 07:30", place="p", color="red")
@@ -378,3 +389,95 @@ def test_sets_and_batches_and_explanations_know_the_aliases(asked: Asked) -> Non
     assert (by_alias["origin"]["via"], by_alias["origin"]["row"]["place_id"]) == ("sender.place_id", "q")
     assert (by_alias["back"]["row"]["from_id"], by_alias["back"]["row"]["to_id"]) == ("p", "q")
     assert {group["evaluated_again"] for group in found["groups"]} == {"same"}
+
+
+def test_the_scaffold_writes_aliases(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    models = asked.world.folder / "models/services"
+    assert (
+        "lookups:\n          sender: sender_id\n          receiver: receiver_id\n" in (models / "moved.yml").read_text()
+    )
+    moved = asked.world.manifest["services"]["moved@1"]
+    assert [each["name"] for each in moved["keys"]] == ["sender_id", "receiver_id"]
+    stored = [f"{alias}_color" for alias in ("sender", "receiver")] + ["origin_size"]
+    assert set(stored) <= {each["name"] for each in moved["features"]}
+    command = ["new", "service", "other", "--owner", "tests", "--project", str(asked.world.folder), "--groups"]
+    assert main([*command, "thing@1", "--lookup", "sender=sender_id"]) == 1
+    assert "--lookup sender: none of the groups; these are thing" in capsys.readouterr().out
+    assert main([*command, "lane@1", "--lookup", "lane=a"]) == 1
+    assert "--lookup lane=a: the keys of lane@1 are from_id, to_id" in capsys.readouterr().out
+
+
+def test_the_api_and_its_pages_know_the_aliases(asked: Asked) -> None:
+    names, results = asked.feast["metadata"]["feature_names"], asked.feast["results"]
+    columns = {name: list(zip(e["values"], e["statuses"], strict=True)) for name, e in zip(names, results, strict=True)}
+    rows = asked.rows.values()
+    for name in FEATURES:
+        assert [value for value, _ in columns[name]] == [row["features"][name] for row in rows], name
+    # of a null, the status of the lookup that the stored feature is of
+    assert columns["receiver_color"][list(ASKED).index("to a stranger")] == (None, "NOT_FOUND")
+    assert columns["origin_size"][list(ASKED).index("from nowhere")] == (None, "NOT_FOUND")
+
+    (service,) = [each for each in asked.catalog["services"] if each["service"] == "transfer@1"]
+    assert [each["name"] for each in service["keys"]] == list(SENT)
+    assert [(each["name"], each["group"]) for each in service["groups"]][:2] == [
+        ("sender", "thing@1"),
+        ("receiver", "thing@1"),
+    ]
+    assert "back (lane@1 by to_place_id, from_place_id), origin (place@1 by sender.place_id)" in asked.page
+    schemas = asked.openapi["components"]["schemas"]
+    assert list(schemas["transfer_v1_entity"]["properties"]) == list(SENT)
+    assert list(schemas["transfer_v1_row"]["properties"]["groups"]["properties"]) == [
+        "sender",
+        "receiver",
+        "there",
+        "back",
+        "origin",
+        "target",
+    ]
+
+
+def test_the_feast_repository_looks_up_twice(asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Feast's rule alone, an entity's last row at or before the time, and the SQL beside it: the training rows.
+
+    (`make feast` has Feast itself look.)
+    """
+    world, repository = asked.world, tmp_path / "new"
+    for name, value in world.environment("2026-05-01 11:00").items():
+        monkeypatch.setenv(name, value)
+    assert main(["feast", "--to", str(repository), "--project", str(world.folder)]) == 0
+    definitions = (repository / "definitions.py").read_text()
+    assert 'thing_v1.with_name("sender").with_join_key_map({"thing_id": "sender_id"})' in definitions
+    assert 'place_v1.with_name("origin").with_join_key_map({"place_id": "origin_place_id"})' in definitions
+    back = '{"from_id": "to_place_id", "to_id": "from_place_id"}'
+    assert f'lane_v1.with_name("back").with_join_key_map({back})' in definitions
+    readme = (repository / "README.md").read_text()
+    assert "origin_place_id: place_id of sender target_place_id: place_id of receiver | yes |" in readme
+
+    joins = {
+        "sender": ("thing", {"thing_id": "sender_id"}),
+        "receiver": ("thing", {"thing_id": "receiver_id"}),
+        "there": ("lane", {"from_id": "from_place_id", "to_id": "to_place_id"}),
+        "back": ("lane", {"from_id": "to_place_id", "to_id": "from_place_id"}),
+        "origin": ("place", {"place_id": '"sender__place_id"'}),
+        "target": ("place", {"place_id": '"receiver__place_id"'}),
+    }
+    sql = f"select row_id, {', '.join(SENT)}, prediction_time as event_timestamp from transfer_examples"
+    with world.warehouse() as warehouse:
+        for alias, (group, keys) in joins.items():
+            data = repository / f"data/{group}_v1.parquet"
+            columns = [name for name, *_ in warehouse.execute(f"describe select * from '{data}'").fetchall()]
+            stored = ", ".join(f'{alias}."{name}" as "{alias}__{name}"' for name in columns)
+            on = " and ".join(f"{alias}.{own} = asked.{sent}" for own, sent in keys.items())
+            sql = (
+                f"select asked.*, {stored} from ({sql}) as asked asof left join '{data}' as {alias} "
+                f"on {on} and {alias}.asof_served_from <= event_timestamp"
+            )
+        warehouse.execute(f"create temp table feast as {sql}")
+        found = warehouse.execute((repository / "services/transfer_v1.sql").read_text())
+        names = [column[0] for column in found.description]
+        answers = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    training = world.training("transfer_v1")
+    assert len(answers) == len(training)
+    for row in answers:
+        assert row.pop("rejected_columns") is None
+        assert row == {name: training[row["row_id"]][name] for name in row}

@@ -198,6 +198,30 @@ GRAPH_FAULTS = {
         [(SERVICE_YAML, "lookups: {place: thing.place_id}", "lookups: {place: place.size}")],
         ["the lookup place: place.size of score@1 names no stored column of a group that is found by keys (one hop"],
     ),
+    "a group is looked up twice under one name": Fault(
+        [("models/services/score_v1_rows.sql", "'place@1'", "'place@1', 'thing@1'")],
+        ["models/services/score_v1_rows.sql: two lookups are called thing", "'thing@1 as other'", "other_<column>"],
+    ),
+    "an alias makes two columns of one name": Fault(
+        [
+            (GROUP, "attribute.color,", "attribute.color, attribute.color as place_size,"),
+            (GROUP, "group by 1, 2, 3, 4", "group by 1, 2, 3, 4, 5"),
+            (
+                GROUP_YAML,
+                "Its color.}",
+                "Its color.}\n      - {name: place_size, data_type: varchar, description: No.}",
+            ),
+            ("models/services/score_v1_rows.sql", "'place@1'", "'place@1 as place'"),
+        ],
+        ["two columns of the rows of score@1 are called place_size", "or look the group up under an alias"],
+    ),
+    "a lookup does not say where each of the keys comes from": Fault(
+        [(SERVICE_YAML, "lookups: {place: thing.place_id}", "lookups: {place: {place: thing_id}}")],
+        [
+            "score@1 looks place@1 up by {'place': 'thing_id'}, which does not lead to its 1 keys: place_id",
+            "`lookups: {place: <key>}`",
+        ],
+    ),
     "a lookup is for a group that the rows do not read": Fault(
         [(SERVICE_YAML, "lookups: {place: thing.place_id}", "lookups: {place: thing.place_id, shelf: thing.color}")],
         ["score@1 declares a lookup for shelf, which its rows do not read"],

@@ -4,11 +4,11 @@
 with asked as (
     select
 <% for key in keys %>
-        cast(<< key.name >> as varchar) || '/' ||<< ' ' if not loop.last >>
+        cast(<< key.own >> as varchar) || '/' ||<< ' ' if not loop.last >>
 <%- endfor %>
  cast(first_seen_at as varchar) as row_id,
 <% for key in keys %>
-        << key.name >>,
+        << key.own >><< ' as ' ~ key.name if key.name != key.own >>,
 <% endfor %>
         first_seen_at + interval '24 hours' as prediction_time,
         cast(null as boolean) as outcome,

@@ -45,6 +45,16 @@ def base(raw: dict) -> str:
     return f"{raw['name']}_v{raw['version']}"
 
 
+def is_aliased(service: dict, lookup: str) -> bool:
+    """Whether the columns of a lookup stand under its alias."""
+    return any(each.get("column", each["name"]) != each["name"] for each in stored_of(service, lookup))
+
+
+def stored_of(service: dict, lookup: str) -> list[dict]:
+    """The stored columns of a lookup, as the rows have them."""
+    return [each for each in service["looked_up"] if each["source"] == "feature" and each["lookup"] == lookup]
+
+
 def write_asked(connection: duckdb.DuckDBPyConnection, exported: Export, folder: Path) -> None:
     """The entity rows of each service, all its examples; the keys of each view; and asked.json."""
     services = {}
@@ -59,7 +69,11 @@ def write_asked(connection: duckdb.DuckDBPyConnection, exported: Export, folder:
             for each in service["groups"]
             if (via := each.get("via"))
         }
-        services[base(service)] = {"keys": [each["name"] for each in service["keys"]], "links": links}
+        services[base(service)] = {
+            "keys": [each["name"] for each in service["keys"]],
+            "links": links,
+            "full_names": any(is_aliased(service, each["name"]) for each in service["groups"]),
+        }
     views = []
     for group in exported.groups.values():
         keys = ", ".join(each["name"] for each in group["keys"])
@@ -82,23 +96,25 @@ def check_stored(connection: duckdb.DuckDBPyConnection, exported: Export, servic
     for each in service["groups"]:
         group = exported.groups[each["group"]]
         status = f"{each['name']}_status"
+        view = f"{each['name']}__" if is_aliased(service, each["name"]) else ""
         joined = f"from {rows} as rows left join {found} as found on found.row_id = rows.row_id"
+        served = f'found."{view}{group["name"]}_status"'
         different = connection.execute(
-            f"select rows.row_id, rows.{status}, found.{status} {joined} where "
-            f"coalesce(found.{status}, 'NOT_FOUND') <> rows.{status}"
+            f"select rows.row_id, rows.{status}, {served} {joined} where "
+            f"coalesce({served}, 'NOT_FOUND') <> rows.{status}"
         ).fetchall()
         assert not different, (service_id, status, different[:5])
         links = [
             via["column"] for lookup in service["groups"] if (via := lookup.get("via")) and via["group"] == each["name"]
         ]
-        for feature in group["features"]:
-            name = feature["name"]
-            # where it leads to another group, it is there while its own is stale
-            value = f"case when rows.{status} = 'OK' then found.{name} end" if name in links else f"found.{name}"
+        for feature in stored_of(service, each["name"]):
+            name, value = feature["name"], f'found."{view}{feature["column"]}"'
+            if feature["column"] in links:  # where it leads to another group, it is there while its own is stale
+                value = f"case when rows.{status} = 'OK' then {value} end"
             if feature["type"] == "date[]":
                 value = f"cast({value} as timestamptz[])"  # without a zone, since they are numpy's
             different = connection.execute(
-                f"select rows.row_id, rows.{name}, found.{name} {joined} where "
+                f"select rows.row_id, rows.{name}, {value} {joined} where "
                 f"cast({value} as {feature['type']}) is distinct from rows.{name}"
             ).fetchall()
             assert not different, (service_id, name, different[:5])
@@ -232,6 +248,22 @@ def live(folder: Path) -> World:
         f"{described({'row_id': 'varchar'} | {name: kind for name, (kind, _) in KINDS.items()})}"
         "    versions: [{v: 1}]\n",
         "training/typed_v1_training.sql": "{{ asof.training() }}",
+        # the same group twice, for a corner and for the one that has its names the other way round
+        "services/turned_examples.sql": f"select row_id, {split}, split_part(thing_id, ' ', 2) as other_place, "
+        "split_part(thing_id, ' ', 1) as other_corner, prediction_time, outcome, label_known_at "
+        "from {{ source('raw', 'examples') }}",
+        "services/turned_v1_rows.sql": "{{ asof.rows(['kind@1 as this', 'kind@1 as other']) }}",
+        "services/turned_v1.sql": "select row_id, this_text, other_text, this_big - other_big as big_apart "
+        "from {{ ref('turned_v1_rows') }}",
+        "services/turned.yml": "models:\n  - name: turned_examples\n    description: Requests.\n"
+        "    config: {materialized: table}\n    data_tests: [asof.examples]\n    columns:\n"
+        f"{described(examples | {'other_place': 'varchar', 'other_corner': 'varchar'})}{label}"
+        f"{described({'label_known_at': 'timestamptz'})}  - name: turned\n{head}"
+        "    config: {meta: {owner: tests, lookups: {other: {place: other_place, corner: other_corner}}}}\n"
+        "    data_tests: [asof.service]\n    columns:\n"
+        f"{described({'row_id': 'varchar', 'this_text': 'varchar', 'other_text': 'varchar', 'big_apart': 'bigint'})}"
+        "    versions: [{v: 1}]\n",
+        "training/turned_v1_training.sql": "{{ asof.training() }}",
     }
     for name, text in files.items():
         (models / name).write_text(text + "\n")

@@ -29,7 +29,8 @@ def main(repository: str, folder: Path) -> None:
             # one hop: first the column that holds the key, at the same times
             found = store.get_historical_features(once, features=[reference]).to_df()
             once = once.merge(found.rename(columns={reference.partition(":")[2]: key}), on=point)
-        found = store.get_historical_features(once, features=store.get_feature_service(service)).to_df()
+        features, full_names = store.get_feature_service(service), of["full_names"]
+        found = store.get_historical_features(once, features=features, full_feature_names=full_names).to_df()
         answers = pyarrow.Table.from_pandas(asked.merge(found, on=point, how="left", validate="many_to_one"))
         pyarrow.parquet.write_table(answers, folder / f"{service}.answers.parquet")
 
