@@ -393,16 +393,19 @@ def test_sets_and_batches_and_explanations_know_the_aliases(asked: Asked) -> Non
 
 def test_the_scaffold_writes_aliases(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
     models = asked.world.folder / "models/services"
-    assert (
-        "lookups:\n          sender: sender_id\n          receiver: receiver_id\n" in (models / "moved.yml").read_text()
-    )
+    declared = (models / "moved.yml").read_text().partition("lookups:")[2].split("\n")[1:4]
+    assert [each.strip() for each in declared] == [
+        "sender: sender_id",
+        "receiver: receiver_id",
+        "origin: sender.place_id",
+    ]
     moved = asked.world.manifest["services"]["moved@1"]
     assert [each["name"] for each in moved["keys"]] == ["sender_id", "receiver_id"]
     stored = [f"{alias}_color" for alias in ("sender", "receiver")] + ["origin_size"]
     assert set(stored) <= {each["name"] for each in moved["features"]}
     command = ["new", "service", "other", "--owner", "tests", "--project", str(asked.world.folder), "--groups"]
     assert main([*command, "thing@1", "--lookup", "sender=sender_id"]) == 1
-    assert "--lookup sender: none of the groups; these are thing" in capsys.readouterr().out
+    assert "--lookup sender: none of the groups, which are thing" in capsys.readouterr().out
     assert main([*command, "lane@1", "--lookup", "lane=a"]) == 1
     assert "--lookup lane=a: the keys of lane@1 are from_id, to_id" in capsys.readouterr().out
 
