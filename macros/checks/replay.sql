@@ -128,7 +128,8 @@
         ),
         {%- endfor %}
         asof_again as (
-            select * from (
+            select {{ (spec['keys'] | map(attribute='name') | list + ['as_of'] + asof.recorded_features(spec)) | join(', ') }}
+            from (
                 {{ compiled_sql }}
             ) as evaluated
         )

@@ -10,11 +10,10 @@
     {%- set at = asof.sql_time(moment) -%}
     {%- set current, previous, changes = 'asof_current_' ~ spec.base, 'asof_previous_' ~ spec.base, 'asof_changes_' ~ spec.base -%}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
-    {%- set feature_names = spec.features | map(attribute='name') | list -%}
 
     {%- call statement('evaluate', fetch_result=true, auto_begin=true) -%}
         create temporary table {{ current }} as
-        select {{ (key_names + feature_names) | join(', ') }} from {{ asof.relation_of(spec.node) }} where as_of = {{ at }};
+        select {{ (key_names + asof.recorded_features(spec)) | join(', ') }} from {{ asof.relation_of(spec.node) }} where as_of = {{ at }};
         {{ asof.rows_and_points_sql(spec, at, current) }}
     {%- endcall -%}
     {%- set points = asof.check_points(spec, moment, load_result('evaluate').table.rows[0]) -%}
@@ -48,6 +47,15 @@
     {%- do plan.update({'previous_is_kept': plan.kind == 'backfill'}) -%}
     {%- do asof.fault_point('after_moment') -%}
     {{- return(rows | int) -}}
+{% endmacro %}
+
+{# The features of a group as they are recorded, for a select list. #}
+{% macro recorded_features(spec) %}
+    {%- set selected = [] -%}
+    {%- for feature in spec.features -%}
+        {%- do selected.append(asof.unsigned_zero(feature.name, feature.type) ~ ' as ' ~ feature.name) -%}
+    {%- endfor -%}
+    {{- return(selected) -}}
 {% endmacro %}
 
 {#

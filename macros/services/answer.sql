@@ -7,12 +7,15 @@
 {% macro nulled_sql(spec, also=[]) %}
     select
         row_id,
-        {% for column in spec['keys'] + spec.request %}{{ column.name }}, {% endfor %}
+        {% for key in spec['keys'] %}{{ key.name }}, {% endfor %}
+        {%- for column in spec.request %}
+        {{ asof.unsigned_zero(column.name, column.type) }} as {{ column.name }},
+        {%- endfor %}
         prediction_time
         {%- for lookup in spec.groups %},
         asof_status_{{ lookup.name }} as {{ lookup.name }}_status
         {%- for feature in lookup.features %},
-        case when asof_status_{{ lookup.name }} = 'OK' then {{ feature.name }} end as {{ feature.name }}
+        case when asof_status_{{ lookup.name }} = 'OK' then {{ asof.unsigned_zero(feature.name, feature.type) }} end as {{ feature.name }}
         {%- endfor %}
         {%- endfor %}
         {%- for column in also %},
@@ -60,7 +63,7 @@
         asof_status_{{ lookup.name }} as {{ lookup.name }}_status
         {%- endfor %}
         {%- for feature in spec.features %},
-        case when asof_rejected_columns is null then {{ feature.name }} end as {{ feature.name }}
+        case when asof_rejected_columns is null then {{ asof.unsigned_zero(feature.name, feature.type) }} end as {{ feature.name }}
         {%- endfor %}
     from (
         select
