@@ -1,25 +1,25 @@
-"""The limit: a Flask application that answers constant bytes, on the shim's own server. `python bare.py`.
+"""The limit: a Flask application that answers constant bytes, on the shim's own server. `python bare.py`."""
 
-It runs on the thread that reads from the connections, as what the shim answers at once does: to hand requests to
-threads, as the shim does for other routes of Flask, would make it slower.
-"""
-
-import io
-import socket
+import multiprocessing
 import sys
+import threading
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import uvicorn
 from flask import Flask, Response, request
 
-from serve.front import call_wsgi, make_environ, rest_of_environ
+from serve.limits import THREADS
+from serve.server import announce, free_port
 
 CONSTANT = b"x" * 2**20
 
 app = Flask("bare", static_folder=None)
+
+
+@app.get("/health")
+def health() -> str:
+    return "up"
 
 
 @app.post("/<int:size>")
@@ -28,18 +28,20 @@ def answer(size: int) -> Response:
     return Response(CONSTANT[:size], content_type="application/json")
 
 
-async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    environ = make_environ(scope["method"], scope["raw_path"], scope["headers"], scope["client"])
-    environ |= rest_of_environ(scope)
-    environ["wsgi.input"] = io.BytesIO((await receive())["body"])
-    told = call_wsgi(app, environ)
-    await send({"type": "http.response.start", "status": told.status, "headers": told.headers})
-    await send({"type": "http.response.body", "body": told.body})
-
-
 if __name__ == "__main__":
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        print(f"bare on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        options: dict[str, Any] = {"http": "httptools", "loop": "uvloop", "ws": "none", "lifespan": "off"}
-        options |= {"proxy_headers": False, "server_header": False, "access_log": False, "log_level": "warning"}
-        uvicorn.Server(uvicorn.Config(bare, **options)).run([listener])
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+
+    multiprocessing.set_start_method("spawn")
+    port = free_port("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{port}"
+    threading.Thread(target=announce, args=[url, f"bare on {url}"], daemon=True).start()
+    Granian(
+        "benchmarks.bare:app",
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        blocking_threads=THREADS,
+        log_level=LogLevels.warning,
+    ).serve()

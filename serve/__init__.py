@@ -1,7 +1,8 @@
 """The thin Flask shim of asof: it serves published snapshots over HTTP.
 
 It knows snapshots and services, never a feature's meaning: rows are looked up in memory, and the SQL text of
-the manifest is run over them. Start reading at `app.py`; a request goes validation -> evaluate -> app.
+the manifest is run over them. A request goes server -> app -> shim -> validation ->
+evaluate (lookup, batch, DuckDB); a snapshot goes folder -> loader -> manifest and columns -> evaluate (plans).
 
 For a notebook, of a dbt project: `from serve import batch, training` (`sets.py`).
 """

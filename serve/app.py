@@ -1,72 +1,39 @@
-"""The Flask application: routes, and how answers and errors are written. Everything else is in the modules
-beside it.
-"""
+"""The Flask application: routes, and how answers and errors are written. What is answered is in serve/shim.py."""
 
 from __future__ import annotations
 
 import ipaddress
-import json
-import logging
 import os
+import re
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-import duckdb
-import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_options_header
 
-from serve import catalog, feast, openapi
+from serve import catalog, feast
 from serve.clock import Clock, clock_from_environment, serving_now
-from serve.evaluate import Entity, Plan, Row
 from serve.folder import Folder, Publication
-from serve.limits import SQL_SECONDS
+from serve.problem import Problem, response_to
 from serve.request_log import RequestLog
-from serve.snapshot import Service, Snapshot
+from serve.shim import RETRY_AFTER, SERVICE, Environ, Shim
 from serve.sqltypes import rfc3339
-from serve.tokens import Token, Tokens
-from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
-
-if TYPE_CHECKING:
-    from serve.metrics import Metrics
+from serve.tokens import Tokens
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
-RETRY_AFTER = "5"  # seconds, while there is no snapshot
 SERVICES = "/v1/services/"
-SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
+SERVICES_ROUTE = f"{SERVICES}<asked>"
+ROUTE = "asof.route"  # in a request's environ, where Flask has not seen it: the route that answers
 
-Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
-
-log = logging.getLogger("asof.serve")
-audit = logging.getLogger("asof.audit")
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class ConfigurationError(ValueError):
     """The shim must not start like this."""
-
-
-class Problem(Exception):
-    """An answer that is an error, as application/problem+json (RFC 9457). `more` holds further members of
-    it.
-    """
-
-    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.headers = headers or {}
-        title = HTTPStatus(status).phrase
-        self.document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-
-    def response(self) -> Response:
-        """The Flask response."""
-        return Response(json.dumps(self.document), self.status, self.headers, content_type="application/problem+json")
 
 
 def is_loopback(host: str) -> bool:
@@ -87,207 +54,6 @@ def check_exposure(host: str, tokens: str | os.PathLike[str] | None) -> None:
         raise ConfigurationError(f"{host} is not a loopback address: ASOF_NOW, a frozen clock, is for loopback only")
 
 
-class Asked(NamedTuple):
-    """A request to a service, understood and checked. `now` is its prediction time, aware UTC."""
-
-    publication: Publication
-    service: Service
-    plan: Plan
-    entities: list[Entity]
-    now: datetime
-
-    def begin(self) -> list[Row] | Future[list[Row]]:
-        """As `Plan.begin`."""
-        return self.plan.begin(self.entities, self.now)
-
-
-class Shim:
-    """What the routes share: the folder, the clock, the tokens, the limits and the request log."""
-
-    def __init__(
-        self,
-        folder: Folder,
-        clock: Clock,
-        tokens: Tokens | None,
-        max_entities: int,
-        max_body: int,
-        request_log: RequestLog | None,
-        metrics: Metrics,
-    ) -> None:
-        self.folder = folder
-        self.clock = clock
-        self.tokens = tokens
-        self.max_entities = max_entities
-        self.max_body = max_body
-        self.request_log = request_log
-        self.metrics = metrics
-        self._openapi: tuple[Snapshot, bytes] | None = None
-
-    def publication(self) -> Publication:
-        """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
-        current = self.folder.current
-        if current is None:
-            refused = self.folder.refused
-            why = f"the snapshot was refused: {refused.reason}" if refused else "no snapshot is published yet"
-            raise Problem(503, why, headers={"Retry-After": RETRY_AFTER})
-        return current
-
-    def authorise(self, environ: Environ) -> Token | None:
-        """The caller's token; None where no tokens are set. Problem 401 without a valid one."""
-        if self.tokens is None:
-            return None
-        token = self.tokens.find(environ.get("HTTP_AUTHORIZATION"))
-        if token is None:
-            self._deny(environ, 401, None)
-            raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
-        return token
-
-    def check_scope(self, environ: Environ, token: Token | None, service: Service | None) -> None:
-        """Problem 403 if the token does not open the service; or everything, where none is named: views belong to no
-        service.
-        """
-        if token is None:
-            return
-        if service is None and not token.may_read_all:
-            self._deny(environ, 403, token.name)
-            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
-        if service and not token.may_read(service.name, service.version):
-            self._deny(environ, 403, token.name)
-            raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
-
-    def _deny(self, environ: Environ, status: int, token: str | None) -> None:
-        """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
-        self.metrics.denied(status)
-        who = f"token {token!r}" if token else "no known token"
-        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-        # As a literal, so that no path can forge a line
-        method, caller = environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR")
-        audit.warning("DENIED %s %s %r from %s, %s", status, method, path, caller, who)
-
-    def service(self, environ: Environ, publication: Publication, asked: str) -> Service:
-        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if
-        unknown.
-        """
-        name, at, version = asked.partition("@")
-        service = publication.snapshot.service(name, version if at else None)
-        if service is None:
-            existing = sorted(publication.snapshot.services)
-            raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
-        environ[SERVICE] = service.id
-        return service
-
-    def openapi(self, snapshot: Snapshot) -> bytes:
-        """The OpenAPI document of a snapshot as JSON, written once."""
-        written = self._openapi
-        if written is None or written[0] is not snapshot:
-            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self.max_entities)
-            written = self._openapi = (snapshot, json.dumps(found).encode())
-        return written[1]
-
-    def ask(self, publication: Publication, service: Service, entities: list[Entity]) -> Asked:
-        """Checked entities, to be answered from a publication as of now."""
-        now = serving_now(self.clock, publication.pointer.published_at)
-        return Asked(publication, service, publication.plans[service.id], entities, now)
-
-    def rows(self, asked: Asked, begun: list[Row] | Future[list[Row]]) -> list[Row]:
-        """The rows that `Asked.begin` began, once they are there. Problem 422 where the SQL cannot, 503 if it takes too
-        long.
-        """
-        service = asked.service
-        try:
-            rows = begun if isinstance(begun, list) else begun.result()
-        except duckdb.InterruptException:
-            log.error("service %s: its SQL was interrupted after %s s", service.id, SQL_SECONDS)
-            why = f"with these values, or those of a request beside, {service.id} takes more than {SQL_SECONDS:g} s"
-            raise Problem(503, why, headers={"Retry-After": RETRY_AFTER}) from None
-        except duckdb.DataError as error:
-            if len(service.inputs) == len(service.keys):
-                raise
-            # The SQL computes with what the caller sent, and cannot: a number too large to multiply, say
-            wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
-            raise Problem(422, "the service cannot compute with these values", errors=[wrong.as_json()]) from error
-        self.metrics.answered(service, rows)
-        return rows
-
-    def close(self) -> None:
-        """Looks after the folder no longer, and writes what is queued for the request log."""
-        self.folder.stop()
-        if self.request_log:
-            self.request_log.close()
-
-    def count(self, environ: Environ, path: str, status: int, began: float) -> None:
-        """Counts a request that was answered. `path` is its route, `began` of time.perf_counter."""
-        self.metrics.request(path, environ.get(SERVICE, ""), status, time.perf_counter() - began)
-
-    def ask_by_post(self, environ: Environ, name: str) -> Asked:
-        """What `POST /v1/services/<name>` asks. Raises Problem."""
-        token = self.authorise(environ)
-        publication = self.publication()
-        service = self.service(environ, publication, name)
-        self.check_scope(environ, token, service)
-        try:
-            entities = check_body(service, _read_object(environ, self.max_body), self.max_entities)
-        except TooMany as error:
-            raise Problem(413, str(error)) from None
-        except Invalid as error:
-            raise _unprocessable(error) from None
-        return self.ask(publication, service, entities)
-
-    def answer(self, asked: Asked, begun: list[Row] | Future[list[Row]]) -> bytes:
-        """The answer as JSON, once the rows that `Asked.begin` began are there. Raises Problem."""
-        rows = self.rows(asked, begun)
-        head = _head(asked)
-        body = b'%b,"rows":%b}' % (head.encode(), orjson.dumps([row.ready for row in rows]))
-        self._log(asked, head, rows)
-        return body
-
-    def _log(self, asked: Asked, head: str, rows: list[Row]) -> None:
-        """Hands an answer to the request log, if there is one and it is drawn."""
-        if self.request_log and self.request_log.draws():
-            self.request_log.put(asked.plan, head, asked.entities, [orjson.dumps(row.ready).decode() for row in rows])
-
-    def answer_feast(self, environ: Environ) -> str:
-        """The answer to a Feast SDK. Raises Problem, feast.Refused."""
-        token = self.authorise(environ)
-        publication = self.publication()
-        asked = feast.Asked.parse(_read_object(environ, self.max_body), self.max_entities)
-        if asked.service is None:
-            self.check_scope(environ, token, None)
-            views = feast.find_views(publication.snapshot, asked)
-            now = serving_now(self.clock, publication.pointer.published_at)
-            columns, statuses = feast.view_columns(views, asked, now)
-            for group, of_rows in statuses.items():
-                self.metrics.answered_view(group, of_rows)
-            versions = [(view.name, view.group.version) for view in views]
-            return feast.answer_json(asked, list(asked.entities), columns, versions)
-        service = self.service(environ, publication, asked.service)
-        self.check_scope(environ, token, service)
-        plan = publication.plans[service.id]
-        one = self.ask(publication, service, feast.service_entities(plan, asked, self.max_entities))
-        rows = self.rows(one, one.begin())
-        self._log(one, _head(one), rows)
-        columns = feast.service_columns(plan, asked, rows)
-        return feast.answer_json(asked, service.keys, columns, [(service.name, service.version)])
-
-
-def _head(asked: Asked) -> str:
-    """The answer's JSON up to its rows: but for the prediction time the same for every request to a publication."""
-    publication, service = asked.publication, asked.service
-    head = publication.heads.get(service.id)
-    if head is None:
-        fields = {
-            "service": service.name,
-            "version": service.version,
-            "snapshot_id": publication.snapshot.snapshot_id,
-            "definition": service.definition,
-            "sequence_number": publication.pointer.sequence_number,
-            "as_of": {lookup.name: rfc3339(lookup.group.as_of) for lookup in service.lookups},
-            "published_at": rfc3339(publication.pointer.published_at),
-        }
-        head = publication.heads[service.id] = json.dumps(fields, separators=(",", ":"))[:-1]
-    return f'{head},"prediction_time":"{rfc3339(asked.now)}"'
-
-
 def create_app(
     folder: str | os.PathLike[str],
     *,
@@ -297,10 +63,9 @@ def create_app(
     max_body: int = MAX_BODY,
     now: Clock | None = None,
     request_log: RequestLog | None = None,
-    scratch: str | os.PathLike[str] | None = None,
 ) -> Flask:
     """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes);
-    `request_log` is started. `scratch` is a folder where the processes that serve together prepare snapshots.
+    `request_log` is started.
 
     `host` is where the server will listen: it decides what is allowed.
     Raises ConfigurationError, TokensError, ClockError.
@@ -315,7 +80,6 @@ def create_app(
         Path(folder),
         allow_injected_now=is_loopback(host),
         clock=clock,
-        scratch=Path(scratch) if scratch else None,
         on_load=on_load,
     )
     metrics = Metrics(watched, clock)
@@ -328,7 +92,7 @@ def create_app(
     app.json.sort_keys = False
     app.extensions["asof"] = shim
     _register_errors(app)
-    app.wsgi_app = _Counted(app.wsgi_app, shim)
+    app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), shim)
     _register_metrics(app, shim)
     _register_services(app, shim)
     _register_feast(app, shim)
@@ -337,6 +101,56 @@ def create_app(
     if request_log:
         request_log.start()
     return app
+
+
+class ServicesFirst:
+    """WSGI middleware: answers `POST /v1/services/...` by what Flask's route calls, without what Flask does around it,
+    which takes as long as the look-up. All else goes to Flask.
+    """
+
+    _plain = re.compile(f"{SERVICES}([A-Za-z0-9_@]+)")
+
+    def __init__(self, flask: Wsgi, shim: Shim) -> None:
+        self._flask = flask
+        self._shim = shim
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        plain = environ["REQUEST_METHOD"] == "POST" and self._plain.fullmatch(environ["PATH_INFO"])
+        if not plain:
+            return self._flask(environ, start_response)
+        environ[ROUTE] = SERVICES_ROUTE
+        try:
+            body = self._shim.post_service(environ, plain[1])
+        except Exception as error:
+            return response_to(error)(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+
+class _Counted:
+    """WSGI middleware that counts and times the requests that reach the application."""
+
+    def __init__(self, app: Wsgi, shim: Shim) -> None:
+        self._app = app
+        self._shim = shim
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
+        began = time.perf_counter()
+
+        def start(status: str, *more: Any) -> Any:
+            seconds = time.perf_counter() - began
+            self._shim.metrics.request(_route(environ), environ.get(SERVICE, ""), int(status[:3]), seconds)
+            return start_response(status, *more)
+
+        return self._app(environ, start)
+
+
+def _route(environ: Environ) -> str:
+    """The route that answers a request; empty if none does."""
+    if route := environ.get(ROUTE):
+        return route
+    rule = environ["werkzeug.request"].url_rule
+    return rule.rule if rule else ""
 
 
 def _register_errors(app: Flask) -> None:
@@ -350,31 +164,7 @@ def _register_errors(app: Flask) -> None:
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         return Problem(code, error.description or "", headers=headers).response()
 
-    app.register_error_handler(Exception, failed)
-
-
-class _Counted:
-    """WSGI middleware that counts and times the requests that reach Flask."""
-
-    def __init__(self, flask: Callable[..., Any], shim: Shim) -> None:
-        self._flask = flask
-        self._shim = shim
-
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
-        began = time.perf_counter()
-
-        def start(status: str, *more: Any) -> Any:
-            rule = environ["werkzeug.request"].url_rule
-            self._shim.count(environ, rule.rule if rule else "", int(status[:3]), began)
-            return start_response(status, *more)
-
-        return self._flask(environ, start)
-
-
-def failed(error: Exception) -> Response:
-    """The answer where the shim is to blame; the log has the reason."""
-    log.exception("a request failed", exc_info=error)
-    return Problem(500, "the shim failed; its log says why").response()
+    app.register_error_handler(Exception, response_to)
 
 
 def _register_metrics(app: Flask, shim: Shim) -> None:
@@ -387,23 +177,14 @@ def _register_metrics(app: Flask, shim: Shim) -> None:
 
 
 def _register_services(app: Flask, shim: Shim) -> None:
-    @app.post(f"{SERVICES}<asked>")
+    @app.post(SERVICES_ROUTE)
     def post_service(asked: str) -> Response:
-        one = shim.ask_by_post(request.environ, asked)
-        return Response(shim.answer(one, one.begin()), content_type="application/json")
+        return Response(shim.post_service(request.environ, asked), content_type="application/json")
 
-    @app.get(f"{SERVICES}<asked>")
+    @app.get(SERVICES_ROUTE)
     def get_service(asked: str) -> Response:
-        token = shim.authorise(request.environ)
-        publication = shim.publication()
-        service = shim.service(request.environ, publication, asked)
-        shim.check_scope(request.environ, token, service)
-        try:
-            entities = check_query(service, request.args.to_dict(flat=False))
-        except Invalid as error:
-            raise _unprocessable(error) from None
-        one = shim.ask(publication, service, entities)
-        return Response(shim.answer(one, one.begin()), content_type="application/json")
+        answer = shim.get_service(request.environ, asked, request.args.to_dict(flat=False))
+        return Response(answer, content_type="application/json")
 
 
 def _register_feast(app: Flask, shim: Shim) -> None:
@@ -417,38 +198,6 @@ def _register_feast(app: Flask, shim: Shim) -> None:
         except Problem as error:
             written = feast.error_json(error.status, str(error))
             return Response(written, error.status, error.headers, content_type="application/json")
-
-
-def _read_object(environ: Environ, limit: int) -> dict[str, Any]:
-    """The JSON object that the request's body is. Problem 400, 413, 415."""
-    kind = environ.get("CONTENT_TYPE", "")
-    if kind != "application/json" and parse_options_header(kind)[0].lower() != "application/json":
-        raise Problem(415, f"Content-Type is {kind or 'missing'}, expected application/json")
-    try:
-        body = parse_json(_read_body(environ, limit))
-    except BadJson as error:
-        raise Problem(400, f"the body is not valid JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise Problem(400, 'the body is not an object, expected {"entities": ...}')
-    return body
-
-
-def _read_body(environ: Environ, limit: int) -> bytes:
-    """The request's body. Problem 413 if it is larger than `limit` bytes."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    size = int(length) if length.isdecimal() else limit + 1  # sent without a length, it is read up to the limit
-    data = environ["wsgi.input"].read(size) if not length or size <= limit else b""
-    if (size if length else len(data)) > limit:
-        raise Problem(413, f"the body has more than {limit} bytes")
-    return data
-
-
-def _unprocessable(error: Invalid) -> Problem:
-    first = error.errors[0]
-    detail = f"{first.pointer} {first.detail}"
-    if len(error.errors) > 1:
-        detail += f", and {len(error.errors) - 1} more errors"
-    return Problem(422, detail, errors=[each.as_json() for each in error.errors])
 
 
 def _register_pages(app: Flask, shim: Shim) -> None:

@@ -1,15 +1,16 @@
-"""Columns of a Parquet file held compactly in memory: numpy arrays, never one Python object per row.
+"""Columns of a group in memory: numpy arrays, never one Python object per row.
 
-How a value is kept: numbers as they are; decimals as their unscaled integer; dates as days and times as
-microseconds since 1970 (UTC); strings as dictionary codes where few differ, else as one UTF-8 blob; lists as
-the flattened column of their items. Nulls are a mask, so that NaN stays NaN. A column that holds one value
-everywhere keeps that one.
+How a value is stored: numbers as they are; decimals of up to 18 digits as their unscaled integer, longer ones as text;
+dates as days and times as microseconds since 1970 (UTC); text as one UTF-8 blob; lists as the flattened column of their
+items. Nulls are a mask, so that NaN stays NaN.
+
+Everything is fetched in chunks, with DuckDB at work in between, so that requests never wait long for Python's lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,10 +18,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from serve.arrays import Pack
-from serve.sqltypes import EPOCH, SqlType, fragment_writer, is_plain_float
+from serve.sqltypes import EPOCH, SqlType
 
-MAX_DICTIONARY = 65_536  # distinct strings up to which a column is kept as 8 or 16-bit codes
+CHUNK = 8192  # rows that are Python objects at a time
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -35,219 +35,140 @@ def literal(moment: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What is kept of a column. `encoding` is "numbers", "constant", "words", "text" or "list"; what stands in the
-    arrays at nulls is zero. `is_plain`: whether they are floats that orjson writes as Python does.
+class Storage:
+    """How the values of a type are stored. `expression`: the SQL of what is stored, over a quoted column; `dtype`: of
+    numpy, None for text; `meaning`: makes the Python value of what is stored, None where it is the value.
     """
 
-    encoding: str
-    rows: int
-    arrays: list[np.ndarray]
-    nulls: np.ndarray | None = None
-    words: list[str] = field(default_factory=list)
-    items: Stored | None = None
-    is_plain: bool = False
-
-    def pack(self, pack: Pack) -> dict[str, Any]:
-        """Puts the arrays into a pack; returns the rest as JSON."""
-        return {
-            "encoding": self.encoding,
-            "rows": self.rows,
-            "arrays": [pack.add(each) for each in self.arrays],
-            "nulls": None if self.nulls is None else pack.add(self.nulls),
-            "words": self.words,
-            "items": self.items.pack(pack) if self.items else None,
-            "is_plain": self.is_plain,
-        }
-
-    @classmethod
-    def unpack(cls, told: dict[str, Any], arrays: list[np.ndarray]) -> Stored:
-        """What `pack` has put there."""
-        return cls(
-            told["encoding"],
-            told["rows"],
-            [arrays[each] for each in told["arrays"]],
-            None if told["nulls"] is None else arrays[told["nulls"]],
-            told["words"],
-            cls.unpack(told["items"], arrays) if told["items"] else None,
-            told["is_plain"],
-        )
-
-    def is_same(self, other: Stored) -> bool:
-        """Whether both hold the same bits. (Of the same type: that is for the caller to know.)"""
-        alike = (self.encoding, self.rows, self.words, len(self.arrays), self.items is None)
-        if alike != (other.encoding, other.rows, other.words, len(other.arrays), other.items is None):
-            return False
-        pairs = zip([*self.arrays, self.nulls], [*other.arrays, other.nulls], strict=True)
-        return all(_is_same(*pair) for pair in pairs) and (self.items is None or self.items.is_same(other.items))
+    expression: Callable[[str], str]
+    dtype: str | None
+    meaning: Callable[[Any], Any] | None = None
 
 
-def _is_same(one: np.ndarray | None, two: np.ndarray | None) -> bool:
-    if one is None or two is None:
-        return one is two
-    # as bytes: -0.0 is not 0.0, and NaN is itself
-    return one.dtype == two.dtype and one.shape == two.shape and np.array_equal(one.view("u1"), two.view("u1"))
+def storage(kind: SqlType) -> Storage:
+    """How values of a type are stored; not for lists."""
+    match kind.kind:
+        case "varchar":
+            return Storage(_as_it_is, None)
+        case "boolean":
+            return Storage(_as_it_is, "?")
+        case "integer":
+            return Storage(_as_it_is, f"i{kind.bits // 8}")
+        case "float" | "double":
+            return Storage(_as_it_is, "f4" if kind.kind == "float" else "f8")
+        case "decimal" if kind.precision <= 18:
+            # In the widest type: 18 digits leave no room to multiply
+            scale = kind.scale
+            unscaled = f"cast({{}}::decimal(38,{scale}) * {10**scale} as bigint)"
+            return Storage(unscaled.format, "i8", lambda value: Decimal(value).scaleb(-scale))
+        case "decimal":
+            return Storage("{}::varchar".format, None, Decimal)
+        case "date":
+            days = "cast({} - date '1970-01-01' as integer)"
+            return Storage(days.format, "i4", lambda value: date.fromordinal(_EPOCH_DAY + value))
+        case "timestamptz":
+            # As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a timestamptz
+            return Storage("epoch_us({})".format, "i8", lambda value: EPOCH + timedelta(microseconds=value))
+    raise ValueError(f"type {kind.name} cannot be stored")
+
+
+def _as_it_is(column: str) -> str:
+    return column
 
 
 class Column:
-    """One column. `get(row)` is the Python value at that 0-based row, None for null; `write(value)`, for one that is
-    not null, what orjson writes as the JSON that `sqltypes.json_writer` writes. It is None where that is the value.
-    """
+    """A column. `get` makes the Python value at a 0-based row, None for null."""
 
-    __slots__ = ("_many", "_nulls", "get", "stored", "write")
-
-    def __init__(self, kind: SqlType, stored: Stored) -> None:
-        self.stored = stored
-        self._nulls = stored.nulls
-        self._many: Callable[[np.ndarray], list[Any]] | None = None
-        self.write: Callable[[Any], Any] | None = fragment_writer(kind)
-        get = getattr(self, f"_open_{stored.encoding}")(kind, stored)
-        if stored.nulls is not None:
-            is_null, get_value = memoryview(stored.nulls), get
-
-            def get(row: int) -> Any:
-                return None if is_null[row] else get_value(row)
-
-        self.get: Callable[[int], Any] = get
-
-    def values(self, rows: np.ndarray) -> list[Any]:
-        """The values at some rows."""
-        if self._many is None:
-            return [self.get(row) for row in rows.tolist()]
-        values = self._many(rows)
-        if self._nulls is not None:
-            values = [None if null else value for null, value in zip(self._nulls[rows].tolist(), values, strict=True)]
-        return values
-
-    def _open_numbers(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
-        (values,) = stored.arrays
-        item, understand = memoryview(values).__getitem__, _meaning(kind)
-        if understand is not None:
-            self._many = lambda rows: list(map(understand, values[rows].tolist()))
-            return lambda row: understand(item(row))
-        self._many = lambda rows: values[rows].tolist()
-        if kind.kind not in ("float", "double") or stored.is_plain:
-            self.write = None
-        return item
-
-    def _open_constant(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
-        value = stored.words[0] if stored.words else stored.arrays[0].item(0) if stored.arrays else None
-        if stored.arrays and (understand := _meaning(kind)):
-            value = understand(value)
-        written = None if value is None else self.write(value)
-        self.write = lambda value: written
-        self._many = lambda rows: [value] * len(rows)
-        return lambda row: value
-
-    def _open_words(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
-        (codes,), words = stored.arrays, stored.words
-        code = memoryview(codes).__getitem__
-        self.write = _Written(self.write).__getitem__
-        self._many = lambda rows: [words[each] for each in codes[rows].tolist()]
-        return lambda row: words[code(row)]
-
-    def _open_text(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
-        ends, blob = (memoryview(each) for each in stored.arrays)
-        return lambda row: str(blob[ends[row - 1] if row else 0 : ends[row]], "utf-8")
-
-    def _open_list(self, kind: SqlType, stored: Stored) -> Callable[[int], Any]:
-        ends, item = memoryview(stored.arrays[0]), Column(kind.item, stored.items).get
-        return lambda row: [item(at) for at in range(ends[row - 1] if row else 0, ends[row])]
+    def __init__(self, get: Callable[[int], Any], nulls: np.ndarray | None) -> None:
+        """`get` is only called where `nulls`, a mask, is false."""
+        self.get = get
+        if nulls is not None:
+            is_null = memoryview(nulls)
+            self.get = lambda row: None if is_null[row] else get(row)
 
 
-class _Written(dict[str, Any]):
-    """What was written once, by its value."""
-
-    def __init__(self, write: Callable[[str], Any]) -> None:
-        super().__init__()
-        self._write = write
-
-    def __missing__(self, value: str) -> Any:
-        written = self[value] = self._write(value)
-        return written
-
-
-def _meaning(kind: SqlType) -> Callable[[Any], Any] | None:
-    """What makes the Python value of a number that is kept; None where it is the value."""
-    if kind.kind == "decimal":
-        scale = -kind.scale
-        return lambda value: Decimal(value).scaleb(scale)
-    if kind.kind == "date":
-        return lambda value: date.fromordinal(_EPOCH_DAY + value)
-    if kind.kind == "timestamptz":
-        return lambda value: EPOCH + timedelta(microseconds=value)
-    return None
-
-
-def fetch_column(connection: duckdb.DuckDBPyConnection, source: str, name: str, kind: SqlType) -> Stored:
-    """Column `name` of the SQL relation `source`, in its row order. Raises duckdb.Error, ValueError."""
+def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, kind: SqlType) -> Column:
+    """The column `name` of a DuckDB table, in its row order. Raises duckdb.Error, ValueError."""
     column = quote(name)
-    if kind.kind == "varchar":
-        return _fetch_strings(connection, source, column)
     if kind.kind == "list":
-        lengths, nulls = fetch_array(connection, f"len({column})", source)
-        ends = np.cumsum(lengths, dtype=np.int64)
-        items = fetch_column(connection, f"(select unnest({column}) as v from {source})", "v", kind.item)
-        return Stored("list", len(ends), [ends], nulls, items=items)
-    values, nulls = fetch_array(connection, _number(connection, source, column, kind), source)
-    if len(values) and (values[:1].view("u1") == values.view("u1").reshape(len(values), -1)).all():
-        if nulls is None:
-            return Stored("constant", len(values), [values[:1]])
-        if nulls.all():
-            return Stored("constant", len(values), [])
-    is_plain = kind.kind in ("float", "double") and bool(is_plain_float(values).all())
-    return Stored("numbers", len(values), [values], nulls, is_plain=is_plain)
+        return _load_list(connection, table, column, kind)
+    check_times(connection, table, column, kind)
+    stored = storage(kind)
+    if stored.dtype is None:
+        return _load_text(connection, table, stored.expression(column), stored.meaning)
+    values = np.zeros(_count(connection, table), stored.dtype)
+    nulls = _fill(connection, table, stored.expression(column), values)
+    item, meaning = memoryview(values).__getitem__, stored.meaning
+    return Column(item if meaning is None else lambda row: meaning(item(row)), nulls)
 
 
-def _number(connection: duckdb.DuckDBPyConnection, source: str, column: str, kind: SqlType) -> str:
-    """The SQL of the number that is kept of a value. Raises ValueError for times that Python has none for."""
-    if kind.kind == "decimal":
-        # Decimals would come as doubles: fetch the unscaled integer, in the narrowest type that holds the
-        # digits; computed in the widest, since 18 digits leave no room to multiply
-        width = "smallint" if kind.precision <= 4 else "integer" if kind.precision <= 9 else "bigint"
-        return f"cast({column}::decimal(38,{kind.scale}) * {10**kind.scale} as {width})"
-    if kind.kind not in ("date", "timestamptz"):
-        return column
-    in_python = f"{column} between '0001-01-01'::{kind.name} and '9999-12-31'::{kind.name}"
-    (outside,) = connection.execute(f"select count(*) from {source} where not ({in_python})").fetchone()
-    if outside:
-        raise ValueError(f"column {column} holds {outside} times that are infinite or not in the years 1 to 9999")
-    if kind.kind == "date":
-        return f"cast({column} - date '1970-01-01' as integer)"
-    # As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a timestamptz
-    return f"epoch_us({column})"
+def check_times(connection: duckdb.DuckDBPyConnection, table: str, column: str, kind: SqlType) -> None:
+    """Raises ValueError for times that Python has none for; `column` is quoted."""
+    if kind.kind in ("date", "timestamptz"):
+        in_python = f"{column} between '0001-01-01'::{kind.name} and '9999-12-31'::{kind.name}"
+        if outside := _scalar(connection, f"select count(*) from {table} where not ({in_python})"):
+            raise ValueError(f"column {column} holds {outside} times that are infinite or not in the years 1 to 9999")
 
 
-def fetch_array(
-    connection: duckdb.DuckDBPyConnection, expression: str, source: str
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """An expression over an SQL relation, in its row order, and its null mask (None if nothing is null). What stands
-    at nulls is zero.
-    """
-    array = connection.execute(f"select {expression} as v from {source}").fetchnumpy()["v"]
-    values = np.ma.getdata(array)
-    if not np.ma.is_masked(array):
-        return values, None
-    nulls = np.ma.getmaskarray(array)
-    values[nulls] = 0
-    return values, nulls
+def chunks(connection: duckdb.DuckDBPyConnection, table: str, expression: str) -> Iterator[tuple[slice, np.ndarray]]:
+    """An SQL expression over a table, in its row order, some thousand rows at a time, and which rows they are."""
+    for first in range(0, _count(connection, table), CHUNK):
+        rows = f"select {expression} as v from {table} where rowid between {first} and {first + CHUNK - 1}"
+        array = connection.execute(rows).fetchnumpy()["v"]
+        yield slice(first, first + len(array)), array
 
 
-def _fetch_strings(connection: duckdb.DuckDBPyConnection, source: str, column: str) -> Stored:
-    few = f"(select distinct {column} as v from {source} where {column} is not null limit {MAX_DICTIONARY + 1})"
-    (count,) = connection.execute(f"select count(*) from {few}").fetchone()
-    if not count:
-        (rows,) = connection.execute(f"select count(*) from {source}").fetchone()
-        return Stored("constant", rows, [])
-    if count <= MAX_DICTIONARY:
-        words = [word for (word,) in connection.execute(f"select v from {few} order by v").fetchall()]
-        connection.execute(f"create or replace temp type words as enum (select v from {few} order by v)")
-        values, nulls = fetch_array(connection, f"enum_code({column}::words)", source)
-        if len(words) == 1 and nulls is None:
-            return Stored("constant", len(values), [], words=words)
-        return Stored("words", len(values), [values], nulls, words=words)
-    lengths, nulls = fetch_array(connection, f"strlen({column})", source)  # bytes
-    ends = np.cumsum(lengths, dtype=np.int64)
-    texts = connection.execute(f"select coalesce({column}, '') as v from {source}").fetchnumpy()["v"]
-    blob = "".join(np.ma.getdata(texts).tolist()).encode()
-    return Stored("text", len(ends), [ends, np.frombuffer(blob, "u1")], nulls)
+def _fill(connection: duckdb.DuckDBPyConnection, table: str, expression: str, values: np.ndarray) -> np.ndarray | None:
+    """Puts what the expression gives into `values`; returns the mask of nulls, None if there are none."""
+    nulls = None
+    for rows, array in chunks(connection, table, expression):
+        values[rows] = np.ma.getdata(array)
+        if np.ma.is_masked(array):
+            nulls = np.zeros(len(values), bool) if nulls is None else nulls
+            nulls[rows] = np.ma.getmaskarray(array)
+    return nulls
+
+
+def _load_text(
+    connection: duckdb.DuckDBPyConnection, table: str, expression: str, meaning: Callable[[str], Any] | None
+) -> Column:
+    ends, nulls = _load_ends(connection, table, f"strlen({expression})")
+    blob, at = np.zeros(ends[-1] if len(ends) else 0, "u1"), 0
+    for _, texts in chunks(connection, table, f"coalesce({expression}, '')"):
+        part = "".join(texts.tolist()).encode()
+        blob[at : at + len(part)] = np.frombuffer(part, "u1")
+        at += len(part)
+    end, text = memoryview(ends), memoryview(blob)
+
+    def get(row: int) -> Any:
+        return str(text[end[row - 1] if row else 0 : end[row]], "utf-8")
+
+    return Column(get if meaning is None else lambda row: meaning(get(row)), nulls)
+
+
+def _load_list(connection: duckdb.DuckDBPyConnection, table: str, column: str, kind: SqlType) -> Column:
+    ends, nulls = _load_ends(connection, table, f"len({column})")
+    items = f"items_of_{table}"
+    connection.execute(f"create or replace temp table {items} as select unnest({column}) as v from {table}")
+    item, end = load_column(connection, items, "v", kind.item).get, memoryview(ends)
+    connection.execute(f"drop table {items}")
+    return Column(lambda row: [item(at) for at in range(end[row - 1] if row else 0, end[row])], nulls)
+
+
+def _load_ends(connection: duckdb.DuckDBPyConnection, table: str, lengths: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Where the value of each row ends, of values that are laid one behind the other; and the mask of nulls."""
+    ends = np.zeros(_count(connection, table), "i8")
+    nulls = _fill(connection, table, lengths, ends)
+    if nulls is not None:
+        ends[nulls] = 0
+    np.cumsum(ends, out=ends)
+    return ends, nulls
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return _scalar(connection, f"select count(*) from {table}")
+
+
+def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    (value,) = connection.execute(query).fetchone()
+    return value

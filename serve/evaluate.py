@@ -7,38 +7,41 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
-from collections.abc import Callable, Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import orjson
 
-from serve.ahead import Ahead, Row, answer_columns
+from serve.batching import MAX_ROWS, Batcher
 from serve.columns import literal, quote
 from serve.limits import Watch
-from serve.prepare import Prepared
-from serve.snapshot import LookedUp, Lookup, Service, SnapshotError
+from serve.snapshot import LookedUp, Lookup, Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
-from serve.together import MAX_ROWS, Asked, Together
 
 log = logging.getLogger("asof.serve")
-
-AT_ONCE = 16  # executions of SQL, per process
 
 _watch = Watch()
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
 
 
-class Engine:
-    """One in-memory DuckDB for the process, and the threads that wait for it. A connection serves one thread at a time:
-    `cursor()` is per thread.
+class Row(NamedTuple):
+    """One evaluated row. `features` are the values in the service's order, None for a REJECTED row; `rejected` names
+    the columns that reject it.
     """
+
+    status: str
+    groups: tuple[str, ...]
+    features: tuple[Any, ...] | None
+    rejected: tuple[str, ...]
+
+
+class Engine:
+    """One in-memory DuckDB for the process. A connection serves one thread at a time: `cursor()` is per thread."""
 
     def __init__(self) -> None:
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
@@ -48,162 +51,130 @@ class Engine:
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
         self._lock = threading.Lock()
         self._local = threading.local()
-        self.threads = ThreadPoolExecutor(AT_ONCE, "asof-sql")
+
+    def new_cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor for the caller alone."""
+        with self._lock:
+            return self._connection.cursor()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """This thread's own cursor; it lives as long as the thread."""
         cursor = getattr(self._local, "cursor", None)
         if cursor is None:
-            with self._lock:
-                cursor = self._local.cursor = self._connection.cursor()
+            cursor = self._local.cursor = self.new_cursor()
         return cursor
 
 
-# Per request: what a looked_up column is filled from. Arguments: index of the row, the entity, the row
-# found in each
-# group (by lookup name), and now.
-_Source = Callable[[int, Entity, dict[str, int | None], datetime], Any]
+class _Found(NamedTuple):
+    """An entity, its prediction time, and the row found in each group (by lookup name)."""
+
+    number: int  # in its batch
+    entity: Entity
+    now: datetime
+    rows: dict[str, int | None]
+
+
+_Source = Callable[[_Found], Any]  # gives the value of a column of the rows that the SQL runs over
 
 
 class Plan:
-    """A service made ready to evaluate: its SQL parsed once, and where every looked_up column comes from."""
+    """A service made ready to evaluate: its SQL planned once, and where every column of looked_up comes from."""
 
-    def __init__(self, service: Service, engine: Engine, read: Collection[str], ahead: Ahead | None) -> None:
-        """Parses and binds the SQL. `read`: the columns of looked_up that its answers read; `ahead`: its answers, where
-        they can be computed ahead. Raises SnapshotError if the text does not run or answers other columns.
-        """
+    def __init__(self, service: Service, engine: Engine) -> None:
+        """Plans the SQL. Raises SnapshotError if the text does not run or answers other columns."""
         self.service = service
-        self.ahead = ahead
         self._engine = engine
         self._direct = [lookup for lookup in service.lookups if lookup.via is None]
         self._via = [lookup for lookup in service.lookups if lookup.via is not None]
-        self._sources = [_source(service, each) for each in service.columns]
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
         self._input_writers = [
             (f"{json.dumps(name)}:", name, json_writer(each.type), each.personal)
             for name, each in service.inputs.items()
         ]
-        columns = ", ".join(
-            f"unnest(${at}::{kind.name}[]) as {quote(name)}" for at, (name, kind) in enumerate(service.looked_up, 1)
-        )
-        looked_up = f"with {service.relation} as (select {columns})"
-        answer, cursor = answer_columns(service), engine.cursor()
-        # The text may end in a comment, hence the line breaks
+        self._heads: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._sent: list[_Source] = []
+        text, answer = self._query(), _answer_columns(service)
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
-        query = f"{looked_up} select {selected} from (\n{service.sql}\n)"
+        # The text may end in a comment, hence the line breaks
+        query = f"{text} select {selected} from (\n{service.sql}\n)"
         try:
-            self._check_answer(cursor, f"{looked_up} select * from (\n{service.sql}\n)", answer)
-            # Parsed once: binding and planning remain per request
+            cursor = engine.cursor()
+            self._check_answer(cursor, f"{text} select * from (\n{service.sql}\n)", answer)
             (self._statement,) = cursor.extract_statements(query)
-            self._prepare(cursor, read, f"select {selected} from (\n{service.sql}\n)")
+            self._batch_cursor = engine.new_cursor()
+            self._batch_cursor.execute(f"prepare answer as {query}")
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+        self._batcher = Batcher(self._evaluate_batch)
 
-    def _prepare(self, cursor: duckdb.DuckDBPyConnection, read: Collection[str], query: str) -> None:
-        """Plans the query once. Values can then be given as text only, and DuckDB takes longer to read an argument than
-        to run the plan: so all rows come in one, cut into fields within the plan (but for lists). What no answer reads
-        is left out, and what is the same for all rows of the snapshot stands in the plan.
+    def _query(self) -> str:
+        """The relation that the SQL runs over, of rows that come as one `argument`.
+
+        What is the same for all rows of the snapshot stands in the text.
         """
-        fixed = {}
         groups = {lookup.name: lookup.group for lookup in self.service.lookups}
+        columns = []
         for each in self.service.columns:
             if each.source == "as_of":
-                fixed[each.name] = literal(groups[each.lookup].as_of)
+                value = literal(groups[each.lookup].as_of)
             elif each.source == "max_age_seconds":
-                fixed[each.name] = str(groups[each.lookup].max_age_seconds)
-        columns, lists, self._sent, self._sent_lists = [], [], [], []
-        for (name, kind), source in zip(self.service.looked_up, self._sources, strict=True):
-            value = fixed.get(name, "null")
-            if name in read and name not in fixed:
-                if kind.kind == "list":
-                    self._sent_lists.append((source, kind))
-                    value = f"list_{len(self._sent_lists)}"
-                    lists.append(f", unnest(${len(self._sent_lists) + 1}::{kind.name}[]) as {value}")
-                else:
-                    self._sent.append(source)
-                    value = f"nullif(fields[{len(self._sent)}], '{_NULL}')"
-            columns.append(f"{value}::{kind.name} as {quote(name)}")
-        rows = f"select unnest(string_split($1::varchar, '{_ROW}')) as line{''.join(lists)}"
-        fields = f"select *, string_split(line, '{_FIELD}') as fields from ({rows})"
-        looked_up = f"select {', '.join(columns)} from ({fields})"
-        self._cursor = cursor.cursor()
-        self._cursor.execute(f"prepare answer as with {self.service.relation} as ({looked_up}) {query}")
-        self._together = Together(self._engine.threads, self._evaluate_prepared)
+                value = str(groups[each.lookup].max_age_seconds)
+            else:
+                self._sent.append(_source(self.service, each))
+                value = from_argument(f"fields[{len(self._sent)}]", each.type)
+            columns.append(f"{value}::{each.type.name} as {quote(each.name)}")
+        rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
+        return f"with {self.service.relation} as (select {', '.join(columns)} from ({rows}))"
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
-        empty = [[] for _ in self.service.looked_up]
-        found = [(name, parse_type(str(kind))) for name, kind, *_ in cursor.execute(query, empty).description]
+        found = [(name, parse_type(str(kind))) for name, kind, *_ in cursor.execute(query, ["[]"]).description]
         cursor.fetchall()
         if found != list(expected.items()):
-            told = ", ".join(f"{name} {kind.name}" for name, kind in found)
+            answered = ", ".join(f"{name} {kind.name}" for name, kind in found)
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
-            raise ValueError(f"it answers ({told}), the manifest says ({wanted})")
+            raise ValueError(f"it answers ({answered}), the manifest says ({wanted})")
 
-    def begin(self, entities: list[Entity], now: datetime) -> list[Row] | Future[list[Row]]:
-        """One Row per entity, in order, with what orjson writes of it. `now` is the prediction time, aware UTC.
-
-        At once where they were computed ahead; else a thread evaluates them: few rows together with those of other
-        requests. Its result may be a duckdb.Error.
+    def rows(self, entities: list[Entity], now: datetime) -> list[Row]:
+        """One Row per entity, in order, at the prediction time `now` (aware UTC): few in a batch with those of other
+        requests, many by themselves. Raises duckdb.Error.
         """
-        rows = self.ahead.rows(entities, now) if self.ahead else None
-        if rows is not None:
-            return rows
-        if 0 < len(entities) <= MAX_ROWS:
-            return self._together.begin([(entity, now) for entity in entities])
-        return self._engine.threads.submit(lambda: self._ready(self.evaluate(entities, now)))
-
-    def _ready(self, rows: list[Row]) -> list[Row]:
-        return [row._replace(ready=orjson.Fragment(self.row_json(row))) for row in rows]
+        if len(entities) > MAX_ROWS:
+            return self.evaluate(entities, now)
+        return self._batcher.results([(entity, now) for entity in entities]) if entities else []
 
     def evaluate(self, entities: list[Entity], now: datetime) -> list[Row]:
-        """One Row per entity, in order, on this thread, by the SQL text as it stands. `now` is the prediction time,
-        aware UTC. Raises duckdb.Error.
-        """
-        if not entities:
-            return []
+        """As `rows`, in an execution of its own."""
+        rows = self._argument([(entity, now) for entity in entities])
         cursor = self._engine.cursor()
-        parameters = self._parameters([(entity, now) for entity in entities])
         with _watch.over(cursor):
-            answers = cursor.execute(self._statement, parameters).fetchall()
-        return self._rows(answers, len(entities))
+            answers = cursor.execute(self._statement, [rows]).fetchall()
+        return self._answered(answers, len(entities))
 
-    def _evaluate_prepared(self, asked: list[Asked]) -> list[Row]:
-        """As `evaluate`, each entity at its own time, without planning anew, and ready. One thread at a time."""
-        rows = self._found(asked)
-        with _watch.over(self._cursor):
-            try:
-                answers = self._cursor.execute(f"execute answer({self._arguments(rows)})").fetchall()
-            except _NoLiteral:
-                answers = self._cursor.execute(self._statement, self._parameters(asked)).fetchall()
-        return self._ready(self._rows(answers, len(asked)))
+    def _evaluate_batch(self, batch: list[tuple[Entity, datetime]]) -> list[Row]:
+        """Rows of several requests, each at its own time, by the plan that was made once."""
+        # A statement that was prepared by SQL takes no parameters, only literals
+        rows = self._argument(batch).replace("'", "''")
+        with _watch.over(self._batch_cursor):
+            answers = self._batch_cursor.execute(f"execute answer('{rows}')").fetchall()
+        return self._answered(answers, len(batch))
 
-    def _arguments(self, rows: list[tuple[Any, ...]]) -> str:
-        """Rows as the prepared statement takes them. Raises _NoLiteral."""
-        arguments = [_quoted(_ROW.join([_FIELD.join([_field(source(*row)) for source in self._sent]) for row in rows]))]
-        for source, kind in self._sent_lists:
-            arguments.append(f"{_literal([source(*row) for row in rows])}::{kind.name}[]")
-        return ", ".join(arguments)
+    def _argument(self, batch: list[tuple[Entity, datetime]]) -> str:
+        found = [_Found(at, entity, now, self._find(entity)) for at, (entity, now) in enumerate(batch)]
+        return argument([[source(each) for source in self._sent] for each in found])
 
-    def _parameters(self, asked: list[Asked]) -> list[list[Any]]:
-        rows = self._found(asked)
-        return [[source(*row) for row in rows] for source in self._sources]
-
-    def _found(self, asked: list[Asked]) -> list[tuple[int, Entity, dict[str, int | None], datetime]]:
-        return [(at, entity, self._find(entity), now) for at, (entity, now) in enumerate(asked)]
-
-    def _rows(self, answers: list[tuple[Any, ...]], count: int) -> list[Row]:
-        answered = {row[0]: row for row in answers}
-        if len(answers) != count or len(answered) != count:
+    def _answered(self, answers: list[tuple[Any, ...]], count: int) -> list[Row]:
+        by_id = {row[0]: row for row in answers}
+        if len(answers) != count or len(by_id) != count:
             raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {count}")
-        return [self._row(answered[str(at)]) for at in range(count)]
+        return [self._row(by_id[str(at)]) for at in range(count)]
 
     def row_json(self, row: Row) -> str:
-        """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row
-        only.
-        """
-        statuses = zip(self.service.lookups, row.groups, strict=True)
-        groups = ",".join([f"{json.dumps(lookup.name)}:{json.dumps(status)}" for lookup, status in statuses])
-        head = f'{{"status":{json.dumps(row.status)},"groups":{{{groups}}},"features":'
+        """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row only."""
+        head = self._heads.get((row.status, row.groups))
+        if head is None:
+            groups = dict(zip([lookup.name for lookup in self.service.lookups], row.groups, strict=True))
+            head = json.dumps({"status": row.status, "groups": groups}, separators=(",", ":"))
+            head = self._heads[row.status, row.groups] = f'{head[:-1]},"features":'
         if row.features is None:
             return f'{head}null,"rejected":{json.dumps(row.rejected)}}}'
         values = zip(self._writers, row.features, strict=True)
@@ -242,81 +213,67 @@ class Plan:
         return Row(status, tuple(rest[:count]), features, tuple(rejected.split(",")) if rejected else ())
 
 
+def _answer_columns(service: Service) -> dict[str, SqlType]:
+    """The columns that the SQL of a service answers, in order."""
+    fixed = ["row_id", "status", "rejected_columns", *(f"{each.name}_status" for each in service.lookups)]
+    return dict.fromkeys(fixed, parse_type("varchar")) | {each.name: each.type for each in service.features}
+
+
 def _source(service: Service, column: LookedUp) -> _Source:
-    """What a column of the looked-up rows is filled from."""
+    """What a column of the looked-up rows is filled from, where it is not the same for all rows."""
     of, source = column.lookup, column.source
     if source == "row_id":
-        return lambda at, entity, rows, now: str(at)
+        return lambda found: str(found.number)
     if source == "prediction_time":
-        return lambda at, entity, rows, now: now
+        return lambda found: found.now
     if source == "input":
-        return lambda at, entity, rows, now: entity[column.name]
-    group = next(lookup.group for lookup in service.lookups if lookup.name == of)
+        return lambda found: found.entity[column.name]
     if source == "found":
-        return lambda at, entity, rows, now: rows[of] is not None
-    if source == "as_of":
-        return lambda at, entity, rows, now: group.as_of
-    if source == "max_age_seconds":
-        return lambda at, entity, rows, now: group.max_age_seconds
-    return lambda at, entity, rows, now: group.value(column.column, rows[of])
+        return lambda found: found.rows[of] is not None
+    group = next(lookup.group for lookup in service.lookups if lookup.name == of)
+    return lambda found: group.value(column.column, found.rows[of])
+
+
+def argument(rows: list[list[Any]]) -> str:
+    """Rows of values as the one argument of a statement: JSON, each value as text that DuckDB casts to the last digit.
+    `from_argument` reads it.
+    """
+    return orjson.dumps([[_text(value) for value in row] for row in rows]).decode()
+
+
+def _text(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return [_text(each) for each in value]
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def from_argument(field: str, kind: SqlType) -> str:
+    """The SQL of a field of `argument`, to be cast. A list within JSON is text, too."""
+    if kind.kind != "list":
+        return field
+    if kind.item.kind != "list":
+        return f"""from_json({field}, '["VARCHAR"]')"""
+    return f"""list_transform(from_json({field}, '["VARCHAR"]'), lambda item: {from_argument("item", kind.item)})"""
 
 
 def _fetchable(name: str, kind: SqlType) -> str:
-    """The column so that Python can fetch it: DuckDB hands over timestamptz only with pytz; in UTC,
-    timestamp is equal.
-    """
+    """The column so that Python can fetch it: timestamptz needs pytz, and in UTC timestamp is equal."""
     if "timestamptz" in kind.name:
         return f"{quote(name)}::{kind.name.replace('timestamptz', 'timestamp')} as {quote(name)}"
     return quote(name)
 
 
-# What ends a row and a field of it, and stands for null: control characters that hardly any text has
-_ROW, _FIELD, _NULL = "\x1e", "\x1f", "\x1a"
-_TAKEN = re.compile(f"[{_ROW}{_FIELD}{_NULL}\0]")
-
-
-class _NoLiteral(ValueError):
-    """A value that cannot be written so."""
-
-
-def _field(value: Any) -> str:
-    """A value as a field of a row, to be cast: the cast reads every digit. Raises _NoLiteral."""
-    if value is None:
-        return _NULL
-    text = value if isinstance(value, str) else _text(value)
-    if _TAKEN.search(text):
-        raise _NoLiteral
-    return text
-
-
-def _literal(value: Any) -> str:
-    """A value as SQL text, to be cast: in quotes, so that nothing else is read. Raises _NoLiteral."""
-    if value is None:
-        return "null"
-    if isinstance(value, list):
-        return f"[{','.join([_literal(each) for each in value])}]"
-    return _quoted(_text(value))
-
-
-def _text(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
-def _quoted(text: str) -> str:
-    if "\0" in text:
-        raise _NoLiteral
-    return "'" + text.replace("'", "''") + "'"
-
-
-def plan_all(prepared: Prepared, engine: Engine, now: datetime) -> dict[str, Plan]:
+def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:
     """A plan for every service of a snapshot, each run once on a known and an unknown entity at `now` (aware UTC).
     Raises SnapshotError.
 
     So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
     """
     plans = {}
-    for key, service in prepared.snapshot.services.items():
-        plan = plans[key] = Plan(service, engine, prepared.reads[key], prepared.ahead.get(key))
+    for key, service in snapshot.services.items():
+        plan = plans[key] = Plan(service, engine)
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:

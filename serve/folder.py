@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +12,7 @@ from pathlib import Path
 
 from serve.clock import Clock, serving_now
 from serve.evaluate import Engine, Plan, plan_all
-from serve.prepare import Prepared, Preparer
+from serve.loader import load_snapshot
 from serve.snapshot import Pointer, Snapshot, SnapshotError
 
 POLL_SECONDS = 0.2
@@ -31,7 +28,6 @@ class Publication:
     pointer: Pointer
     snapshot: Snapshot
     plans: dict[str, Plan]
-    prepared: Prepared
     heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
 
 
@@ -55,12 +51,10 @@ class Folder:
         *,
         allow_injected_now: bool,
         clock: Clock,
-        scratch: Path | None = None,
         on_load: Callable[[Snapshot], None] | None = None,
     ) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
-        loopback). `scratch`: where snapshots are prepared, shared by the workers of a shim; without it, in a folder of
-        its own. `on_load` is told each snapshot before it is served; whoever sets `on_refuse` is told of each that is
+        loopback). `on_load` is told each snapshot before it is served; whoever sets `on_refuse` is told of each that is
         refused, and `on_look` is called with each look at the folder.
         """
         self.path = Path(path)
@@ -75,16 +69,10 @@ class Folder:
         self._allow_injected_now = allow_injected_now
         self._clock = clock
         self._on_load = on_load
-        self._preparer = Preparer(self.path.absolute(), scratch or self._make_scratch(), clock)
         self._seen: bytes | None = None
         self._retry_at = 0.0
         self._stop = threading.Event()
         self._polling = threading.Lock()
-
-    def _make_scratch(self) -> Path:
-        scratch = tempfile.mkdtemp(prefix="asof-scratch-")
-        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
-        return Path(scratch)
 
     def start(self) -> None:
         """Loads what is there, then polls in a daemon thread."""
@@ -100,8 +88,6 @@ class Folder:
             try:
                 self.on_look()
                 self.poll()
-                if self.current:
-                    self._preparer.take_up(self.current.prepared)
             except Exception:  # the watcher must outlive anything that a folder can hold
                 log.exception("watching %s failed; trying again", self.path)
 
@@ -127,7 +113,7 @@ class Folder:
         began = time.perf_counter()
         try:
             pointer = Pointer.parse(text)
-            publication = self._load(pointer, text)
+            publication = self._load(pointer)
         except Exception as error:
             if not isinstance(error, (SnapshotError, MemoryError)):
                 log.exception("loading the snapshot failed in a way that was not foreseen")
@@ -141,23 +127,20 @@ class Folder:
             log.warning("publication %s follows %s", pointer.sequence_number, before.pointer.sequence_number)
         log.info("serving publication %s, snapshot %s", pointer.sequence_number, pointer.snapshot_id)
 
-    def _load(self, pointer: Pointer, text: bytes) -> Publication:
+    def _load(self, pointer: Pointer) -> Publication:
         if pointer.now_injected and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
         before = self.current
         if before and before.pointer.manifest_sha256 == pointer.manifest_sha256:
-            # a hold, or published again
-            return Publication(pointer, before.snapshot, before.plans, before.prepared)
-        prepared = self._preparer.prepare(pointer, text, before.prepared if before else None)
-        snapshot = prepared.snapshot
+            return Publication(pointer, before.snapshot, before.plans)  # a hold, or published again
+        snapshot = load_snapshot(self.path, pointer, before.snapshot if before else None)
         if snapshot.now_injected and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
         now = serving_now(self._clock, pointer.published_at)
-        plans = plan_all(prepared, self.engine, now)
+        plans = plan_all(snapshot, self.engine, now)
         if self._on_load:
             self._on_load(snapshot)
-        self._preparer.forget_all_but(pointer, prepared)
-        return Publication(pointer, snapshot, plans, prepared)
+        return Publication(pointer, snapshot, plans)
 
     def _refuse(self, reason: str, pointer: Pointer | None) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS

@@ -1,35 +1,23 @@
-"""What a request may take, whatever its sender does: of DuckDB's time, and of the connection's."""
+"""What requests to services may take: of DuckDB's time, and of the server's threads."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
-import logging
-import os
-import socket
-import stat
-import struct
 import threading
 import time
 from collections.abc import Iterator
 
 import duckdb
 
-log = logging.getLogger("asof.serve")
-
 SQL_SECONDS = 5.0  # of evaluation; a service's SQL takes a thousandth of that
 
-ARENAS = 2  # of malloc: with one per thread, a third to half more memory is kept after large requests
-
-_M_ARENA_MAX = -8  # of glibc's mallopt
-_LAST_DATA_SENT = 44  # where struct tcp_info of Linux has it: milliseconds
-
-
-def keep_few_arenas() -> None:
-    """Keeps what malloc sets aside for threads of their own, of which there are many, from growing with each."""
-    with contextlib.suppress(OSError, AttributeError):  # where the C library is not glibc
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
+# All per worker. THREADS are the server's; those beyond both bounds answer everything else at once: /health, /ready,
+# and who is turned away.
+THREADS = 256
+SMALL_AT_ONCE = 208
+LARGE_AT_ONCE = 32
+LARGE_BODY = 16 * 1024  # bytes; requests with more are large
+LARGE_COMPUTED = 4  # of those at a time: what a body becomes on the way to an answer is many times its size
 
 
 class Watch:
@@ -70,42 +58,29 @@ class Watch:
                         cursor.interrupt()
 
 
-def end_stuck_connections(port: int, seconds: float) -> int:
-    """Ends this process's connections to `port` on which nothing was sent for so long; returns how many.
-
-    uvicorn waits for ever for a head or a body, and for an answer to be read.
-    """
-    ended = 0
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError), _duplicate(int(name)) as connection:
-            if connection.type != socket.SOCK_STREAM or connection.getsockname()[1:2] != (port,):
-                continue
-            connection.getpeername()  # raises if it listens
-            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_SENT + 4)
-            (silent,) = struct.unpack_from("I", info, _LAST_DATA_SENT)
-            if silent > seconds * 1000:
-                connection.shutdown(socket.SHUT_RDWR)
-                ended += 1
-    return ended
+class Busy(Exception):
+    """Too many requests are under way."""
 
 
-def _duplicate(descriptor: int) -> socket.socket:
-    """A socket of this process once more: its number cannot become another connection's between the look and the end.
-    Raises OSError where it is none, and leaves nothing open.
-    """
-    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
-    return socket.socket(fileno=os.dup(descriptor))
+class Admission:
+    """Bounds the requests to services that are under way. Small ones are not held up by large ones."""
 
+    def __init__(self) -> None:
+        self._small = threading.BoundedSemaphore(SMALL_AT_ONCE)
+        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+        self._computing = threading.BoundedSemaphore(LARGE_COMPUTED)
 
-def end_stuck_connections_forever(port: int, seconds: float) -> None:
-    """Looks again and again, in a thread of its own. Nothing where the system does not tell (other than Linux)."""
-
-    def run() -> None:
-        while True:
-            time.sleep(min(5.0, seconds / 5))
-            if ended := end_stuck_connections(port, seconds):
-                log.warning("%s connections ended that took more than %s s over a request", ended, seconds)
-
-    if os.path.isdir("/proc/self/fd") and hasattr(socket, "TCP_INFO"):
-        threading.Thread(target=run, name="asof-connections", daemon=True).start()
+    @contextlib.contextmanager
+    def of(self, size: int | None) -> Iterator[None]:
+        """While a request with a body of so many bytes, None if it does not say, is answered. Large ones take turns.
+        Raises Busy at once beyond the bound.
+        """
+        is_large = size is None or size > LARGE_BODY
+        under_way, most = (self._large, LARGE_AT_ONCE) if is_large else (self._small, SMALL_AT_ONCE)
+        if not under_way.acquire(blocking=False):
+            raise Busy(f"{most} {'large' if is_large else 'small'} requests are under way")
+        try:
+            with self._computing if is_large else contextlib.nullcontext():
+                yield
+        finally:
+            under_way.release()

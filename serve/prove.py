@@ -21,9 +21,8 @@ from pathlib import Path
 import duckdb
 
 from serve.dbt import DbtError, add_options, run_dbt
-from serve.dependence import walk
 from serve.sqltypes import parse_rfc3339
-from serve.workbench import MICROSECOND, SPAN, Input, RelationPath, Workbench, dotted, literal, quote
+from serve.workbench import MICROSECOND, SPAN, Input, RelationPath, Workbench, dotted, literal, quote, walk
 
 # What is compared with the build whose future is cut off: a name, the future, and whether later moments stand beside.
 VARIANTS = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,3 +169,13 @@ def _another_id(name: str, kind: str) -> str:
     if kind == "VARCHAR":
         return f"{name} || ' (again)'"
     return f"-{name} - 1" if "INT" in kind else name
+
+
+def walk(node: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a JSON tree, such as DuckDB's of a parsed query, each before what is in it."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from walk(each)

@@ -226,8 +226,8 @@ def test_an_empty_group_is_served(client, publisher, watched, monkeypatch):
     assert answer["rows"][0]["status"] == "NOT_FOUND"
 
 
-def test_strings_that_are_all_different(client, publisher, watched, monkeypatch):
-    monkeypatch.setattr("serve.columns.MAX_DICTIONARY", 1)
+def test_a_table_of_several_chunks(client, publisher, watched, monkeypatch):
+    monkeypatch.setattr("serve.columns.CHUNK", 1)
     publisher.publish(mark=8)
     watched.poll()
     sent = [{"order_id": each, "request_distance_km": 1.0} for each in ("O-150", "O-160", "O-170", "O-204")]
@@ -251,8 +251,7 @@ def test_a_request_finishes_on_the_snapshot_it_began_with(app, publisher, watche
     publisher.publish(mark=8)
     watched.poll()
     entities = [{"order_id": "O-204", "request_distance_km": None}]
-    asked = shim.ask(held, held.snapshot.services["late_delivery@1"], entities)
-    answer = json.loads(shim.answer(asked, asked.begin()))
+    answer = json.loads(shim.answer(shim.request(held, held.snapshot.services["late_delivery@1"], entities)))
     assert (answer["sequence_number"], answer["rows"][0]["features"]["mark"]) == (1, 7)
 
 

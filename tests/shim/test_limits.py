@@ -10,10 +10,13 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from publisher import Publisher, service, services
+
+from serve.limits import LARGE_AT_ONCE, LARGE_BODY, Admission, Busy
 
 NINE = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
 MiB = 1024 * 1024
@@ -41,8 +44,9 @@ def answer(connection):
 
 
 def highest_memory(server):
-    """Bytes that its one process has ever had."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    """Bytes that its one worker has ever had."""
+    (worker,) = server.workers()
+    status = Path(f"/proc/{worker}/status").read_text()
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
 
@@ -53,36 +57,73 @@ def opened():
         yield lambda server: stack.enter_context(connect(server))
 
 
-def test_who_is_slow_holds_up_nobody_and_is_ended(start, publisher, opened):
-    server = start("--folder", publisher.folder, "--idle-seconds", "1", "--request-seconds", "1", **NINE)
-    dripping, silent, unread = ([opened(server) for _ in range(count)] for count in (60, 20, 20))
-    half_a_head, used = opened(server), opened(server)
-    for connection in dripping:
-        connection.sendall(post("/v1/services/pairs", b"{", length=1000))
+def test_who_sends_no_head_is_ended(start, publisher, opened):
+    server = start("--folder", publisher.folder, "--idle-seconds", "1", **NINE)
+    half_a_head, silent, used = opened(server), opened(server), opened(server)
     half_a_head.sendall(b"GET /health HTTP/1.1\r\nHost")
-    for connection in unread:  # more than are taken up at a time
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        threading.Thread(
-            target=connection.sendall, args=[post("/v1/services/echo", LARGE.encode())], daemon=True
-        ).start()
+    used.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer(used)[0] == 200
     began = time.monotonic()
-    left = set(dripping)
-    while left or time.monotonic() - began < 3:
-        assert time.monotonic() - began < 30
-        used.sendall(b"GET /v1/services/pairs?left_id=1&right_id=11 HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert answer(used)[0] == 200
-        for connection in list(left):
-            try:
-                connection.sendall(b" ")
-            except OSError:
-                left.remove(connection)
-        time.sleep(0.2)
-    assert answer(half_a_head) == (None, b"")
-    assert all(connection.recv(1) == b"" for connection in silent)
-    assert len(list(Path(f"/proc/{server.process.pid}/fd").iterdir())) < 100  # whoever looked at them left none open
-    large = opened(server)
-    large.sendall(post("/v1/services/echo", LARGE.encode()))  # waits for one of those that nobody reads to be ended
-    assert answer(large)[0] == 200
+    for connection in (half_a_head, silent, used):
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(1000):  # a 408, or nothing
+                pass
+    assert time.monotonic() - began < 10
+
+
+def test_probes_are_answered_at_once_while_large_requests_wait(start, publisher):
+    """And who is beyond the bound is told so at once."""
+    server = start("--folder", publisher.folder, **NINE)
+    told, slowest = Counter(), 0.0
+
+    def ask():
+        with connect(server) as connection:
+            connection.settimeout(60)
+            with contextlib.suppress(OSError):  # turned away before all of it was sent
+                connection.sendall(post("/v1/services/echo", LARGE.encode()))
+            told[answer(connection)[0]] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        began = time.monotonic()
+        assert server.get("/health")["status"] == "up"
+        assert server.get("/ready")["status"] == "ready"
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.01)
+    assert told[200] >= LARGE_AT_ONCE
+    assert told[200] + told[503] + told[None] == 200
+    assert told[503] > 0
+    assert slowest < 2
+
+
+def test_large_requests_take_no_place_of_small_ones(monkeypatch):
+    monkeypatch.setattr("serve.limits.SMALL_AT_ONCE", 2)
+    monkeypatch.setattr("serve.limits.LARGE_AT_ONCE", 1)
+    admission = Admission()
+    for _ in range(2):  # a place is free again after its request
+        with admission.of(0), admission.of(LARGE_BODY):
+            with pytest.raises(Busy, match="2 small requests"), admission.of(0):
+                pass
+            with admission.of(LARGE_BODY + 1), pytest.raises(Busy, match="1 large"), admission.of(None):
+                pass
+
+
+@pytest.mark.parametrize("how", ["get", "post", "feast"])
+def test_who_is_turned_away_is_told_when_to_try_again(make_app, publisher, monkeypatch, how):
+    monkeypatch.setattr("serve.limits.SMALL_AT_ONCE", 0)
+    client = make_app(publisher.folder).test_client()
+    pair = {"left_id": "1", "right_id": "11"}
+    if how == "get":
+        response = client.get("/v1/services/pairs", query_string=pair)
+    elif how == "post":
+        response = client.post("/v1/services/pairs", json={"entities": [pair]})
+    else:
+        response = client.post("/get-online-features", json={"feature_service": "pairs", "entities": {}})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert "requests are under way" in response.get_data(as_text=True)
+    assert client.get("/health").status_code == client.get("/ready").status_code == 200
 
 
 def test_a_body_without_an_end_takes_no_memory(start, publisher, opened):
@@ -97,7 +138,7 @@ def test_a_body_without_an_end_takes_no_memory(start, publisher, opened):
 
 
 def test_many_large_bodies_at_once_take_bounded_memory(start, publisher):
-    """A MiB of "{}," is 350,000 objects, some 30 MiB: of 32 that come at once, only few are computed at a time."""
+    """A MiB of "{}," is 350,000 objects, some 30 MiB: of those that come at once, only few are computed at a time."""
     server = start("--folder", publisher.folder, **NINE)
     dense = b'{"entities":[' + b"{}," * 349_000 + b"{}]}"
     before, told = highest_memory(server), []
@@ -108,12 +149,12 @@ def test_many_large_bodies_at_once_take_bounded_memory(start, publisher):
             connection.sendall(post("/v1/services/echo", dense))
             told.append(answer(connection)[0])
 
-    threads = [threading.Thread(target=ask) for _ in range(32)]
+    threads = [threading.Thread(target=ask) for _ in range(LARGE_AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [413] * 32
+    assert told == [413] * LARGE_AT_ONCE
     assert highest_memory(server) - before < 280 * MiB
 
 
@@ -146,7 +187,7 @@ def test_what_stands_around_a_body_is_limited(start, publisher, opened, rest):
     with contextlib.suppress(ConnectionResetError):  # it may be ended while more is being sent
         while part := connection.recv(65536):
             received += part
-    assert received[:12] in (b"", b"HTTP/1.1 431")
+    assert received[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 431")
     assert server.get("/health")["status"] == "up"
 
 

@@ -1,0 +1,118 @@
+"""Loads a snapshot: every file held against its hash and its declared schema, then its columns and the row of each key.
+
+Done by the thread that watches the folder, in chunks, so that requests go on meanwhile. Whole, or refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from serve.columns import check_times, chunks, load_column, quote, storage
+from serve.manifest import read_snapshot
+from serve.snapshot import (
+    Group,
+    Pointer,
+    Snapshot,
+    SnapshotError,
+    Table,
+    check_file,
+    parquet,
+    plain_name,
+    reason_of,
+    types_of,
+)
+from serve.sqltypes import SqlType, parse_type
+
+_TABLE = "loaded"
+
+
+def load_snapshot(folder: Path, pointer: Pointer, before: Snapshot | None) -> Snapshot:
+    """The snapshot that a pointer names. `before` is the one that is served until now: its tables are used again where
+    the file's content and schema are the same. Raises SnapshotError.
+    """
+    raw = Snapshot.read_manifest(folder, pointer)
+    known = list(before.groups.values()) if before else []
+    try:
+        tables = {key: _load_group(folder, each, known) for key, each in raw["groups"].items()}
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
+    return read_snapshot(folder, pointer, raw, tables)
+
+
+def _load_group(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:
+    keys, features = types_of(raw["keys"]), types_of(raw["features"])
+    path = folder / plain_name(raw["file"])
+    try:
+        check_file(path, raw)
+        table = next((each.table for each in known if _is_same(each, raw, keys, features)), None)
+        table = table or _load_table(path, keys, features)
+        if table.rows != raw["rows"]:
+            raise ValueError(f"has {table.rows} rows, the manifest says {raw['rows']}")
+    except OSError as error:
+        raise SnapshotError(f"{path.name}: {error.strerror}") from None
+    except (duckdb.Error, ValueError) as error:
+        raise SnapshotError(f"{path.name}: {error}") from None
+    return table
+
+
+def _is_same(group: Group, raw: dict[str, Any], keys: dict[str, SqlType], features: dict[str, SqlType]) -> bool:
+    columns = [*group.keys.items()], [*group.features.items()]
+    return group.raw["sha256"] == raw["sha256"] and columns == ([*keys.items()], [*features.items()])
+
+
+def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlType]) -> Table:
+    """Raises duckdb.Error, ValueError."""
+    stored = {"as_of": parse_type("timestamptz")} | features
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        _check_schema(connection, parquet(path), keys | stored)
+        connection.execute(f"create temp table {_TABLE} as from {parquet(path)}")
+        columns = {name: load_column(connection, _TABLE, name, kind) for name, kind in stored.items()}
+        return Table(_load_rows(connection, keys), columns)
+
+
+def _load_rows(connection: duckdb.DuckDBPyConnection, keys: dict[str, SqlType]) -> dict[Any, int]:
+    """The 0-based row of each key: a Python value, of several key columns the tuple of them, so that ('1', '11') is
+    not ('11', '1'). Raises ValueError for keys that cannot be looked up, are null, or stand in two rows.
+    """
+    if not keys:
+        raise ValueError("a group without key columns")
+    for name, kind in keys.items():
+        if kind.kind in ("list", "float", "double"):
+            raise ValueError(f"key column {name!r} is {kind.name}, which cannot be looked up by equality")
+        (nulls,) = connection.execute(f"select count(*) - count({quote(name)}) from {_TABLE}").fetchone()
+        if nulls:
+            raise ValueError(f"key column {name!r} holds a null")
+        check_times(connection, _TABLE, quote(name), kind)
+    parts = [_key_chunks(connection, name, kind) for name, kind in keys.items()]
+    rows: dict[Any, int] = {}
+    count = 0
+    for chunk in zip(*parts, strict=True):
+        values = chunk[0] if len(chunk) == 1 else list(zip(*chunk, strict=True))
+        rows.update(zip(values, range(count, count + len(values)), strict=True))
+        count += len(values)
+    if surplus := count - len(rows):
+        raise ValueError(f"{surplus} rows repeat the key of another")
+    return rows
+
+
+def _key_chunks(connection: duckdb.DuckDBPyConnection, name: str, kind: SqlType) -> Iterator[list[Any]]:
+    stored = storage(kind)
+    for _, array in chunks(connection, _TABLE, stored.expression(quote(name))):
+        values = array.tolist()
+        yield values if stored.meaning is None else list(map(stored.meaning, values))
+
+
+def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
+    found = {name: kind for name, kind, *_ in connection.execute(f"describe select * from {source}").fetchall()}
+    for name, kind in declared.items():
+        if name not in found:
+            raise ValueError(f"has no column {name!r}")
+        if parse_type(found[name]) != kind:
+            raise ValueError(f"column {name!r} is {found[name].lower()}, the manifest says {kind.name}")
+    if surplus := sorted(set(found) - set(declared)):
+        raise ValueError(f"has columns that the manifest does not: {', '.join(surplus)}")

@@ -1,0 +1,46 @@
+"""Answers that are errors, as application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+
+from serve.validation import Invalid
+
+log = logging.getLogger("asof.serve")
+
+
+class Problem(Exception):
+    """An answer that is an error. `more` holds further members of the document."""
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers or {}
+        title = HTTPStatus(status).phrase
+        self.document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+
+    def response(self) -> Response:
+        """The Flask response."""
+        return Response(json.dumps(self.document), self.status, self.headers, content_type="application/problem+json")
+
+
+def unprocessable(error: Invalid) -> Problem:
+    """The 422 that names each field that is wrong."""
+    first = error.errors[0]
+    detail = f"{first.pointer} {first.detail}"
+    if len(error.errors) > 1:
+        detail += f", and {len(error.errors) - 1} more errors"
+    return Problem(422, detail, errors=[each.as_json() for each in error.errors])
+
+
+def response_to(error: Exception) -> Response:
+    """The answer to a request that raised. If it is no Problem, the shim is to blame, and the log has the reason."""
+    if isinstance(error, Problem):
+        return error.response()
+    log.exception("a request failed", exc_info=error)
+    return Problem(500, "the shim failed; its log says why").response()

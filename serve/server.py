@@ -1,0 +1,159 @@
+"""Runs the shim under granian: one process that watches over workers, each with its own copy of the snapshot."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import logging
+import multiprocessing
+import os
+import socket
+import ssl
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+
+from serve.app import MAX_BODY, MAX_ENTITIES, create_app
+from serve.limits import THREADS
+from serve.request_log import request_log_from_environment
+
+CONNECTIONS = 1024  # per worker
+IDLE_SECONDS = 75  # a connection may wait for its next request: longer than balancers keep one, which is 60
+STOP_SECONDS = 10  # what is in flight has so long to finish on a signal
+BACKLOG = 2048  # connections that the system accepts before a worker takes them
+HEAD_BYTES = 64 * 1024  # of a request: its path, query and headers
+
+# Between threads of Python. At its default, 5 ms, each request could wait so long for the thread that loads a snapshot
+SWITCH_SECONDS = 0.0005
+ARENAS = "2"  # of malloc: with one per thread, a third to half more memory is kept after large requests
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until SIGTERM or SIGINT, then lets the workers finish what is in flight. Returns the exit code.
+
+    `options` as `serve.__main__` parses them; they are in the environment too, from which the workers take them.
+    """
+    try:
+        port = free_port(options.host, options.port)
+    except OSError as error:
+        print(f"serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    # Here, since the other commands import this module too, and need no server
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+
+    os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
+    # Not forked: what has threads does not survive that
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Granian(
+        "serve.server:create_from_environment",
+        factory=True,
+        address=options.host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=options.workers,
+        backlog=BACKLOG,
+        backpressure=options.connections,
+        blocking_threads=THREADS,
+        # Not HTTP/2, where one connection is many
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=options.idle_seconds * 1000, max_buffer_size=HEAD_BYTES),
+        workers_kill_timeout=STOP_SECONDS,
+        # One that is killed, for its memory say, is replaced while the others go on. One that ends again within
+        # seconds ends the shim with exit code 1, so that a supervisor notices.
+        respawn_failed_workers=True,
+        ssl_cert=options.tls_certificate,
+        ssl_key=options.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
+        log_level=LogLevels.warning,
+        log_dictconfig=_logging(),
+    )
+    scheme = "https" if options.tls_certificate else "http"
+    url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
+    threading.Thread(target=announce, args=[url, f"asof serves on {url}"], daemon=True).start()
+    with _counters(options.workers):
+        try:
+            server.serve()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+    return 0
+
+
+def create_from_environment() -> Flask:
+    """The factory that each worker calls; `run` has put its options into the environment."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
+    env = os.environ.get
+    app = create_app(
+        env("ASOF_FOLDER", "published"),
+        host=env("ASOF_HOST", "127.0.0.1"),
+        tokens=env("ASOF_TOKENS") or None,
+        max_entities=int(env("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
+        max_body=int(env("ASOF_MAX_BODY", MAX_BODY)),
+        request_log=request_log_from_environment(),
+    )
+    atexit.register(app.extensions["asof"].close)
+    return app
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """Ends this worker when the main process is gone: killed, it could not say so, and the port would stay taken."""
+    parent.join()
+    os._exit(1)
+
+
+def _logging() -> dict[str, object]:
+    """granian's log goes to standard error; standard output holds one line, the URL."""
+    handler = {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
+    return {"handlers": {"console": handler, "access": handler}}
+
+
+@contextmanager
+def _counters(workers: int) -> Iterator[None]:
+    """A folder where several workers keep their counters, so that each of them can answer with the sum."""
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="asof-counters-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0. Raises OSError if it is taken: workers share a port, and would not notice."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host.strip("[]"), port))
+        return probe.getsockname()[1]
+
+
+def announce(url: str, line: str) -> None:
+    """Prints a line once the first worker answers."""
+    unverified = ssl.create_default_context()  # the certificate names the host that callers use, not this address
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    # whatever HTTP_PROXY says
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
+    )
+    while True:
+        try:
+            with direct.open(f"{url}/health", timeout=0.5):
+                break
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    print(line, flush=True)
