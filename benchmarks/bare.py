@@ -43,5 +43,5 @@ if __name__ == "__main__":
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         blocking_threads=THREADS,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # it warns of any number of threads above that of cores
     ).serve()

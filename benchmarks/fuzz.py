@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/fuzz.py [--cases 20000] [--steady 200000] [--seed 1]
 
 Prints how many cases there were and how they were answered. Then the memory: a fixed mix of requests (valid, invalid,
-spoilt, of all sizes up to the limit) over and over, and a line fitted to the shim's memory in the second half, when
+spoilt, of all sizes up to the limit) over and over, and a line fitted to the worker's memory in the second half, when
 caches are warm and malloc has what it keeps. Ends with 1 for a 5xx (but a documented 503), an answer outside the
-document, a shim that has ended, or memory that grows faster or higher than the bounds below.
+document, a worker that was replaced, or memory that grows faster or higher than the bounds below.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> int:
         publisher.publish()
         shim = Server("--folder", publisher.folder, ASOF_NOW="2026-05-01T09:00:00Z")
         try:
-            process = shim.process.pid
+            (process,) = shim.workers()
             schema, first = read_document(shim.url), resident(process)
             number = options.seed
             while statuses.total() < options.cases:
@@ -72,12 +72,12 @@ def main() -> int:
                 number += 1
             cases, seconds = statuses.total(), time.monotonic() - started
             memory = steady(shim.url, process, options.steady, options.seed, statuses)
-            same = shim.process.poll() is None
+            same = shim.workers() == [process]
         finally:
             shim.end()
     errors = sum(count for status, count in statuses.items() if status >= 500 and status != 503)
     print(f"{cases} cases in {seconds:.0f} s, {statuses.total() - cases} more: {dict(sorted(statuses.items()))}")
-    print(f"5xx but 503: {errors}; outside the document: {failures}; the shim lived: {same}")
+    print(f"5xx but 503: {errors}; outside the document: {failures}; the worker lived: {same}")
     late = memory[len(memory) // 2 :]
     slope = float(np.polyfit(late[:, 0], late[:, 1], 1)[0])
     high = (memory[:, 1].max() - first) / MIB

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/kills.py [--kills 100] [--points "before_pointer ..."]
 
 The shim: it runs under load while a small publisher publishes four times per second. At a random moment, of its start
-or of its work, its process is killed, or that and what it has begun. It is started again on the same port, as systemd
+or of its work, its main process is killed, or that and its worker. It is started again on the same port, as systemd
 would; then its answers must all be 200, and each what a publication says that was current when it was killed
 or came since. What is answered up to the kill must be consistent too.
 
@@ -49,7 +49,7 @@ BACKFILL = "{backfill: {from: '2026-05-01 05:00:00Z', to: '2026-05-01 08:00:00Z'
 
 
 def kill(shim: Shim, victim: str) -> None:
-    """SIGKILL to the shim's process, or to that and what it has begun, as when it prepares a snapshot."""
+    """SIGKILL to the shim's main process, with which its worker ends, or to both."""
     with contextlib.suppress(ProcessLookupError):
         if victim == "all":
             os.killpg(shim.process.pid, signal.SIGKILL)

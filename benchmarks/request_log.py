@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
 from publisher import Publisher  # noqa: E402
+from server import workers_of  # noqa: E402
 
 SECONDS, ROUNDS, CLIENTS = 1.5, 15, 4
 SETTINGS = {"no log": None, "1%": 0.01, "100%": 1}
@@ -60,13 +61,14 @@ class Shim:
 
     def measure(self) -> tuple[float, float]:
         """Requests per second, and milliseconds of the worker's CPU per request."""
-        before = cpu_seconds(self._process.pid)
+        (worker,) = workers_of(self._process.pid)
+        before = cpu_seconds(worker)
         done = load(self._port, self._sent, SECONDS)
         time.sleep(0.6)  # what is queued is written within half a second: it is this turn's cost
-        return done / SECONDS, 1000 * (cpu_seconds(self._process.pid) - before) / done
+        return done / SECONDS, 1000 * (cpu_seconds(worker) - before) / done
 
 
-def cpu_seconds(process: str) -> float:
+def cpu_seconds(process: int) -> float:
     """User and system time that a process has taken."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

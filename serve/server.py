@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         ssl_cert=options.tls_certificate,
         ssl_key=options.tls_key,
         ssl_protocol_min=SSLProtocols.tls12,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # it warns of any number of threads above that of cores
         log_dictconfig=_logging(),
     )
     scheme = "https" if options.tls_certificate else "http"

@@ -41,14 +41,8 @@ class Server:
             return json.load(response)
 
     def workers(self):
-        """The process ids of its workers, where they are several. (A single one is the process itself.)"""
-        process, found = self.process.pid, []
-        with contextlib.suppress(OSError):  # ended
-            for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-                with contextlib.suppress(OSError):
-                    if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        found.append(int(child))
-        return found
+        """The process ids of its workers."""
+        return workers_of(self.process.pid)
 
     def end(self):
         """Leaves nothing behind, whatever the test did."""
@@ -62,6 +56,17 @@ class Server:
         """Sends the signal; returns the exit code."""
         self.process.send_signal(how)
         return self.process.wait(20)
+
+
+def workers_of(process):
+    """The process ids of the workers of a shim whose main process this is."""
+    found = []
+    with contextlib.suppress(OSError):  # ended
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
 
 
 def run(*options, **environment):
