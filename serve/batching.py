@@ -14,6 +14,8 @@ import duckdb
 
 MAX_ROWS = 128  # in one batch; a request with more is evaluated by itself
 
+Run = Callable[[list[Any]], list[Any]]
+
 
 class _Job:
     """The rows of one request, and what becomes of them."""
@@ -33,15 +35,15 @@ class _Job:
 class Batcher:
     """A queue of requests. The thread of one of them runs a batch, and then hands over to the first that waits."""
 
-    def __init__(self, run: Callable[[list[Any]], list[Any]]) -> None:
-        """`run`, called by one thread at a time, returns a result for each row, or raises."""
-        self._run = run
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: list[_Job] = []
         self._is_busy = False
 
-    def results(self, rows: Sequence[Any]) -> list[Any]:
-        """A result for each row, in order. Raises what `run` raises for these rows, whatever others it ran with."""
+    def results(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        """A result for each row, in order. `run`, the same for all requests, is called by one thread at a time; it
+        returns a result for each row, or raises. Raises what it raises for these rows, whatever others it ran with.
+        """
         job = _Job(rows)
         with self._lock:
             self._queue.append(job)
@@ -49,15 +51,15 @@ class Batcher:
         if must_wait:
             job.wake.acquire()
         if not job.is_done:
-            self._run_batch()
+            self._run_batch(run)
         if job.error:
             raise job.error
         return job.results or []
 
-    def _run_batch(self) -> None:
+    def _run_batch(self, run: Run) -> None:
         jobs = self._take()
         try:
-            self._run_jobs(jobs)
+            _run_jobs(jobs, run)
         finally:
             for job in jobs[1:]:  # the first is this thread's own
                 job.wake.release()
@@ -76,17 +78,18 @@ class Batcher:
             jobs, self._queue = self._queue[:count], self._queue[count:]
         return jobs
 
-    def _run_jobs(self, jobs: list[_Job]) -> None:
-        try:
-            results = iter(self._run([row for job in jobs for row in job.rows]))
-            for job in jobs:
-                job.results = [next(results) for _ in job.rows]
-        except Exception as error:
-            # SQL that took too long would again, and hold up others
-            took_too_long = isinstance(error, duckdb.InterruptException)
-            if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
-                for job in jobs:  # only those that cannot be computed fail
-                    self._run_jobs([job])
-                return
-            for job in jobs:
-                job.error = error
+
+def _run_jobs(jobs: list[_Job], run: Run) -> None:
+    try:
+        results = iter(run([row for job in jobs for row in job.rows]))
+        for job in jobs:
+            job.results = [next(results) for _ in job.rows]
+    except Exception as error:
+        # SQL that took too long would again, and hold up others
+        took_too_long = isinstance(error, duckdb.InterruptException)
+        if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
+            for job in jobs:  # only those that cannot be computed fail
+                _run_jobs([job], run)
+            return
+        for job in jobs:
+            job.error = error

@@ -105,7 +105,7 @@ class Plan:
             self._batch_cursor.execute(f"prepare answer as {query}")
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
-        self._batcher = Batcher(self._evaluate_batch)
+        self._batcher = Batcher()
 
     def _query(self) -> str:
         """The relation that the SQL runs over, of rows that come as one `argument`.
@@ -140,7 +140,9 @@ class Plan:
         """
         if len(entities) > MAX_ROWS:
             return self.evaluate(entities, now)
-        return self._batcher.results([(entity, now) for entity in entities]) if entities else []
+        if not entities:
+            return []
+        return self._batcher.results([(entity, now) for entity in entities], self._evaluate_batch)
 
     def evaluate(self, entities: list[Entity], now: datetime) -> list[Row]:
         """As `rows`, in an execution of its own."""

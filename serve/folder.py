@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from serve.clock import Clock, serving_now
 from serve.evaluate import Engine, Plan, plan_all
@@ -73,6 +75,7 @@ class Folder:
         self._retry_at = 0.0
         self._stop = threading.Event()
         self._polling = threading.Lock()
+        self._unused: list[dict[Any, int]] = []  # the keys of tables that no request uses any more
 
     def start(self) -> None:
         """Loads what is there, then polls in a daemon thread."""
@@ -88,6 +91,7 @@ class Folder:
             try:
                 self.on_look()
                 self.poll()
+                self.free()
             except Exception:  # the watcher must outlive anything that a folder can hold
                 log.exception("watching %s failed; trying again", self.path)
 
@@ -140,7 +144,17 @@ class Folder:
         plans = plan_all(snapshot, self.engine, now)
         if self._on_load:
             self._on_load(snapshot)
+        for group in snapshot.groups.values():
+            if before is None or group.table not in [each.table for each in before.snapshot.groups.values()]:
+                weakref.finalize(group.table, self._unused.append, group.table.rows_by_key).atexit = False
         return Publication(pointer, snapshot, plans)
+
+    def free(self) -> None:
+        """Frees the keys of tables that are no longer in use, one by one: all at once, requests would wait for it."""
+        while self._unused:
+            rows = self._unused.pop()
+            while rows:
+                rows.popitem()
 
     def _refuse(self, reason: str, pointer: Pointer | None) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS

@@ -75,10 +75,10 @@ def test_what_comes_while_a_batch_runs_is_the_next_one():
         assert go_on.wait(10)
         return [row * 2 for row in rows]
 
-    batcher, results = Batcher(run), {}
+    batcher, results = Batcher(), {}
 
     def ask(number):
-        results[number] = batcher.results([number] * 60)
+        results[number] = batcher.results([number] * 60, run)
 
     threads = [threading.Thread(target=ask, args=[number]) for number in range(6)]
     threads[0].start()
@@ -102,8 +102,8 @@ def test_a_failure_of_the_machinery_fails_all_and_the_next_batch_runs():
             raise MemoryError
         return rows
 
-    batcher = Batcher(run)
+    batcher = Batcher()
     with pytest.raises(MemoryError):
-        batcher.results([1])
+        batcher.results([1], run)
     fails.append(False)
-    assert batcher.results([1]) == [1]
+    assert batcher.results([1], run) == [1]

@@ -48,6 +48,23 @@ def test_unchanged_tables_are_not_loaded_again(publisher, watched):
     assert after["shipment@1"].table is not before["shipment@1"].table
 
 
+def test_the_keys_of_a_table_are_freed_once_no_request_uses_it(publisher, watched):
+    held = watched.current
+    keys = {name: held.snapshot.groups[f"{name}@1"].table.rows_by_key for name in ("shipment", "pair")}
+    publisher.publish(mark=8)
+    watched.poll()
+    watched.free()
+    assert held.snapshot.groups["shipment@1"].find(["O-204"]) is not None
+    del held
+    watched.free()
+    assert keys["shipment"] == {}
+    assert keys["pair"]  # the next snapshot uses it
+    publisher.publish(mark=9)
+    watched.poll()
+    watched.free()
+    assert watched.current.snapshot.groups["pair@1"].find(["1", "11"]) is not None
+
+
 def test_a_hold_shows_without_loading(client, publisher, watched):
     snapshot = watched.current.snapshot
     publisher.point(publisher.pointer | {"hold": {"reason": "bad feed", "since": "2026-05-01T09:00:00.000000Z"}})
