@@ -105,7 +105,7 @@ def _compare_examples(
             row_id,
             a.row_id is not null as in_a,
             b.row_id is not null as in_b,
-            in_a and in_b and ({is_sent_otherwise}) as is_sent_otherwise,
+            a.row_id is not null and b.row_id is not null and ({is_sent_otherwise}) as is_sent_otherwise,
             coalesce(a.prediction_time, b.prediction_time) as prediction_time,
             a.left_out as left_out_a,
             b.left_out as left_out_b,
@@ -125,12 +125,13 @@ def _only_in(connection: duckdb.DuckDBPyConnection, side: str, a: Manifest, b: M
         connection,
         f"""
         select case
-            when not in_{other} and example.prediction_time >= {cutoff} then 'cut-off'
-            when not in_{other} then 'examples'
-            when {every} and left_out_{side} is not null then 'every'
-            when left_out_{other} = 'lost' then 'lost'
-            when left_out_{other} = 'not_yet_labelled' and label_known_{side} > {cutoff} then 'late label'
-            when left_out_{other} = 'not_yet_labelled' or is_sent_otherwise then 'examples'
+            when not example.in_{other} and example.prediction_time >= {cutoff} then 'cut-off'
+            when not example.in_{other} then 'examples'
+            when {every} and example.left_out_{side} is not null then 'every'
+            when example.left_out_{other} = 'lost' then 'lost'
+            when example.left_out_{other} = 'not_yet_labelled' and example.label_known_{side} > {cutoff}
+                then 'late label'
+            when example.left_out_{other} = 'not_yet_labelled' or example.is_sent_otherwise then 'examples'
             else {_because(a, b, "false")}
         end as why
         from {side} join example using (row_id)
@@ -165,15 +166,16 @@ def _changed(
     )
     if name in labels:
         earlier = min(a["cutoff"], b["cutoff"])
+        known_a, known_b = "example.label_known_a", "example.label_known_b"
+        is_late = f"greatest({known_a}, {known_b}) > timestamptz '{earlier}'"
         why = f"""case
-            when label_known_a is distinct from label_known_b
-                and coalesce(greatest(label_known_a, label_known_b) > timestamptz '{earlier}', false) then 'late label'
+            when {known_a} is distinct from {known_b} and coalesce({is_late}, false) then 'late label'
             else 'examples'
         end"""
     elif name in ("prediction_time", *a["keys"]):
         why = "'examples'"
     else:
-        why = f"case when is_sent_otherwise then 'examples' else {_because(a, b, is_other)} end"
+        why = f"case when example.is_sent_otherwise then 'examples' else {_because(a, b, is_other)} end"
     rows = f"""
         select row_id, {left} as a, {right} as b, {why} as why
         from a join b using (row_id) join example using (row_id)

@@ -234,7 +234,7 @@ def picture(bench: Workbench, name: str, model: Model, moment: datetime, is_amid
             list_sort(list([{", ".join(texts + mature)}])) as whole
         from {dotted(model.path)}
         where {condition}
-        group by key
+        group by 1
     """)
     return bare + labels
 

@@ -112,55 +112,60 @@ def scrambled(relation: str, columns: dict[str, str], source: Input, moment: dat
     permuted = [name for name in columns if name not in times | fixed]
 
     def dice(what: str) -> str:
-        return f"hash(future.n, '{what}', {seed})"
+        return f"hash(future.asof_n, '{what}', {seed})"
 
     def in_span(what: str) -> str:
         return f"to_microseconds(1 + cast({dice(what)} % {SPAN // MICROSECOND} as bigint))"
 
     def column(name: str) -> str:
         if name == "occurred_at" and name in times:
-            return f"case {dice('how late')} % 3 when 0 then moved.known_at else moved.before end"
+            return f"case {dice('how late')} % 3 when 0 then moved.asof_known_at else moved.asof_before end"
         if name in times:
-            return "moved.known_at"
+            return "moved.asof_known_at"
         if name in permuted:
-            return f"p{permuted.index(name)}.{quote(name)}"
+            return f"asof_p{permuted.index(name)}.{quote(name)}"
         if name in ids:
             # with versions, half of what is added corrects events that are known
-            is_new = f"is_added and {dice('corrected')} % 2 = 0" if "is_retracted" in columns else "is_added"
+            is_new = f"asof_is_added and {dice('corrected')} % 2 = 0" if "is_retracted" in columns else "asof_is_added"
             return f"case when {is_new} then {_another_id(name, columns[name])} else {name} end"
         return f"future.{quote(name)}"
 
     shuffles = "".join(
         f"""
         join (
-            select row_number() over (order by {dice("places of " + name)}) as n, {quote(name)} from future
-        ) as p{place} using (n)"""
+            select row_number() over (order by {dice("places of " + name)}) as asof_n, {quote(name)} from future
+        ) as asof_p{place} using (asof_n)"""
         for place, name in enumerate(permuted)
     )
-    added = f"union all (select row, true from known order by hash(row, {seed}) limit {ADDED_ROWS})"
+    added = f"union all (select asof_row, true from known order by hash(asof_row, {seed}) limit {ADDED_ROWS})"
     return f"""
-        with known as (select row from {relation} as row where {is_known}),
+        with known as (select asof_row from {relation} as asof_row where {is_known}),
         future as materialized (
-            select row_number() over (order by hash(row, is_added, {seed})) as n, is_added, unnest(row)
+            select
+                row_number() over (order by hash(asof_row, asof_is_added, {seed})) as asof_n,
+                asof_is_added,
+                unnest(asof_row)
             from (
-                select row, false as is_added from {relation} as row where not {is_known}
+                select asof_row, false as asof_is_added from {relation} as asof_row where not {is_known}
                 {added if is_stream else ""}
             )
         ),
         moved as (
             select
-                future.n,
+                future.asof_n,
                 {at} + case
                     when {dice("at once")} % 7 = 0 then interval 1 microsecond else {in_span("known")}
-                end as known_at,
-                {at} - case when {dice("late")} % 5 = 0 then interval 0 second else {in_span("before")} end as before
+                end as asof_known_at,
+                {at} - case
+                    when {dice("late")} % 5 = 0 then interval 0 second else {in_span("before")}
+                end as asof_before
             from future
         )
-        select {", ".join(map(quote, columns))} from (select unnest(row) from known)
+        select {", ".join(map(quote, columns))} from (select unnest(asof_row) from known)
         union all
         select {", ".join(map(column, columns))}
         from future
-        join moved using (n){shuffles}
+        join moved using (asof_n){shuffles}
         where {dice("dropped")} % 4 > 0
     """
 

@@ -175,7 +175,7 @@ GRAPH_FAULTS = {
             ("models/features/place.yml", "name: size", "name: color"),
             ("models/features/place_v1.sql", "attribute.size", "attribute.size as color"),
         ],
-        ["two columns of the rows of score@1 are called color", "or rename the feature"],
+        ["two columns of the rows of score@1 are called color", "or look the group up under an alias"],
     ),
     "two groups mean different things by one name": Fault(
         [
@@ -262,6 +262,21 @@ GRAPH_FAULTS = {
             ("models/services/other_examples.sql", "", "select * from {{ ref('score_v1_training') }}"),
         ],
         ["models/services/other_examples.sql: other_examples is made of score_v1_training"],
+    ),
+    "a time is declared without a zone": Fault(
+        [
+            ("models/staging/stg_events.yml", "{name: known_at}", "{name: known_at, data_type: timestamp}"),
+            ("models/entities/things.yml", "{name: first_seen_at}", "{name: first_seen_at, data_type: date}"),
+            (GROUP_YAML, "name: as_of, data_type: timestamptz", "name: as_of, data_type: timestamp"),
+            (SERVICE_YAML, "name: label_known_at, data_type: timestamptz", "name: label_known_at, data_type: varchar"),
+        ],
+        [
+            "models/staging/stg_events.yml: known_at of stg_events is timestamp, which has no time zone",
+            "models/entities/things.yml: first_seen_at of things is date",
+            "models/features/thing.yml: as_of of thing is timestamp",
+            "models/services/score.yml: label_known_at of score_examples is varchar",
+            "Say in which zone the source keeps it: `known_at at time zone 'UTC' as known_at` (or another, such",
+        ],
     ),
     "a session in another zone": Fault(
         [("profiles.yml", "settings: {TimeZone: UTC}", "settings: {TimeZone: America/New_York}")],
@@ -575,6 +590,48 @@ def test_a_time_that_is_unclear_or_lies_beyond_now_is_refused(
     """A typo in the year would otherwise block every later build, since moments only go forward."""
     run = faulty.dbt("run", "--select", "clock", *arguments, now=None, fails=True, ASOF_NOW=now)
     assert_says(run, "asof: ", *says)
+
+
+def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: World) -> None:
+    """It would be taken as UTC, whatever it is: of events, entities and examples, whoever reads them."""
+    entities, examples = faulty.folder / "models" / "entities", "models/services/score_examples.sql"
+    asked = (faulty.folder / examples).read_text()
+    known = "known_at at time zone 'UTC' as known_at"
+    for file, old, new in (
+        ("models/staging/stg_events.sql", "occurred_at, known_at", f"occurred_at, {known}"),
+        (
+            "models/staging/stg_places.sql",
+            "occurred_at, known_at",
+            "occurred_at, cast(known_at as varchar) as known_at",
+        ),
+        (examples, "from {{", "from (select max(known_at) from {{ asof.known(ref('stg_events')) }}) as seen, {{"),
+    ):
+        faulty.replace(file, old, new)
+    (entities / "shelves.sql").write_text(
+        "select place_id, cast('2026-05-01' as date) as first_seen_at, null as gone_at from {{ ref('stg_things') }}"
+    )
+    (entities / "shelves.yml").write_text(
+        "models: [{name: shelves, columns: [{name: place_id}, {name: first_seen_at}]}]"
+    )
+    said = errors_by_model(faulty.dbt("run", now=NOW, fails=True))
+    of_events = "models/staging/stg_events.sql: known_at of stg_events is timestamp, which has no time zone"
+    for model, text in (
+        ("thing_v1", of_events),
+        ("score_examples", of_events),
+        ("places", "models/staging/stg_places.sql: known_at of stg_places is varchar, which has no time zone"),
+        ("shelves", "models/entities/shelves.sql: first_seen_at of shelves is date, which has no time zone"),
+        ("shelves", "`cast(first_seen_at as timestamp) at time zone 'UTC' as first_seen_at`"),
+    ):
+        assert text in said[model], said[model]
+    assert "gone_at" not in said["shelves"]
+
+    zoneless = "cast(prediction_time as timestamp) as prediction_time,"
+    (faulty.folder / examples).write_text(asked.replace("prediction_time,", zoneless))
+    faulty.replace(SERVICE_YAML, "{materialized: table}", "{materialized: table, contract: {enforced: false}}")
+    run = faulty.dbt("run", "--select", "score_examples", "score_v1_rows", now=NOW, fails=True)
+    said = errors_by_model(run)["score_v1_rows"]
+    assert f"{examples}: prediction_time of score_examples is timestamp, which has no time zone" in said
+    assert "`prediction_time at time zone 'UTC' as prediction_time`" in said
 
 
 def test_a_window_of_months_is_refused(faulty: World) -> None:

@@ -6,6 +6,8 @@
     {%- if asof.models_of('clock') | length != 1 -%}
         {{- asof.refuse('the project needs one model in models/clock, clock.sql, with the one line {{ asof.clock() }}.') -}}
     {%- endif -%}
+    {%- do asof.check_names() -%}
+    {%- do asof.check_declared_times() -%}
     {%- do asof.publish_lag_seconds() -%}
     {%- do asof.not_knowledge_safe(asof.models_of('event')) -%}
     {%- do asof.check_record_readers() -%}
@@ -42,6 +44,7 @@
         {{- asof.refuse(where ~ ' reads ' ~ node.name ~ '. A service sees its rows only (' ~ spec.rows_node.name ~ '): what is not in them is not available when a '
             ~ 'prediction is asked for. Make it a feature, or a request column of ' ~ spec.examples_node.name ~ '.') -}}
     {%- endfor -%}
+    {%- do asof.check_service_names(spec) -%}
     {%- do asof.check_documented(spec.node, where, 'service') -%}
 {% endmacro %}
 

@@ -7,3 +7,9 @@
 {% macro say(message) %}
     {%- do log('asof: ' ~ message, info=true) -%}
 {% endmacro %}
+
+{# Refuses all that is wrong at once, one problem a line. problems: messages, or none where there is no problem. #}
+{% macro refuse_all(problems) %}
+    {%- set found = problems | reject('none') | list -%}
+    {%- if found -%}{{- asof.refuse(found | join('\nasof: ')) -}}{%- endif -%}
+{% endmacro %}

@@ -16,47 +16,47 @@
     {%- set seed = asof.run_as_of() -%}
     {%- set all_entities = asof.has_own_window(spec) -%}
     {%- set sql %}
-        with eligible as (
+        with asof_eligible as (
             select as_of
             from {{ asof.registry('counted_moments') }}
             where {{ asof.may_be_replayed(spec) }}
         ),
-        late as (
+        asof_late as (
             {%- set streams = asof.events_with(spec.events, keys) %}
             {%- for event in streams %}
             select * from (
-                select {{ names }}, occurred_at, known_at
+                select {{ names }}, occurred_at as asof_occurred_at, known_at as asof_known_at
                 from {{ asof.relation_of(event) }}
                 where known_at > occurred_at
                 order by {{ asof.lot(['event_id', 'known_at'], seed) }}
                 limit 200
-            ) as late_{{ loop.index }}
+            ) as asof_late_{{ loop.index }}
             {{- ' union all' if not loop.last }}
             {%- endfor %}
             {%- if not streams %}
-            select {{ names }}, first_seen_at as occurred_at, first_seen_at as known_at from {{ asof.relation_of(spec.entity) }} where false
+            select {{ names }}, first_seen_at as asof_occurred_at, first_seen_at as asof_known_at from {{ asof.relation_of(spec.entity) }} where false
             {%- endif %}
         ),
-        touched as (
-            select {% for key in keys %}late.{{ key }}, {% endfor %}eligible.as_of
-            from late
-            inner join eligible on eligible.as_of >= late.occurred_at and eligible.as_of < late.known_at
-            order by {{ asof.lot(['late.' ~ keys[0], 'eligible.as_of'], seed) }}
+        asof_touched as (
+            select {% for key in keys %}asof_late.{{ key }}, {% endfor %}asof_eligible.as_of
+            from asof_late
+            inner join asof_eligible on asof_eligible.as_of >= asof_late.asof_occurred_at and asof_eligible.as_of < asof_late.asof_known_at
+            order by {{ asof.lot(['asof_late.' ~ keys[0], 'asof_eligible.as_of'], seed) }}
             limit 50
         ),
-        sampled as (
-            select as_of from (select as_of from eligible order by {{ asof.lot(['as_of'], seed) }} limit 8) as any_moment
+        asof_sampled as (
+            select as_of from (select as_of from asof_eligible order by {{ asof.lot(['as_of'], seed) }} limit 8) as any_moment
             union
-            select as_of from (select distinct as_of from touched order by {{ asof.lot(['as_of'], seed) }} limit 8) as touched_moment
+            select as_of from (select distinct as_of from asof_touched order by {{ asof.lot(['as_of'], seed) }} limit 8) as touched_moment
         ),
         -- the source took its rows back of what it forgot: that past cannot come out again
-        forgotten as (
-            select {{ names }} from {{ asof.relation_of(spec.entity) }} where forgotten_in_run is not null
+        asof_forgotten as (
+            select {{ names }} from {{ asof.relation_of(spec.entity) }} where asof_forgotten_in_run is not null
         ),
-        chosen as (
+        asof_chosen as (
             select drawn.*
             from (
-                select {{ names }} from touched
+                select {{ names }} from asof_touched
                 union
                 select * from (
                     select distinct {{ names }} from {{ asof.relation_of(spec.entity) }}
@@ -64,7 +64,7 @@
                     {{ '' if all_entities else 'limit 50' }}
                 ) as any_entity
             ) as drawn
-            where not exists (select 1 from forgotten where {{ asof.same_keys('forgotten', 'drawn', keys) }})
+            where not exists (select 1 from asof_forgotten where {{ asof.same_keys('asof_forgotten', 'drawn', keys) }})
         ),
         {{ asof.replay_differences_sql(spec, found[0][0]) }}
     {%- endset -%}
@@ -73,14 +73,15 @@
 {% endmacro %}
 
 {#
-  The end of a statement whose common table expressions `chosen` (keys) and `sampled` (as_of) say which points are
+  The end of a statement whose common table expressions `asof_chosen` (keys) and `asof_sampled` (as_of) say which points are
   meant: those of them for which a group's compiled SQL gives other values than were recorded, with both as text.
 #}
 {% macro replay_differences_sql(spec, compiled_sql) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set features = spec.features | map(attribute='name') | list -%}
-        {{- asof.evaluated_again_sql(spec, compiled_sql, 'select as_of from sampled',
-            'select entity.* from ' ~ asof.relation_of(spec.entity) ~ ' as entity inner join chosen on ' ~ asof.same_keys('chosen', 'entity', keys)) }},
+        {{- asof.evaluated_again_sql(spec, compiled_sql, 'select as_of from asof_sampled',
+            'select entity.* from ' ~ asof.relation_of(spec.entity) ~ ' as entity inner join asof_chosen on '
+                ~ asof.same_keys('asof_chosen', 'entity', keys)) }},
         asof_counted as (
             select *
             from {{ spec.history }}
@@ -89,7 +90,7 @@
         asof_recorded as (
             select {% for key in keys %}history.{{ key }}, {% endfor %}moment.as_of, history.is_tombstone
                 {%- for name in features %}, history.{{ name }}{% endfor %}
-            from (select chosen.*, clock.as_of from chosen cross join sampled as clock) as moment
+            from (select asof_chosen.*, clock.as_of from asof_chosen cross join asof_sampled as clock) as moment
             {{ asof.asof_left_join('asof_counted', 'history', 'moment.as_of', 'history.as_of', [asof.same_keys('history', 'moment', keys)]) }}
         )
         select

@@ -3,7 +3,7 @@
   part of a run that counts is remembered: an entity that its source forgets is gone from the run that noticed it,
   and one that comes back begins a new life. A run that never counted leaves no trace. --empty writes nothing.
 
-  `seen_in_run` and `forgotten_in_run` are bookkeeping for that rule. The table is emptied and filled in place, so
+  `asof_seen_in_run` and `asof_forgotten_in_run` are bookkeeping for that rule. The table is emptied and filled in place, so
   that views on it survive on engines that would drop them with it.
 #}
 {% materialization entity, default %}
@@ -12,7 +12,17 @@
     {%- set existing = load_cached_relation(this) -%}
     {%- set keys = asof.entity_keys(model) -%}
     {%- set declared = 'asof_declared_' ~ model.name -%}
-    {%- set columns = get_columns_in_query(sql) | map('lower') | list -%}
+    {%- for parent in model.depends_on.nodes if asof.role(graph.nodes.get(parent) or {}) == 'event' -%}
+        {%- do asof.check_event_columns(asof.relation_of(graph.nodes[parent])) -%}
+    {%- endfor -%}
+    {%- set columns, problems = [], [] -%}
+    {%- for column in get_column_schema_from_query(sql) -%}
+        {%- do columns.append(column.name | lower) -%}
+        {%- if column.name | lower in asof.times_of('entity') -%}
+            {%- do problems.append(asof.problem_of_time(model.original_file_path, column.name | lower, model.name, column.dtype)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do asof.refuse_all(problems) -%}
     {%- for column in keys + ['first_seen_at'] if column not in columns -%}
         {{- asof.refuse(model.original_file_path ~ ': the entity ' ~ model.name ~ ' must return ' ~ column ~ '; it returns ' ~ columns | join(', ') ~ '.') -}}
     {%- endfor -%}
@@ -57,10 +67,10 @@
     {%- set time = asof.type_timestamptz() %}
     select
         {% for key in keys %}{{ key }}, {% endfor %}
-        cast(first_seen_at as {{ time }}) as first_seen_at,
+        first_seen_at,
         cast({{ 'gone_at' if has_gone_at else 'null' }} as {{ time }}) as gone_at,
-        cast('{{ asof.seen_in() }}' as varchar) as seen_in_run,
-        cast(null as varchar) as forgotten_in_run
+        cast('{{ asof.seen_in() }}' as varchar) as asof_seen_in_run,
+        cast(null as varchar) as asof_forgotten_in_run
     from ({{ sql }}) as entity
 {% endmacro %}
 
@@ -83,17 +93,17 @@
             {{ names }},
             first_seen_at,
             case
-                when forgotten_in_run is null or forgotten_in_run in (select run_id from counted_run) then gone_at
+                when asof_forgotten_in_run is null or asof_forgotten_in_run in (select run_id from counted_run) then gone_at
             end as gone_at,
-            seen_in_run,
-            case when forgotten_in_run in (select run_id from counted_run) then forgotten_in_run end as forgotten_in_run
+            asof_seen_in_run,
+            case when asof_forgotten_in_run in (select run_id from counted_run) then asof_forgotten_in_run end as asof_forgotten_in_run
         from {{ memory }}
-        where seen_in_run in (select run_id from counted_run)
+        where asof_seen_in_run in (select run_id from counted_run)
     ),
     forgotten as (
         select {{ names }}, max(gone_at) as gone_at
         from remembered
-        where forgotten_in_run is not null
+        where asof_forgotten_in_run is not null
         group by {{ names }}
     ),
     -- the declared life that an open one goes on in, which is the first that had not ended when it began: whoever left and came back
@@ -102,14 +112,14 @@
         select
             {% for key in keys %}open_life.{{ key }}, {% endfor %}
             open_life.first_seen_at,
-            open_life.seen_in_run,
-            min(declared.first_seen_at) as declared_first_seen_at
+            open_life.asof_seen_in_run,
+            min(declared.first_seen_at) as asof_declared_first_seen_at
         from remembered as open_life
         inner join {{ declared }} as declared
             on {{ asof.same_keys('declared', 'open_life', keys) }}
             and (declared.gone_at is null or declared.gone_at > open_life.first_seen_at)
         where open_life.gone_at is null
-        group by {% for key in keys %}open_life.{{ key }}, {% endfor %}open_life.first_seen_at, open_life.seen_in_run
+        group by {% for key in keys %}open_life.{{ key }}, {% endfor %}open_life.first_seen_at, open_life.asof_seen_in_run
     ),
     present as (
         select
@@ -120,12 +130,12 @@
                 declared.first_seen_at
             ) as first_seen_at,
             declared.gone_at,
-            coalesce(open_life.seen_in_run, declared.seen_in_run) as seen_in_run,
-            cast(null as varchar) as forgotten_in_run
+            coalesce(open_life.asof_seen_in_run, declared.asof_seen_in_run) as asof_seen_in_run,
+            cast(null as varchar) as asof_forgotten_in_run
         from {{ declared }} as declared
         left join going_on as open_life
             on {{ asof.same_keys('open_life', 'declared', keys) }}
-            and open_life.declared_first_seen_at = declared.first_seen_at
+            and open_life.asof_declared_first_seen_at = declared.first_seen_at
         left join forgotten
             on {{ asof.same_keys('forgotten', 'declared', keys) }}
             and declared.first_seen_at < forgotten.gone_at
@@ -137,8 +147,8 @@
         {% for key in keys %}remembered.{{ key }}, {% endfor %}
         remembered.first_seen_at,
         coalesce(remembered.gone_at, {{ at }}),
-        remembered.seen_in_run,
-        case when remembered.gone_at is null then '{{ asof.seen_in() }}' else remembered.forgotten_in_run end
+        remembered.asof_seen_in_run,
+        case when remembered.gone_at is null then '{{ asof.seen_in() }}' else remembered.asof_forgotten_in_run end
     from remembered
     where not exists (
         select 1

@@ -8,5 +8,6 @@
   keep out what was not known at each point.)
 #}
 {% macro known(events) -%}
+    {%- do asof.check_event_columns(events) %}
     (select * from {{ events }} where known_at <= {{ asof.cutoff() }})
 {%- endmacro %}

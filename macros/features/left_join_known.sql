@@ -13,6 +13,7 @@
   than that: `and {{ "{{ asof.within('orders', '30 days') }}" }}`.
 #}
 {% macro left_join_known(events, as, on, corrected=false) -%}
+    {%- do asof.check_event_columns(events) %}
     left join {% if corrected -%}
     (
         select

@@ -8,6 +8,7 @@
   not known by the clock's last moment is cut off first: it changes nothing, and the window is the costly part.
 #}
 {% macro left_join_last_known(events, as, on) -%}
+    {%- do asof.check_event_columns(events) %}
     left join (
         select
             version.*,

@@ -8,7 +8,7 @@
         {'rule': 'a key or first_seen_at is null', 'sql': 'select * from ' ~ model ~ ' where ' ~ nulls | join(' or ')},
         {'rule': 'gone_at is not after first_seen_at', 'sql': 'select * from ' ~ model ~ ' where gone_at <= first_seen_at'},
         {'rule': 'two lives of one entity overlap', 'sql': 'select * from (select life.*, lead(first_seen_at) over (partition by ' ~ keys | join(', ')
-            ~ ' order by first_seen_at) as next_seen_at from ' ~ model ~ ' as life) as life where next_seen_at < coalesce(gone_at, next_seen_at + interval \'1 second\')'},
+            ~ ' order by first_seen_at) as asof_next_seen_at from ' ~ model ~ ' as life) as life where asof_next_seen_at < coalesce(gone_at, asof_next_seen_at + interval \'1 second\')'},
     ]) }}
     {%- endif -%}
 {% endtest %}

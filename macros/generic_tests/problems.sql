@@ -7,10 +7,10 @@
     select
         '{{ check.rule | replace("'", "''") }}' as problem,
         count(*) as row_count,
-        cast(min(cast(offending as varchar)) as varchar) as for_example
+        cast(min(cast(asof_offending as varchar)) as varchar) as for_example
     from (
         {{ check.sql }}
-    ) as offending
+    ) as asof_offending
     having count(*) > 0
     {%- if not loop.last %}
     union all

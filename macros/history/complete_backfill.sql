@@ -16,12 +16,12 @@
             from (
                 select
                     history.*,
-                    row_number() over (partition by {{ key_names | join(', ') }} order by as_of desc) as recency
+                    row_number() over (partition by {{ key_names | join(', ') }} order by as_of desc) as asof_recency
                 from {{ spec.history }} as history
                 where run_id = '{{ plan.run_id }}'
             ) as last_row
             where
-                recency = 1
+                asof_recency = 1
                 and not is_tombstone
                 and not exists (
                     select 1

@@ -9,8 +9,7 @@
     <group>_status          OK, STALE, NOT_FOUND or NO_SNAPSHOT
     asof_served_from        since when (UTC): published_at, not as_of
     asof_recorded_at        when a run recorded it, by the wall clock; of what no run recorded, asof_served_from
-  Sorted by the keys and asof_served_from, one row for each of them. Errors: nothing published, no history in this warehouse, a column of
-  one of these names.
+  Sorted by the keys and asof_served_from, one row for each of them. Errors: nothing published, no history in this warehouse.
 #}
 {% macro export_history(to) %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
@@ -23,10 +22,6 @@
     {%- set files = {} -%}
     {%- for id, group in manifest.groups.items() -%}
         {%- set spec = asof.group_spec(group.name, group.version) -%}
-        {%- set columns = (spec['keys'] + spec.features) | map(attribute='name') | list -%}
-        {%- for reserved in [spec.name ~ '_status', 'asof_served_from', 'asof_recorded_at'] if reserved in columns -%}
-            {{- asof.refuse(id ~ ' has a column ' ~ reserved ~ ', which the export adds itself. Export a version of it that calls the column something else.') -}}
-        {%- endfor -%}
         {%- set since = run_query('select min(published_at) from (select published_at from ' ~ asof.registry('counted_moments') ~ " where kind = 'backfill' and group_id = "
             ~ asof.literal(id) ~ ' union all select published_at from ' ~ asof.registry('publications') ~ ' where as_of is not null and group_id = ' ~ asof.literal(id)
             ~ ') as in_force').rows[0][0] -%}
@@ -113,19 +108,19 @@
         from state
     ),
     touched as (
-        select distinct {% for key in key_names %}history.{{ key }}, {% endfor %}change.since, change.as_of, change.status
+        select distinct {% for key in key_names %}history.{{ key }}, {% endfor %}change.since as asof_since, change.as_of, change.status as asof_status
         from change
         inner join history on history.as_of > change.above and history.as_of <= change.up_to
     ),
     served as (
         select
             {% for key in key_names %}touched.{{ key }}, {% endfor %}
-            touched.since,
+            touched.asof_since,
             case
-                when touched.as_of is null then touched.status
+                when touched.as_of is null then touched.asof_status
                 when coalesce(history.is_tombstone, true) then 'NOT_FOUND'
-                else touched.status
-            end as status,
+                else touched.asof_status
+            end as asof_status,
             history.as_of,
             history.run_id
             {%- for feature in spec.features %},
@@ -151,24 +146,24 @@
     compared as (
         select
             *,
-            lag(status) over (partition by {{ keys }} order by since) as status_before,
-            lag(as_of) over (partition by {{ keys }} order by since) as as_of_before
+            lag(asof_status) over (partition by {{ keys }} order by asof_since) as asof_status_before,
+            lag(as_of) over (partition by {{ keys }} order by asof_since) as asof_as_of_before
         from served
     )
     select
         {% for key in key_names %}compared.{{ key }}, {% endfor %}
         {%- for feature in spec.features %}
         {%- set value = 'cast(compared.' ~ feature.name ~ ' as ' ~ asof.type_timestamptz() ~ '[])' if modules.re.match('^date *\[\]$', feature.type) else 'compared.' ~ feature.name %}
-        case when compared.status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }} then {{ value }} end as {{ feature.name }},
+        case when compared.asof_status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }} then {{ value }} end as {{ feature.name }},
         {%- endfor %}
-        compared.status as {{ spec.name }}_status,
-        compared.since as asof_served_from,
-        coalesce(case when compared.status in ('OK', 'STALE') then moment.finished_at end, compared.since) as asof_recorded_at
+        compared.asof_status as {{ spec.name }}_status,
+        compared.asof_since as asof_served_from,
+        coalesce(case when compared.asof_status in ('OK', 'STALE') then moment.finished_at end, compared.asof_since) as asof_recorded_at
     from compared
     left join {{ counted }} as moment on moment.run_id = compared.run_id and moment.as_of = compared.as_of
     where
-        compared.status_before is null
-        or compared.status <> compared.status_before
-        or (compared.status in ('OK', 'STALE') and compared.as_of is distinct from compared.as_of_before)
-    order by {% for key in key_names %}compared.{{ key }}, {% endfor %}compared.since
+        compared.asof_status_before is null
+        or compared.asof_status <> compared.asof_status_before
+        or (compared.asof_status in ('OK', 'STALE') and compared.as_of is distinct from compared.asof_as_of_before)
+    order by {% for key in key_names %}compared.{{ key }}, {% endfor %}compared.asof_since
 {% endmacro %}

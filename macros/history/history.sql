@@ -24,7 +24,7 @@
     from (
         select
             history.*,
-            row_number() over (partition by {{ spec['keys'] | map(attribute='name') | join(', ') }} order by as_of desc) as recency
+            row_number() over (partition by {{ spec['keys'] | map(attribute='name') | join(', ') }} order by as_of desc) as asof_recency
         from {{ history }} as history
         where
             run_id in (
@@ -37,6 +37,6 @@
                 )
             )
     ) as newest
-    where recency = 1 and not is_tombstone
+    where asof_recency = 1 and not is_tombstone
     {%- endif -%}
 {% endmacro %}

@@ -74,7 +74,7 @@
         from (
             select
                 history.*,
-                row_number() over (partition by {{ key_names | join(', ') }} order by as_of desc) as recency
+                row_number() over (partition by {{ key_names | join(', ') }} order by as_of desc) as asof_recency
             from {{ spec.history }} as history
             where
                 as_of < {{ at }}
@@ -85,7 +85,7 @@
                     )
                 )
         ) as ranked
-        where recency = 1 and not is_tombstone
+        where asof_recency = 1 and not is_tombstone
         {%- endif %}
     )
     select
@@ -111,15 +111,15 @@
 {% macro rows_and_points_sql(spec, at, current) -%}
     {%- set names = spec['keys'] | map(attribute='name') | join(', ') -%}
     select
-        coalesce(sum(row_count), 0),
-        count(*) filter (where row_count > 0),
-        coalesce(sum(point_count), 0),
-        count(*) filter (where row_count = 0),
-        count(*) filter (where point_count = 0)
+        coalesce(sum(asof_rows), 0),
+        count(*) filter (where asof_rows > 0),
+        coalesce(sum(asof_points), 0),
+        count(*) filter (where asof_rows = 0),
+        count(*) filter (where asof_points = 0)
     from (
-        select {{ names }}, sum(is_row) as row_count, sum(is_point) as point_count
+        select {{ names }}, sum(asof_is_row) as asof_rows, sum(asof_is_point) as asof_points
         from (
-            select {{ names }}, 1 as is_row, 0 as is_point from {{ current }}
+            select {{ names }}, 1 as asof_is_row, 0 as asof_is_point from {{ current }}
             union all
             select {{ names }}, 0, 1 from {{ asof.relation_of(spec.entity) }} as entity where {{ asof.is_point('entity', at) }}
         ) as either

@@ -93,17 +93,17 @@
 {% macro group_differences_sql(spec, moments) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | join(', ') -%}
     {%- set text = "select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'" -%}
-    with sampled as (
+    with asof_sampled as (
         select as_of
         from {{ asof.registry('counted_moments') }}
         where group_id = '{{ spec.id }}' and as_of in ({{ moments | join(', ') }})
     ),
     -- the source took its rows back of what it forgot: that past cannot come out again
-    chosen as (
+    asof_chosen as (
         select {{ keys }}
         from {{ asof.relation_of(spec.entity) }}
         group by {{ keys }}
-        having count(forgotten_in_run) = 0
+        having count(asof_forgotten_in_run) = 0
     ),
     {{ asof.replay_differences_sql(spec, run_query(text).rows[0][0]) }}
 {%- endmacro %}
@@ -127,7 +127,7 @@
             ~ tojson(before) ~ '.'}) -}}
     {%- endfor -%}
     {%- set compared_sql = asof.compared_answers_sql(spec, contract, now_.sql) -%}
-    {%- set answers, count = run_query('select count(*), count(*) filter (where differs) from (' ~ compared_sql
+    {%- set answers, count = run_query('select count(*), count(*) filter (where asof_differs) from (' ~ compared_sql
         ~ ') as compared').rows[0].values() -%}
     {%- if answers | int == 0 -%}
         {{- return({'differs': 'there is no example and no entity to compare its answers for.'}) -}}
@@ -135,7 +135,7 @@
     {%- set compared = answers ~ ' answers to examples and entities' -%}
     {%- if count | int == 0 -%}{{- return({'compared': compared}) -}}{%- endif -%}
     {%- set few = run_query('select * from (' ~ compared_sql
-        ~ ') as compared where differs order by row_id limit 3') -%}
+        ~ ') as compared where asof_differs order by row_id limit 3') -%}
     {{- return({'differs': 'gives other values than the published one in ' ~ count ~ ' of ' ~ compared ~ ': '
         ~ asof.rows_in_words(few)}) -}}
 {% endmacro %}
@@ -168,7 +168,7 @@
             {%- for name in names %}
             or was.{{ name }} is distinct from now_.{{ name }}
             {%- endfor %}
-        ) as differs
+        ) as asof_differs
         {%- for name in names %},
         case when was.{{ name }} is distinct from now_.{{ name }} then
             coalesce(cast(was.{{ name }} as varchar), 'null') || ' before, '
@@ -236,7 +236,7 @@
     {%- set rows = [] -%}
     {%- for row in table.rows -%}
         {%- set said = [] -%}
-        {%- for name, value in row.dict().items() if value is not none and name != 'differs' -%}
+        {%- for name, value in row.dict().items() if value is not none and name != 'asof_differs' -%}
             {%- do said.append(name ~ ' ' ~ value) -%}
         {%- endfor -%}
         {%- do rows.append(said | join(', ')) -%}

@@ -26,6 +26,7 @@
     {%- endfor -%}
     {%- if execute -%}
         {%- set spec = asof.service_spec(service.name, service.version) -%}
+        {%- do asof.check_example_times(examples_relation) -%}
         {{- asof.looked_up_sql(spec, examples_relation, histories) -}}
         {{- asof.nulled_sql(spec, ['asof_sequence_number', 'asof_is_backfilled']) -}}
     {%- endif -%}

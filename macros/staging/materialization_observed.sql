@@ -51,9 +51,12 @@
         {{- asof.refuse(where ~ ' must name its key(s) among the columns it returns, as in {{ config(materialized=\'observed\', unique_key=\'customer_id\') }}. unique_key is '
             ~ (keys | join(', ') or 'not set') ~ '; it returns ' ~ names | join(', ') ~ '.') -}}
     {%- endif -%}
-    {%- for name in names if name in ['event_id', 'occurred_at', 'known_at', 'is_deleted'] -%}
-        {{- asof.refuse(where ~ ' returns ' ~ name ~ ', which the capture adds itself. Leave it out, or call it something else.') -}}
+    {%- set reserved, words, problems = asof.reserved_names('observed'), asof.reserved_words(), [] -%}
+    {%- for name in names -%}
+        {%- do problems.append(asof.problem_of_name(model.original_file_path, 'the observed model ' ~ model.name ~ ', the column', name,
+            reserved, words)) -%}
     {%- endfor -%}
+    {%- do asof.refuse_all(problems) -%}
     {{- return({'keys': keys, 'columns': columns}) -}}
 {% endmacro %}
 
@@ -111,8 +114,8 @@
         create temporary table {{ changes }} as
         {{ asof.changes_sql(spec, relation, current, now, closed) }};
         select
-            count(*) filter (where is_new),
-            count(*) filter (where not is_new and not is_deleted),
+            count(*) filter (where asof_is_new),
+            count(*) filter (where not asof_is_new and not is_deleted),
             count(*) filter (where is_deleted)
         from {{ changes }}
     {%- endcall -%}
@@ -146,10 +149,10 @@
 {# One row: how many rows have no key, and how many keys are there more than once. #}
 {% macro unusable_keys_sql(spec, current) -%}
     select
-        coalesce(sum(row_count) filter (where {{ spec['keys'] | join(' is null or ') }} is null), 0),
-        count(*) filter (where row_count > 1 and {{ spec['keys'] | join(' is not null and ') }} is not null)
+        coalesce(sum(asof_row_count) filter (where {{ spec['keys'] | join(' is null or ') }} is null), 0),
+        count(*) filter (where asof_row_count > 1 and {{ spec['keys'] | join(' is not null and ') }} is not null)
     from (
-        select {{ spec['keys'] | join(', ') }}, count(*) as row_count
+        select {{ spec['keys'] | join(', ') }}, count(*) as asof_row_count
         from {{ current }}
         group by {{ spec['keys'] | join(', ') }}
     ) as per_key
@@ -163,15 +166,15 @@
         from (
             select
                 version.*,
-                row_number() over (partition by {{ keys | join(', ') }} order by known_at desc) as recency
+                row_number() over (partition by {{ keys | join(', ') }} order by known_at desc) as asof_recency
             from {{ relation }} as version
             {%- if not closed %}
             where known_at < {{ now }}
             {%- endif %}
         ) as ranked
-        where recency = 1 and not is_deleted
+        where asof_recency = 1 and not is_deleted
     )
-    select now_.*, false as is_deleted, last_version.{{ keys[0] }} is null as is_new
+    select now_.*, false as is_deleted, last_version.{{ keys[0] }} is null as asof_is_new
     from {{ current }} as now_
     left join last_version on {{ asof.same_keys('last_version', 'now_', keys) }}
     where
