@@ -14,6 +14,7 @@ from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
 from serve.clock import ClockError, clock_from_environment
 from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.server import CONNECTIONS, IDLE_SECONDS, LOG_FORMAT, run
+from serve.settings import SettingsError, check_environment
 from serve.tokens import Tokens, TokensError
 
 # Options that went, and what does their work now
@@ -148,6 +149,11 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Parses the command line and runs what it asks for; returns the exit code."""
+    try:
+        check_environment(os.environ)
+    except SettingsError as error:
+        print(f"asof: {error}", file=sys.stderr)
+        return 2
     options = build_parser().parse_args(arguments)
     return options.run(options)
 

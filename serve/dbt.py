@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from serve.settings import SettingsError, check_environment
+
 
 class DbtError(Exception):
     """A dbt command failed. The message is asof's own where it refused, else all that dbt said, as is `output`."""
@@ -30,6 +32,10 @@ def run_dbt(
 
     options: of dbt, such as --target. environment: what is set for it besides this process's own.
     """
+    try:
+        check_environment(os.environ)
+    except SettingsError as error:
+        raise DbtError(str(error), "") from None
     try:
         run = subprocess.run(
             [dbt_program(), "--quiet", "--no-use-colors", *command, *options],

@@ -14,7 +14,9 @@
                 ~ '`dbt build` builds it whole again.') -%}
         {%- elif flags.WHICH in ['build', 'test', 'retry'] -%}
             {%- do asof.write_training_sets() -%}
-            {%- if asof.publish_folder() is not none and asof.backfill_range() is none -%}{%- do asof.publish() -%}{%- endif -%}
+            {%- if asof.publish_folder() is none -%}{%- do asof.say_publishes_nowhere() -%}
+            {%- elif asof.backfill_range() is none -%}{%- do asof.publish() -%}
+            {%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}

@@ -1,11 +1,14 @@
 {#
-  Before any command that builds or tests: the records are opened (and repaired), the project is checked, the run noted.
+  Before any command that builds or tests: the configuration is checked, the records are opened (and repaired), the project is checked, the
+  run noted.
   Guarded by flags.WHICH, since dbt renders hooks for `compile` and `docs generate` too.
 #}
 {% macro on_run_start() %}
     {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
+        {%- set uses_models = flags.WHICH in ['run', 'build', 'test', 'retry'] -%}
+        {%- if uses_models -%}{%- do asof.check_configuration() -%}{%- endif -%}
         {%- do asof.open_records() -%}
-        {%- if flags.WHICH in ['run', 'build', 'test', 'retry'] -%}
+        {%- if uses_models -%}
             {%- do asof.check_project() -%}
             {%- do asof.take_in_request_log() -%}
             {%- if flags.WHICH != 'run' -%}{%- do asof.compare_request_log() -%}{%- endif -%}

@@ -1,0 +1,62 @@
+"""The environment variables of asof: one declaration, which the commands check and docs/configuration.md shows."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+# by name, what it means; `--option` is an option of serving, which has the meaning
+ENVIRONMENT = {
+    "ASOF_NOW": "a fixed now, for builds, publishing and the shim (RFC 3339 with an offset). Snapshots made under it "
+    "say so, and are refused off loopback",
+    "ASOF_PUBLISHED": "where dbt publishes, instead of the folder in `asof_publish_to`, for a target listed there",
+    "ASOF_TRAINING": "where dbt writes training sets, instead of the folder in `asof_training_to`, for a target listed "
+    "there",
+    "ASOF_CODE_VERSION": "kept in the manifests of snapshots and training sets, for example the git commit",
+    "ASOF_REQUEST_LOG": "`--request-log`, the folder of the request log; dbt reads it instead of the folder in "
+    "`asof_request_log`, for a target listed there",
+    "ASOF_REQUEST_LOG_KEY": "`--request-log-key`, the file with the secret that personal values are hashed with; for "
+    "dbt instead of the file in `asof_request_log_key`",
+    "ASOF_REQUEST_LOG_SHARE": "`--request-log-share`",
+    "ASOF_REQUEST_LOG_BYTES": "`--request-log-bytes`",
+    "ASOF_FOLDER": "`--folder`, the published folder that the shim reads",
+    "ASOF_HOST": "`--host`",
+    "ASOF_PORT": "`--port`",
+    "ASOF_WORKERS": "`--workers`",
+    "ASOF_TOKENS": "`--tokens`",
+    "ASOF_TLS_CERTIFICATE": "`--tls-certificate`",
+    "ASOF_TLS_KEY": "`--tls-key`",
+    "ASOF_MAX_ENTITIES": "`--max-entities`",
+    "ASOF_MAX_BODY": "`--max-body`",
+    "ASOF_CONNECTIONS": "`--connections`",
+    "ASOF_IDLE_SECONDS": "`--idle-seconds`",
+    "ASOF_REQUEST_SECONDS": "`--request-seconds`",
+    "ASOF_SCRATCH": "set by the shim for its own processes",
+    "ASOF_WAREHOUSE": "the warehouse of the worked example (its `profiles.yml` reads it)",
+    "ASOF_FAULT_POINT": "of tests: where a dbt command waits to be killed",
+    "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
+}
+
+# Kubernetes sets these for a service whose name begins with asof
+_SERVICE_LINK = re.compile(r"ASOF_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)")
+
+
+class SettingsError(Exception):
+    """Environment variables of our prefix that nothing reads; the message names them."""
+
+
+def check_environment(names: Iterable[str]) -> None:
+    """Raises SettingsError if any of these names of environment variables begins with ASOF_ and is not declared."""
+    problems = []
+    for name in sorted(names):
+        if not name.startswith("ASOF_") or name in ENVIRONMENT or _SERVICE_LINK.fullmatch(name):
+            continue
+        near = difflib.get_close_matches(
+            name.removeprefix("ASOF_"), [each.removeprefix("ASOF_") for each in ENVIRONMENT], 1
+        )
+        problems.append(
+            f"{name} is set, which asof does not know" + (f": did you mean ASOF_{near[0]}?" if near else ".")
+        )
+    if problems:
+        raise SettingsError(" ".join([*problems, "Unset it, or see docs/configuration.md for those that there are."]))
