@@ -85,8 +85,21 @@ def _export_data(data: Path, project: str | Path, dbt: Sequence[str]) -> Export:
     except DbtError as error:
         raise ExportError(str(error)) from None
     manifest, files = told["manifest"], told["files"]
+    check_names(manifest)
     groups = {group_id: {**group, "data": files[group_id]} for group_id, group in manifest["groups"].items()}
     return Export(told["project"].lstrip("_") or "asof", told["pointer"], groups, manifest["services"])
+
+
+def check_names(manifest: dict[str, Any]) -> None:
+    """Raises ExportError where a column has the name that Feast gives to the time of an entity row."""
+    columns = [(name, each) for name, group in manifest["groups"].items() for each in group["keys"] + group["features"]]
+    columns += [(name, each) for name, service in manifest["services"].items() for each in service["request"]]
+    for name, column in columns:
+        if column["name"] == "event_timestamp":
+            raise ExportError(
+                f"{name} has a column event_timestamp, which Feast takes for the time of a request. Export a version "
+                "of it that calls the column something else"
+            )
 
 
 # -------------------- what is written

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import duckdb
+import pytest
 import yaml
 
+from serve.feast_repository import ExportError, check_names
 from tests.world import World
 
 # Every name that the SQL of the package once gave, beside a user's columns, to something of its own.
@@ -168,6 +171,25 @@ def test_no_inner_name_hides_a_column_of_the_project(world: World) -> None:
         assert (trained["recency"], trained["seen_in_run"], trained[LABEL]) == ("a", "x", 9)
         assert (trained["status"], trained["is_backfilled"]) == ("OK", False)
         assert trained["sequence_number"] == answer["sequence_number"]
+
+    # what was served since when, for another system
+    (world.folder / "exported").mkdir()
+    world.dbt("run-operation", "asof.export_history", "--args", "{to: exported}", now="2026-05-01 11:00")
+    served_since = duckdb.sql(
+        f"select shelf_status, status, since from '{world.folder}/exported/shelf_v1.parquet' "
+        "where recency = 'a' order by asof_served_from"
+    ).fetchall()
+    assert served_since == [
+        ("NOT_FOUND", None, None),
+        ("OK", values["status"], values["since"]),
+        ("OK", -2, values["since"]),
+    ]
+
+
+def test_feast_cannot_take_the_name_of_its_own_time() -> None:
+    group = {"keys": [{"name": "shelf_id"}], "features": [{"name": "event_timestamp"}]}
+    with pytest.raises(ExportError, match="shelf@1 has a column event_timestamp, which Feast takes for the time"):
+        check_names({"groups": {"shelf@1": group}, "services": {}})
 
 
 GROUP_YAML, SERVICE_YAML = "models/features/thing.yml", "models/services/score.yml"
