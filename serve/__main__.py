@@ -14,11 +14,8 @@ from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
 from serve.clock import ClockError, clock_from_environment
 from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
 from serve.server import CONNECTIONS, IDLE_SECONDS, LOG_FORMAT, run
-from serve.settings import SettingsError, check_environment
+from serve.settings import GONE, SettingsError, check_environment
 from serve.tokens import Tokens, TokensError
-
-# Options that went, and what does their work now
-GONE = {"request_seconds": "slow senders are for the balancer to end: deploy/nginx.conf"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -113,9 +110,6 @@ def serve(options: argparse.Namespace) -> int:
         os.environ[f"ASOF_{name.upper()}"] = "" if value is None else str(value)
     os.environ["ASOF_FOLDER"] = str(Path(options.folder).absolute())
     try:
-        for name, why in GONE.items():
-            if f"ASOF_{name.upper()}" in os.environ:
-                raise ConfigurationError(f"ASOF_{name.upper()} is no option any more: {why}")
         check_exposure(options.host, options.tokens)
         clock_from_environment()
         check_tls(options.tls_certificate, options.tls_key)

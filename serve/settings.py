@@ -31,12 +31,13 @@ ENVIRONMENT = {
     "ASOF_MAX_BODY": "`--max-body`",
     "ASOF_CONNECTIONS": "`--connections`",
     "ASOF_IDLE_SECONDS": "`--idle-seconds`",
-    "ASOF_REQUEST_SECONDS": "`--request-seconds`",
-    "ASOF_SCRATCH": "set by the shim for its own processes",
     "ASOF_WAREHOUSE": "the warehouse of the worked example (its `profiles.yml` reads it)",
     "ASOF_FAULT_POINT": "of tests: where a dbt command waits to be killed",
     "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
 }
+
+# Options of serving that went, and what does their work now
+GONE = {"request_seconds": "slow senders are for the balancer to end: deploy/nginx.conf"}
 
 # Kubernetes sets these for a service whose name begins with asof
 _SERVICE_LINK = re.compile(r"ASOF_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)")
@@ -51,6 +52,9 @@ def check_environment(names: Iterable[str]) -> None:
     problems = []
     for name in sorted(names):
         if not name.startswith("ASOF_") or name in ENVIRONMENT or _SERVICE_LINK.fullmatch(name):
+            continue
+        if why := GONE.get(name.removeprefix("ASOF_").lower()):
+            problems.append(f"{name} is no option any more: {why}.")
             continue
         near = difflib.get_close_matches(
             name.removeprefix("ASOF_"), [each.removeprefix("ASOF_") for each in ENVIRONMENT], 1

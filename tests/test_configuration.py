@@ -197,5 +197,9 @@ def test_commands_refuse_an_environment_variable_that_nothing_reads(command: lis
 def test_what_kubernetes_sets_for_a_service_is_left_alone() -> None:
     links = ("SHIM_SERVICE_HOST", "SHIM_SERVICE_PORT", "SHIM_SERVICE_PORT_HTTP", "SHIM_PORT", "PORT_8000_TCP_ADDR")
     check_environment([f"ASOF_{link}" for link in links] + ["ASOF_NOW", "PATH", "ASOFT"])
+    with pytest.raises(
+        SettingsError, match="ASOF_REQUEST_SECONDS is no option any more: slow senders are for the balancer"
+    ):
+        check_environment(["ASOF_REQUEST_SECONDS"])
     with pytest.raises(SettingsError, match=r"ASOF_NO is set.*ASOF_XYZ is set, which asof does not know\. Unset it"):
         check_environment(["ASOF_XYZ", "ASOF_NO"])
