@@ -86,10 +86,6 @@ GRAPH_FAULTS = {
         [(SERVICE_SQL, "from {{ ref('score_v1_rows') }}", "from {{ ref('score_examples') }}")],
         ["models/services/score_v1.sql: score@1 reads score_examples", "A service sees its rows only (score_v1_rows)"],
     ),
-    "a group has a bare ref": Fault(
-        [(GROUP, "group by", "left join {{ ref('stg_events') }} as later on later.thing_id = point.thing_id group by")],
-        ["models/features/thing_v1.sql: thing@1 has a ref or source outside asof.points, asof.left_join_known"],
-    ),
     "a group has a source": Fault(
         [(GROUP, "group by", "left join {{ source('raw', 'events') }} as later on true group by")],
         ["models/features/thing_v1.sql: thing@1", "reads events", "event models of models/staging"],
@@ -97,16 +93,6 @@ GRAPH_FAULTS = {
     "a group reads another group": Fault(
         [(GROUP, "group by", "left join {{ ref('place', v=1) }} as other on true group by")],
         ["models/features/thing_v1.sql: thing@1 reads place", "could hold what was not known at as_of"],
-    ),
-    "a group joins two streams of events": Fault(
-        [
-            (
-                GROUP,
-                "group by",
-                "{{ asof.left_join_known(ref('stg_departures'), as='other', on='thing_id') }} group by",
-            )
-        ],
-        ["models/features/thing_v1.sql: thing@1 joins known events twice", "Make two groups"],
     ),
     "a group has no owner": Fault(
         [(GROUP_YAML, "owner: tests, ", "")],
@@ -320,9 +306,18 @@ SERVICE_FAULTS = {
     "a sampled relation": ("(select color from main.thing_v1_latest tablesample 1 rows)", "by its literal name"),
     "an aggregate": ("max(color)", "uses max. A service is evaluated one row at a time: aggregate in a feature group"),
     "a window": ("lag(color) over (order by row_id)", "A service is evaluated one row at a time"),
+    "an aggregate in a macro of the engine": (
+        "cast(geomean(size) as varchar)",
+        "uses avg. A service is evaluated one row",
+    ),
     "its other rows": (
         "(select other.color from {{{{ ref('score_v{v}_rows') }}}} as other order by 1 limit 1)",
         "A service is evaluated one row at a time",
+    ),
+    "its other rows, by way of a common table expression": (
+        "with every as (select * from {{{{ ref('score_v{v}_rows') }}}}), other as (from every) "
+        "select every.row_id, other.color from every cross join other",
+        "reads every, which holds its rows, more than once",
     ),
     "now": ("cast(now() as varchar)", "uses now, whose value depends on when it runs"),
     "current_date": ("cast(current_date as varchar)", "uses current_date, whose value depends on when it runs"),
@@ -343,7 +338,8 @@ def test_a_service_sees_its_rows_only_and_neither_clock_nor_dice(faulty: World) 
     versions = ["{v: 1}"]
     for number, (expression, _) in enumerate(SERVICE_FAULTS.values(), start=2):
         sql = SERVICE.replace("score_v1_rows", f"score_v{number}_rows")
-        sql = sql.replace(" color,", f" {expression.format(v=number)} as color,", 1)
+        fault = expression.format(v=number)
+        sql = fault if fault.startswith("with ") else sql.replace(" color,", f" {fault} as color,", 1)
         (models / "services" / f"score_v{number}.sql").write_text(sql)
         for file in ("services/score_v{}_rows.sql", "training/score_v{}_training.sql"):
             (models / file.format(number)).write_text((models / file.format(1)).read_text())
@@ -367,7 +363,28 @@ GROUP_FAULTS = {
     ),
     "the same in full": (
         "left join warehouse.main.stg_events as later on later.thing_id = point.thing_id",
-        "reads stg_events past the joins, by its literal name or by a ref in a macro",
+        "reads stg_events past the joins",
+    ),
+    "the same as ref() writes it": (
+        'left join "warehouse"."main"."stg_events" as later on later.thing_id = point.thing_id',
+        "reads stg_events past the joins",
+    ),
+    "a bare ref": (
+        "left join {{ ref('stg_events') }} as later on later.thing_id = point.thing_id",
+        "reads stg_events past the joins",
+    ),
+    "a bare ref after what looks like a comment": (
+        "left join (select '--', later.* from {{ ref('stg_events') }} as later) as later on true",
+        "reads stg_events past the joins",
+    ),
+    "two streams of events": (
+        "{{ asof.left_join_known(ref('stg_departures'), as='other', on='thing_id') }}",
+        "joins known events twice; the rows of one stream would multiply those of the other. Make two groups",
+    ),
+    "another as_of": (
+        "left join (select thing_id, as_of + interval '1 day' as as_of from {{ asof.points(ref('things')) }} as point)"
+        " as tomorrow on true",
+        "calls something as_of that is not the as_of of its points",
     ),
     "a raw table named like its entity": (
         "left join raw.things as later on later.thing_id = point.thing_id",
@@ -380,7 +397,7 @@ GROUP_FAULTS = {
     "a lateral join behind a macro": (
         "left join lateral (select max(gone.occurred_at) as at from {{ all_events() }} as gone "
         "where gone.thing_id = point.thing_id) as later on true",
-        "reads stg_events past the joins, by its literal name or by a ref in a macro",
+        "reads stg_events past the joins, by its literal name or by a ref outside them",
     ),
     "the clock behind a macro": (
         "where event.occurred_at < (select max(as_of) from {{ whole_clock() }})",
@@ -404,6 +421,30 @@ GROUP_FAULTS = {
     "the now of the run in a macro": ("where event.occurred_at < {{ hidden_now() }}", "thing calls asof.now()"),
     "the last moment": ("where event.occurred_at < {{ asof.last_moment() }}", "thing calls asof.last_moment()"),
     "the end of training": ("where event.occurred_at < {{ asof.cutoff() }}", "thing calls asof.cutoff()"),
+    "a common table expression that is out of scope": (
+        "left join (select outside.size from (with place_v1_latest as (select 1 as size) from place_v1_latest) "
+        "as inside cross join place_v1_latest as outside) as later on true",
+        "reads place_v1_latest by its literal name",
+    ),
+    "a common table expression that is declared later": (
+        "left join (with early as (from place_v1_latest), place_v1_latest as (select 1 as size) from early) "
+        "as later on true",
+        "reads place_v1_latest by its literal name",
+    ),
+    "a common table expression that bears a model's name": (
+        "left join (with clock as (select 1 as hour) select hour from {{ asof.points(ref('things')) }} as point "
+        "cross join clock) as later on true",
+        "has a common table expression called clock where it reads the model clock",
+    ),
+    "a table behind a macro of the engine": (
+        "where last_size() > 1",
+        "reads place_v1_latest by its literal name",
+    ),
+    "a summary of a table": (
+        "left join (select * from (summarize main.place_v1_latest)) as later on true",
+        "reads place_v1_latest by its literal name",
+    ),
+    "the list of tables": ("left join (select * from (show tables)) as later on true", "reads show()"),
     "a sampled table": (
         "left join (from main.stg_things tablesample 50%) as later on true",
         "by its literal name",
@@ -414,6 +455,7 @@ GROUP_FAULTS = {
     "current_date": ("where event.occurred_at < current_date", "Time enters through the clock (point.as_of) only"),
     "random": ("where random() < 0.5", "uses random, whose value depends on when it runs"),
     "a clock in a macro": ("where event.occurred_at < {{ hidden_clock() }}", "uses get_current_timestamp"),
+    "a clock in a macro of the engine": ("where event.occurred_at > ago('1 day')", "uses current_timestamp"),
 }
 
 
@@ -480,6 +522,7 @@ def test_a_group_reaches_nothing_past_the_known_join_and_gives_the_same_bits_eve
         "{% macro hidden_mean(x) %}avg(cast({{ x }} as double)){% endmacro %}\n"
         "{% macro hidden_average(x) %}avg({{ x }}){% endmacro %}\n"
     )
+    faulty.execute("create or replace macro last_size() as (select max(size) from main.place_v1_latest)")
     models = faulty.folder / "models"
     sound = (models / "features" / "thing_v1.sql").read_text()
     planted = {

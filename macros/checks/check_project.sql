@@ -1,6 +1,6 @@
 {#
   Refuses, before anything runs and on every engine, what the graph shows to be against the rules. Each message names the
-  file and the remedy. (What hides in SQL text is left to check_parsed_sql.)
+  file and the remedy. (What SQL text holds is left to check_parsed_sql.)
 #}
 {% macro check_project() %}
     {%- if asof.models_of('clock') | length != 1 -%}
@@ -25,15 +25,6 @@
                 ~ '(asof.left_join_known, asof.left_join_last_known), nothing else: anything else could hold what was not known at as_of.') -}}
         {%- endif -%}
     {%- endfor -%}
-    {%- if modules.re.findall('left_join_known\(', spec.node.raw_code) | length > 1 -%}
-        {{- asof.refuse(where ~ ' joins known events twice; the rows of one stream would multiply those of the other. Make two groups.') -}}
-    {%- endif -%}
-    {%- set code = modules.re.sub('\{#.*?#\}|--[^\n]*', '', spec.node.raw_code, flags=modules.re.DOTALL) -%}
-    {%- set inside = modules.re.sub('asof\.(left_join_known|left_join_last_known|points)\(\s*ref\([^)]*\)', '', code) -%}
-    {%- if modules.re.search('\\b(ref|source)\\s*\\(', inside) -%}
-        {{- asof.refuse(where ~ ' has a ref or source outside asof.points, asof.left_join_known and asof.left_join_last_known. Those joins keep out what was '
-            ~ 'not known at as_of; a bare relation does not.') -}}
-    {%- endif -%}
     {%- do asof.check_documented(spec.node, where, 'feature_group') -%}
 {% endmacro %}
 

@@ -4,7 +4,7 @@
 
   The sample is bounded and another one in every run: up to 8 counted moments by lot, and up to 8 that late or corrected
   events reach back over; up to 50 entities by lot, and up to 50 that those events are of; every point of these. A group
-  with a window of its own may look at other entities, so all of them are evaluated then.
+  that may look at other entities (by a window or a query of its own) is evaluated for all of them.
   It reaches back to what a person accepted last (accept_restatement, accept_definition, accept_backdating), and no
   further than the `retention` that an event model's meta declares. The var `asof_replay: false` leaves it out.
 #}
@@ -14,7 +14,7 @@
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set names = keys | join(', ') -%}
     {%- set seed = asof.run_as_of() -%}
-    {%- set all_entities = asof.has_own_window(spec) -%}
+    {%- set all_entities = asof.reads_other_entities(found[0][0]) -%}
     {%- set sql %}
         with asof_eligible as (
             select as_of
@@ -22,11 +22,11 @@
             where {{ asof.may_be_replayed(spec) }}
         ),
         asof_late as (
-            {%- set streams = asof.events_with(spec.events, keys) %}
+            {%- set streams = asof.events_with(spec, keys) %}
             {%- for event in streams %}
             select * from (
                 select {{ names }}, occurred_at as asof_occurred_at, known_at as asof_known_at
-                from {{ asof.relation_of(event) }}
+                from {{ asof.event_relation(spec.node, event) }}
                 where known_at > occurred_at
                 order by {{ asof.lot(['event_id', 'known_at'], seed) }}
                 limit 200
@@ -125,7 +125,7 @@
         ),
         {%- for event in spec.events %}
         {{ asof.identifier_of(event) }} as (
-            {{ events.get(event.name) or 'select * from ' ~ asof.relation_of(event) }}
+            {{ events.get(event.name) or 'select * from ' ~ asof.event_relation(spec.node, event) }}
         ),
         {%- endfor %}
         asof_again as (
@@ -136,9 +136,13 @@
         )
 {%- endmacro %}
 
-{# Whether a group has a window of its own, which may look at other entities: they are not to be left out then. #}
-{% macro has_own_window(spec) %}
-    {{- return(modules.re.search('\\bover\\b', spec.node.raw_code | lower) is not none) -}}
+{#
+  Whether a group's compiled SQL may look at other entities, which are not to be left out then: it has a window, or more than the
+  one query, beside those that asof's joins write.
+#}
+{% macro reads_other_entities(compiled_sql) %}
+    {%- set parsed = asof.parsed_sql(compiled_sql) -%}
+    {{- return(parsed is none or parsed.has_window or not parsed.is_one_select) -}}
 {% endmacro %}
 
 {# Whether what a group reads was last built with --empty: its views hold nothing then. #}
@@ -168,11 +172,11 @@
             {%- endif %}
 {%- endmacro %}
 
-{# Those of the event models that hold all of these columns. #}
-{% macro events_with(events, columns) %}
+{# Those of a group's event models that hold all of these columns. #}
+{% macro events_with(spec, columns) %}
     {%- set found = [] -%}
-    {%- for event in events -%}
-        {%- set names = adapter.get_columns_in_relation(asof.relation_of(event)) | map(attribute='name') | list -%}
+    {%- for event in spec.events -%}
+        {%- set names = adapter.get_columns_in_relation(asof.event_relation(spec.node, event)) | map(attribute='name') | list -%}
         {%- if columns | reject('in', names) | list | length == 0 -%}{%- do found.append(event) -%}{%- endif -%}
     {%- endfor -%}
     {{- return(found) -}}

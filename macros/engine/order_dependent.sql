@@ -20,7 +20,7 @@
         {%- set relation = asof.relation_of(graph.nodes[parent]) -%}
         {%- set name = '"' ~ relation.identifier ~ '"' -%}
         {%- set columns = [] -%}
-        {%- for column in run_query('describe ' ~ relation).rows -%}
+        {%- for column in run_query('describe ' ~ asof.event_relation(node, graph.nodes[parent])).rows -%}
             {%- do columns.append('cast(null as ' ~ column[1] ~ ') as "' ~ column[0] | replace('"', '""') ~ '"') -%}
         {%- endfor -%}
         {%- do shapes.append(name ~ ' as (select ' ~ columns | join(', ') ~ ')') -%}

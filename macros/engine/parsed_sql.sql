@@ -1,7 +1,15 @@
 {#
-  What the engine's own parser sees in a SQL text, also behind macros: {relations, functions, table_functions, has_window}.
-  relations: the base tables it reads, one {name, path} per reference; path as written, `database.schema.name` where in full.
-  functions and table_functions: the lower-case names called.
+  What the engine's own parser sees in a SQL text, also behind macros, dbt's and the engine's:
+  {relations, common_tables, functions, table_functions, has_window, is_one_select, names_as_of}.
+  relations: the tables and views it reads, one per reference: {name, path, alias, within, is_hidden}. path: as written,
+  `database.schema.name` where in full. within: the common table expression that it stands in, or none. is_hidden: whether
+  a common table expression of that name is in scope there.
+  common_tables: the references to common table expressions: {name, declared, within}. declared and within tell apart
+  the one that is meant and the one that the reference stands in.
+  functions, table_functions: the lower-case names called.
+  has_window, is_one_select: whether there is a window, and whether there is no query but the outermost. What asof's own
+  joins write, whose relations have aliases that begin with asof_, is not counted.
+  names_as_of: whether something else than a column as_of is given that name.
   None where the engine has no such parser; then only the checks over the graph apply.
 #}
 {% macro parsed_sql(sql) %}{{ return(adapter.dispatch('parsed_sql', 'asof')(sql)) }}{% endmacro %}
@@ -9,104 +17,186 @@
 {% macro default__parsed_sql(sql) %}{{ return(none) }}{% endmacro %}
 
 {% macro duckdb__parsed_sql(sql) %}
-    {%- set text = run_query("select json_serialize_sql('" ~ sql | replace("'", "''") ~ "')").rows[0][0] -%}
+    {%- set parsed = {'relations': [], 'common_tables': [], 'functions': [], 'table_functions': [], 'has_window': false,
+        'is_one_select': true, 'names_as_of': false} -%}
+    {%- set queue = namespace(texts=[sql], expanded=[]) -%}
+    {%- for _ in range(100) if queue.texts -%}
+        {%- for text in queue.texts -%}{%- do asof.duckdb_parse_into(parsed, text) -%}{%- endfor -%}
+        {%- set called = parsed.functions | unique | reject('in', queue.expanded) | list -%}
+        {%- do queue.expanded.extend(called) -%}
+        {%- set queue.texts = asof.duckdb_macro_texts(called) -%}
+    {%- endfor -%}
+    {%- do parsed.update({'functions': queue.expanded, 'table_functions': parsed.table_functions | unique | list}) -%}
+    {{- return(parsed) -}}
+{% endmacro %}
+
+{# Adds to `parsed` what one text holds. #}
+{% macro duckdb_parse_into(parsed, sql) %}
+    {%- set text = run_query('select json_serialize_sql(' ~ asof.literal(sql) ~ ')').rows[0][0] -%}
     {%- set tree = fromjson(text) -%}
     {%- if tree.error -%}
         {{- asof.refuse('its compiled SQL cannot be read by the parser: ' ~ tree.error_message) -}}
     {%- endif -%}
-    {%- set relations, functions, table_functions, windows = [], [], [], [] -%}
-    {%- for kind, name, path in run_query(asof.duckdb_parsed_nodes_sql(text)).rows -%}
-        {%- if kind == 'relation' -%}{%- do relations.append({'name': name, 'path': path}) -%}
-        {%- elif kind == 'function' -%}{%- do functions.append(name) -%}
-        {%- elif kind == 'table function' -%}{%- do table_functions.append(name) -%}
-        {%- else -%}{%- do windows.append(name) -%}{%- endif -%}
+    {%- set selects = [] -%}
+    {%- for kind, name, path, alias, within, declared in run_query(asof.duckdb_parsed_nodes_sql(text)).rows -%}
+        {%- if kind in ['relation', 'hidden relation'] -%}
+            {%- do parsed.relations.append({'name': name, 'path': path, 'alias': alias, 'within': within,
+                'is_hidden': kind == 'hidden relation'}) -%}
+        {%- elif kind == 'common table' -%}
+            {%- do parsed.common_tables.append({'name': name, 'declared': declared, 'within': within}) -%}
+        {%- elif kind == 'function' -%}{%- do parsed.functions.append(name) -%}
+        {%- elif kind == 'table function' -%}{%- do parsed.table_functions.append(name) -%}
+        {%- elif kind == 'window' -%}{%- do parsed.update({'has_window': true}) -%}
+        {%- elif kind == 'as_of' -%}{%- do parsed.update({'names_as_of': true}) -%}
+        {%- else -%}{%- do selects.append(name) -%}{%- endif -%}
     {%- endfor -%}
-    {{- return({
-        'relations': relations,
-        'functions': functions | unique | list,
-        'table_functions': table_functions | unique | list,
-        'has_window': windows | length > 0,
-    }) -}}
+    {%- if selects | length > 1 -%}{%- do parsed.update({'is_one_select': false}) -%}{%- endif -%}
+{% endmacro %}
+
+{# Of these functions, those that are macros of the engine, as a query of each: the engine puts their text in their place. #}
+{% macro duckdb_macro_texts(functions) %}
+    {%- if not functions -%}{{- return([]) -}}{%- endif -%}
+    {%- set sql -%}
+        select 'select ' || macro_definition
+        from duckdb_functions()
+        where function_type = 'macro' and lower(function_name) in ({{ asof.literals(functions) }})
+    {%- endset -%}
+    {{- return(run_query(sql).columns[0].values() | list) -}}
 {% endmacro %}
 
 {#
-  The nodes of a serialized syntax tree that matter: rows of (kind, name, path). A bare name is a common table expression
-  only where one of that name is in scope: declared by a query around it, and not the very one (or a later one) it stands in.
+  The nodes of a serialized syntax tree that matter: rows of (kind, name, path, alias, within, declared).
+  A bare name means the common table expression of that name whose declaring query is the innermost around it. Among the
+  declarations of one query only earlier ones are in scope, and in the recursive part of one, itself.
 #}
 {% macro duckdb_parsed_nodes_sql(text) %}
     with tree as materialized (
-        select fullkey, key, type, value from json_tree('{{ text | replace("'", "''") }}')
+        select fullkey, path, key, type, value from json_tree({{ asof.literal(text) }})
     ),
     cte as (
         select
+            fullkey,
+            path,
+            substr(path, 1, length(path) - length('.cte_map.map')) as scope,
+            cast(key as integer) as place,
             value ->> 'key' as name,
-            regexp_replace(fullkey, '\\.cte_map\\.map\\[\\d+\\]$', '') as scope,
-            cast(regexp_extract(fullkey, '\\[(\\d+)\\]$', 1) as integer) as place
+            case
+                when (value -> 'value' -> 'query_node' ->> 'type') = 'RECURSIVE_CTE_NODE'
+                    then fullkey || '.value.query_node.right.'
+            end as recursion
         from tree
-        where regexp_matches(fullkey, '\\.cte_map\\.map\\[\\d+\\]$')
+        where ends_with(path, '.cte_map.map')
     ),
     base_table as (
         select
             fullkey,
             value ->> 'table_name' as name,
-            concat_ws('.', nullif(value ->> 'catalog_name', ''), nullif(value ->> 'schema_name', ''), value ->> 'table_name') as path
+            concat_ws(
+                '.', nullif(value ->> 'catalog_name', ''), nullif(value ->> 'schema_name', ''), value ->> 'table_name'
+            ) as path,
+            nullif(value ->> 'alias', '') as alias
         from tree
         where type = 'OBJECT' and value ->> 'type' = 'BASE_TABLE'
+    ),
+    reference as (
+        select
+            base_table.*,
+            (
+                select arg_max(cte.fullkey, length(cte.fullkey))
+                from cte
+                where starts_with(base_table.fullkey, cte.fullkey || '.')
+            ) as within,
+            (
+                select arg_max(cte.fullkey, length(cte.scope))
+                from cte
+                where
+                    lower(cte.name) = lower(base_table.name)
+                    and starts_with(base_table.fullkey, cte.scope || '.')
+                    and not exists (
+                        select 1
+                        from cte as around
+                        where
+                            around.path = cte.path
+                            and around.place <= cte.place
+                            and starts_with(base_table.fullkey, around.fullkey || '.')
+                            and not coalesce(
+                                around.place = cte.place and starts_with(base_table.fullkey, cte.recursion), false
+                            )
+                    )
+            ) as declared
+        from base_table
+    ),
+    -- the queries that asof's own joins write
+    own_query as (
+        select tree.fullkey
+        from tree
+        inner join base_table
+            on base_table.fullkey in (
+                tree.fullkey || '.from_table', tree.fullkey || '.from_table.left', tree.fullkey || '.from_table.right'
+            )
+        where starts_with(base_table.alias, 'asof_')
     )
-    select 'relation' as kind, name, path
-    from base_table
-    where not exists (
-        select 1
-        from cte
-        where
-            lower(cte.name) = lower(base_table.path)
-            and starts_with(base_table.fullkey, cte.scope || '.')
-            -- in the declarations themselves only those before it are in scope
-            and coalesce(
-                cast(nullif(regexp_extract(substr(base_table.fullkey, length(cte.scope) + 1), '^\\.cte_map\\.map\\[(\\d+)\\]', 1), '') as integer),
-                cte.place + 1
-            ) > cte.place
-    )
+    select
+        case
+            when declared is null then 'relation'
+            when path <> name then 'hidden relation'
+            else 'common table'
+        end as kind,
+        name,
+        path,
+        alias,
+        within,
+        declared
+    from reference
     union all
-    select 'function', lower(value ->> '$'), null from tree where key = 'function_name'
+    select 'function', lower(value ->> '$'), null, null, null, null from tree where key = 'function_name'
     union all
     -- age(x) is the time since x until now; with two arguments it is plain arithmetic
-    select 'function', 'age of one argument', null
+    select 'function', 'age of one argument', null, null, null, null
     from tree
     where type = 'OBJECT' and lower(value ->> 'function_name') = 'age' and json_array_length(value -> 'arguments') = 1
     union all
     -- current_date and its like are parsed as columns until they are bound
-    select 'function', lower(value ->> '$[0]'), null
+    select 'function', lower(value ->> '$[0]'), null, null, null, null
     from tree
     where
         key = 'column_names' and json_array_length(value) = 1
         and lower(value ->> '$[0]') in ('current_date', 'current_time', 'current_timestamp', 'localtime', 'localtimestamp')
     union all
-    select 'function', 'tablesample', null from tree where key = 'sample' and type = 'OBJECT'
+    select 'function', 'tablesample', null, null, null, null from tree where key = 'sample' and type = 'OBJECT'
     union all
-    select 'table function', lower(value -> 'function' ->> 'function_name'), null
+    select 'table function', lower(value -> 'function' ->> 'function_name'), null, null, null, null
     from tree
     where type = 'OBJECT' and value ->> 'type' = 'TABLE_FUNCTION'
     union all
-    select 'window', 'window', null from tree where type = 'OBJECT' and value ->> 'class' = 'WINDOW'
-{% endmacro %}
-
-{# Of these function names, those that aggregate, and those whose value depends on when or how often they are called. #}
-{% macro function_kinds(functions) %}{{ return(adapter.dispatch('function_kinds', 'asof')(functions)) }}{% endmacro %}
-{% macro duckdb__function_kinds(functions) %}
-    {%- set kinds = {'aggregate': [], 'volatile': []} -%}
-    {%- set names = "('" ~ functions | join("', '") ~ "')" -%}
-    {%- for row in run_query(
-        "select lower(function_name) as name, 'aggregate' as kind from duckdb_functions() where lower(function_name) in " ~ names
-        ~ " group by 1 having bool_or(function_type = 'aggregate') and not bool_or(function_type = 'scalar') "
-        ~ "union all select distinct lower(function_name), 'volatile' from duckdb_functions() "
-        ~ "where stability in ('VOLATILE', 'CONSISTENT_WITHIN_QUERY') and lower(function_name) in " ~ names).rows -%}
-        {%- do kinds[row[1]].append(row[0]) -%}
-    {%- endfor -%}
-    {#- what the engine doesn't list as such -#}
-    {%- for name in functions if name in ['current_time', 'current_timestamp', 'localtime', 'localtimestamp', 'current_date', 'current_localtime',
-            'current_localtimestamp', 'age of one argument', 'tablesample', 'reservoir_quantile'] and name not in kinds.volatile -%}
-        {%- do kinds.volatile.append(name) -%}
-    {%- endfor -%}
-    {{- return(kinds) -}}
+    -- describe, show and summarize in a from clause
+    select 'table function', 'show', null, null, null, null
+    from tree
+    where type = 'OBJECT' and value ->> 'type' = 'SHOW_REF'
+    union all
+    select 'window', 'window', null, null, null, null
+    from tree
+    where
+        type = 'OBJECT' and value ->> 'class' = 'WINDOW'
+        and not exists (select 1 from own_query where starts_with(tree.fullkey, own_query.fullkey || '.'))
+    union all
+    select 'as_of', 'as_of', null, null, null, null
+    from tree
+    where
+        (
+            type = 'OBJECT' and lower(value ->> 'alias') = 'as_of' and value ->> 'class' is not null
+            and not (value ->> 'class' = 'COLUMN_REF' and lower(value -> 'column_names' ->> -1) = 'as_of')
+        )
+        or (ends_with(path, '.replace_list') and lower(value ->> 'key') = 'as_of')
+        or (ends_with(path, '.rename_list') and lower(value ->> 'value') = 'as_of')
+        or (
+            (ends_with(path, '.aliases') or ends_with(path, '.column_name_alias'))
+            and lower(value ->> '$') = 'as_of'
+        )
+    union all
+    select 'select', 'select', null, null, null, null
+    from tree
+    where
+        type = 'OBJECT' and value ->> 'type' = 'SELECT_NODE'
+        and fullkey not in (select fullkey from own_query)
 {% endmacro %}

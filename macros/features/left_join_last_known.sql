@@ -11,14 +11,14 @@
     {%- do asof.check_event_columns(events) %}
     left join (
         select
-            version.*,
+            asof_last_known.*,
             min(known_at) over (
                 partition by {{ on if on is string else on | join(', ') }}
                 order by occurred_at, known_at, event_id
                 rows between 1 following and unbounded following
             ) as asof_superseded_at
-        from {{ asof.read_by_macro(events) }} as version
-        where version.known_at <= {{ asof.clocks_last_moment(asof.read_by_macro(ref('clock'))) }}
+        from {{ events }} as asof_last_known
+        where asof_last_known.known_at <= {{ asof.clocks_last_moment(ref('clock') ~ ' as asof_clock') }}
     ) as {{ as }}
         on {{ asof.same_keys(as, 'point', on) }}
         and {{ as }}.occurred_at <= point.as_of

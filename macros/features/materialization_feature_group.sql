@@ -3,9 +3,11 @@
   its text must not hold (see check_parsed_sql and check_row_order).
 #}
 {% materialization feature_group, default %}
-    {%- do asof.check_parsed_sql(model, compiled_code, 'feature group') -%}
-    {%- do asof.check_row_order(model, compiled_code) -%}
-    {%- do asof.record_definition(model, compiled_code) -%}
+    {%- set own_sql = asof.without_ephemeral(model, compiled_code) -%}
+    {%- do asof.check_parsed_sql(model, own_sql, 'feature group') -%}
+    {%- do asof.create_event_views(model) -%}
+    {%- do asof.check_row_order(model, own_sql) -%}
+    {%- do asof.record_definition(model, own_sql) -%}
     {{ return(dbt.materialization_view_default()) }}
 {% endmaterialization %}
 
@@ -42,9 +44,23 @@
     {{- return(out.sql | trim) -}}
 {% endmacro %}
 
+{# SQL without comments, and with single spaces, but for what stands in quotes, which is left as it is. #}
 {% macro normalised(sql) %}
-    {%- set bare = modules.re.sub('/\*.*?\*/', ' ', modules.re.sub('--[^\n]*', ' ', sql), flags=modules.re.DOTALL) -%}
-    {{- return(modules.re.sub('\s+', ' ', bare) | trim) -}}
+    {%- set quoted_or_comment = '("(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|--[^\n]*|/\\*.*?\\*/)' -%}
+    {%- set out, quoted = [], [] -%}
+    {%- for text in modules.re.split(quoted_or_comment, sql, flags=modules.re.DOTALL) -%}
+        {%- if text.startswith(('"', "'")) -%}
+            {%- do out.append('\x00') -%}
+            {%- do quoted.append(text) -%}
+        {%- else -%}
+            {%- do out.append(' ' if text.startswith(('--', '/*')) else text) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set bare = modules.re.sub('\\s+', ' ', out | join('')) | trim -%}
+    {%- set texts = bare.split('\x00') -%}
+    {%- set whole = [texts[0]] -%}
+    {%- for text in texts[1:] -%}{%- do whole.extend([quoted[loop.index0], text]) -%}{%- endfor -%}
+    {{- return(whole | join('')) -}}
 {% endmacro %}
 
 {# The hash of a group's or service's SQL as it was last built. #}

@@ -10,10 +10,10 @@
     (
         select
             {{ asof.point_keys(entity) }},
-            clock.as_of
-        from {{ asof.read_by_macro(entity) }} as entity
-        inner join {{ asof.read_by_macro(ref('clock')) }} as clock
-            on {{ asof.is_point('entity', 'clock.as_of') }}
+            asof_clock.as_of
+        from {{ entity }} as asof_entity
+        inner join {{ ref('clock') }} as asof_clock
+            on {{ asof.is_point('asof_entity', 'asof_clock.as_of') }}
     )
 {%- endmacro %}
 
@@ -21,9 +21,9 @@
 {% macro point_keys(entity) -%}
     {%- set keys = [] -%}
     {%- for node in (asof.models_of('entity') if graph.get('nodes') else []) if node.schema == entity.schema and node.alias == entity.identifier -%}
-        {%- for key in asof.entity_keys(node) -%}{%- do keys.append('entity.' ~ key) -%}{%- endfor -%}
+        {%- for key in asof.entity_keys(node) -%}{%- do keys.append('asof_entity.' ~ key) -%}{%- endfor -%}
     {%- endfor -%}
-    {{- keys | join(', ') or 'entity.*' -}}
+    {{- keys | join(', ') or 'asof_entity.*' -}}
 {%- endmacro %}
 
 {# Whether an entity's life (its row, aliased) is a point at a moment. The one place that says so. #}

@@ -26,12 +26,14 @@
     {{- return(graph.nodes[context['model'].attached_node]) -}}
 {% endmacro %}
 
-{# `shipment_v1` of the model a generic test is attached to; also at parse time, when only its arguments are known. #}
+{#
+  {name, version, base} of the model that a generic test is attached to, as in shipment, 1, shipment_v1. Also at parse time, when
+  only the test's arguments are known: the model's name and version are what stands in quotes there.
+#}
 {% macro tested_base() %}
-    {%- set text = context['model'].test_metadata.kwargs.model -%}
-    {%- set name = modules.re.search("ref\('([^']+)'", text).group(1) -%}
-    {%- set version = modules.re.search("v(?:ersion)?\s*=\s*'?(\d+)", text) -%}
-    {{- return({'name': name, 'version': version.group(1) if version else '1', 'base': name ~ '_v' ~ (version.group(1) if version else '1')}) -}}
+    {%- set quoted = context['model'].test_metadata.kwargs.model.split("'")[1::2] -%}
+    {%- set name, version = quoted[0], (quoted + ['1'])[1] -%}
+    {{- return({'name': name, 'version': version, 'base': name ~ '_v' ~ version}) -}}
 {% endmacro %}
 
 {# Rules that hold for each row of declared columns: meta.range, meta.categories, meta.max_null_rate. #}

@@ -50,8 +50,11 @@
     {{- return({'name': match.group(1), 'version': match.group(2) | int, 'base': match.group(1) ~ '_v' ~ match.group(2)}) -}}
 {% endmacro %}
 
-{# A model's relation as this target names it. #}
+{# A model's relation as this target names it; of an ephemeral model the name by which dbt's compiled SQL reads it. #}
 {% macro relation_of(node) %}
+    {%- if node.config.materialized == 'ephemeral' -%}
+        {{- return(api.Relation.create(identifier='__dbt__cte__' ~ node.alias).quote(identifier=false)) -}}
+    {%- endif -%}
     {{- return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) -}}
 {% endmacro %}
 

@@ -11,7 +11,7 @@
             ~ " where group_id = '" ~ spec.id ~ "')) order by as_of desc, known_rows desc limit 1").rows -%}
         {%- if recorded | length > 0 -%}
             {%- set at = asof.sql_time(asof.time_literal(recorded[0][0])) -%}
-            {%- set relation = asof.relation_of(event) -%}
+            {%- set relation = asof.event_relation(spec.node, event) -%}
             {%- set found = run_query('select count(*) from ' ~ relation ~ ' where known_at <= ' ~ at).rows[0][0] | int -%}
             {%- set more = found - (recorded[0][1] | int) -%}
             {%- if more > 0 -%}

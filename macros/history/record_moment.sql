@@ -35,7 +35,7 @@
         {%- for event in spec.events %}
         insert into {{ asof.registry('known_rows') }}
         select '{{ spec.id }}', {{ at }}, '{{ plan.run_id }}', '{{ event.name }}', count(*)
-        from {{ asof.relation_of(event) }}
+        from {{ asof.event_relation(spec.node, event) }}
         where known_at <= {{ at }};
         {%- endfor %}
         drop table {{ changes }};

@@ -84,6 +84,13 @@
     {{- return("'" ~ (value | string | replace("'", "''")) ~ "'") -}}
 {% endmacro %}
 
+{# Several of them, for `in (...)`. #}
+{% macro literals(values) %}
+    {%- set found = [] -%}
+    {%- for value in values -%}{%- do found.append(asof.literal(value)) -%}{%- endfor -%}
+    {{- return(found | join(', ')) -}}
+{% endmacro %}
+
 {# `insert into` one of the records; rows is a list of lists. One statement, so all or nothing. #}
 {% macro insert_sql(table, rows) -%}
     insert into {{ asof.registry(table) }} values

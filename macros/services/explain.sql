@@ -88,7 +88,9 @@
     {%- do at.update({'group': spec.id, 'lookup': name, 'via': group.via.group ~ '.' ~ group.via.column if group.via else none, 'file': spec.node.original_file_path,
         'moment': moment, 'row': row, 'events': []}) -%}
     {%- if row is not none and row.is_tombstone == 'false' -%}
-        {%- set entity = 'select asof_found.* from ' ~ asof.relation_of(spec.entity) ~ ' as asof_found' ~ ('' if asof.has_own_window(spec) else ' where ' ~ same | join(' and ')) -%}
+        {%- set only_it = compiled_sql is not none and not asof.reads_other_entities(compiled_sql) -%}
+        {%- set entity = 'select asof_found.* from ' ~ asof.relation_of(spec.entity) ~ ' as asof_found'
+            ~ (' where ' ~ same | join(' and ') if only_it else '') -%}
         {%- set again = none -%}
         {%- if compiled_sql is not none -%}
             {%- set again = asof.evaluated_one(spec, compiled_sql, at.as_of, entity, same, features) -%}
@@ -96,7 +98,7 @@
         {%- else -%}
             {%- do at.update({'evaluated_again': 'its definition is another one now'}) -%}
         {%- endif -%}
-        {%- for event in asof.events_with(spec.events, keys) -%}
+        {%- for event in asof.events_with(spec, keys) -%}
             {%- do at.events.append(asof.explain_events(spec, event, at.as_of, same, compiled_sql, entity, again, features)) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -105,7 +107,7 @@
 
 {# The newest 20 events of an entity that were known at a moment, each with what the group gives without it. #}
 {% macro explain_events(spec, event, as_of, same, compiled_sql, entity, again, features) %}
-    {%- set relation = asof.relation_of(event) -%}
+    {%- set relation = asof.event_relation(spec.node, event) -%}
     {%- set at = asof.sql_time(asof.parse_time(as_of, 'as_of')) -%}
     {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
     {%- set selected = [] -%}

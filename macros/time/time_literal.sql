@@ -12,7 +12,8 @@
             ~ "date, which means midnight UTC.") -}}
     {%- endif -%}
     {%- set text = text ~ 'T00:00:00+00:00' if text | length == 10 else text -%}
-    {{- return(asof.time_literal(modules.datetime.datetime.fromisoformat(text))) -}}
+    {#- a Z at the end is not for every dbt's fromisoformat -#}
+    {{- return(asof.time_literal(modules.datetime.datetime.fromisoformat(text | replace('Z', '+00:00')))) -}}
 {% endmacro %}
 
 {# A time literal back to a datetime with a zone. #}
