@@ -18,9 +18,9 @@ from tests.world import ROOT, World
 # Macros of the project's own that read a relation without a time. They forge the mark of our joins, without which the
 # build refuses them (test_refusals.py): the proof goes by what comes out, not by what the text looks like.
 MACROS = """
-{% macro all_events() %}(select * from {{ asof.read_by_macro(ref('stg_events')) }}){% endmacro %}
-{% macro all_things() %}(select * from {{ asof.read_by_macro(ref('stg_things')) }}){% endmacro %}
-{% macro all_departures() %}(select * from {{ asof.read_by_macro(ref('stg_departures')) }}){% endmacro %}
+{% macro all_events() %}(select * from {{ ref('stg_events') }} as asof_forged){% endmacro %}
+{% macro all_things() %}(select * from {{ ref('stg_things') }} as asof_forged){% endmacro %}
+{% macro all_departures() %}(select * from {{ ref('stg_departures') }} as asof_forged){% endmacro %}
 """
 KNOWN_EVENTS = "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id') }}"
 KNOWN_THINGS = "{{ asof.left_join_last_known(ref('stg_things'), as='thing', on='thing_id') }}"

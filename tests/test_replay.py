@@ -5,11 +5,10 @@ from __future__ import annotations
 from tests.world import World
 
 DIFFERS = "evaluated again, a past point differs from what was recorded"
-# It forges the mark of our joins, without which the build refuses it (test_refusals.py).
-LEAK = "{% macro all_events() %}(select * from {{ asof.read_by_macro(ref('stg_events')) }}){% endmacro %}"
-LATE_TOO = (
-    "min((select count(*) from {{ all_events() }} as every "
-    "where every.thing_id = point.thing_id and every.occurred_at <= point.as_of)) as events_lifetime"
+# it forges the alias of our joins, without which the build refuses it (test_refusals.py)
+LEAK = (
+    "{% macro every_event() %}left join (select * from {{ ref('stg_events') }} as asof_forged) as every "
+    "on every.thing_id = point.thing_id and every.occurred_at <= point.as_of{% endmacro %}"
 )
 
 
@@ -53,7 +52,9 @@ def test_a_rewritten_past_is_found_named_and_can_be_accepted(world: World) -> No
 def test_a_leak_of_late_rows_is_found_among_many_entities(world: World) -> None:
     """Half of the sample is what late rows reach back over: one thing of five hundred is enough."""
     (world.folder / "macros" / "leak.sql").write_text(LEAK)
-    world.replace("models/features/thing_v1.sql", "count(event.event_id) as events_lifetime", LATE_TOO)
+    feature = "count(event.event_id) as events_lifetime"
+    world.replace("models/features/thing_v1.sql", feature, "count(distinct every.event_id) as events_lifetime")
+    world.replace("models/features/thing_v1.sql", "group by", "{{ every_event() }}\ngroup by")
     rows = [(f"t{n:03}", "p", "red", "2026-05-01 07:00+00", "2026-05-01 07:00+00") for n in range(500)]
     world.add("things", *rows)
     world.build("2026-05-01 10:00")
