@@ -28,7 +28,6 @@ TEMPLATES = Environment(
     undefined=StrictUndefined,
     autoescape=False,  # SQL and YAML, no HTML
 )
-IGNORE = "# Made by builds; the folder must be there.\n*\n!.gitignore\n"
 GROUP_MODELS = {  # the one-line models beside a group; {} is its name with the version
     "models/history/{}_history.sql": "{{ asof.history() }}\n",
     "models/online/{}_latest.sql": "{{ asof.latest() }}\n",
@@ -234,7 +233,7 @@ def new_version(options: argparse.Namespace, folder: str) -> None:
 
 
 def new_project(options: argparse.Namespace) -> None:
-    """What a dbt project needs to install the package: clock, folders, one wrapper."""
+    """What a dbt project needs to install the package: clock and one wrapper."""
     config = options.project / "dbt_project.yml"
     if not config.exists():
         raise ScaffoldError(f"there is no dbt_project.yml in {options.project.resolve()}; run this in a dbt project")
@@ -244,8 +243,6 @@ def new_project(options: argparse.Namespace) -> None:
             "models/clock/clock.sql": "{{ asof.clock() }}\n",
             "models/clock/clock.yml": _render("clock.yml"),
             "macros/materialized_view.sql": _render("materialized_view.sql"),
-            "published/.gitignore": IGNORE,
-            "training/.gitignore": IGNORE,
         },
     )
     named = re.search(r"^name:\s*['\"]?(\w+)", config.read_text(), re.MULTILINE)

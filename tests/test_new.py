@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -146,6 +147,24 @@ def test_a_bare_name_goes_on_meaning_the_version_that_it_meant() -> None:
         "models:\n  - description: d\n    name: score\n    latest_version: 1  # a comment\n"
         "    versions: [{v: 1}, {v: 2, columns: [{include: all}]}]\n\nexposures: []\n"
     )
+
+
+def test_what_a_new_project_needs_is_what_the_small_project_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dbt_project.yml").write_text("name: 'world'\nprofile: world\n")
+    assert main(["new", "project", "--project", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    advice = yaml.safe_load(printed[printed.index("vars:") : printed.index("and to your profile")])
+    small = yaml.safe_load((ROOT / "tests/world/dbt_project.yml").read_text())
+    assert advice["models"]["world"] == {
+        key: value for key, value in small["models"]["world"].items() if key != "staging"
+    }
+    assert advice["vars"].keys() == small["vars"].keys()
+    for name in ("models/clock/clock.sql", "macros/materialized_view.sql"):
+        assert (tmp_path / name).read_text().splitlines()[-3:] == (
+            ROOT / "tests/world" / name
+        ).read_text().splitlines()[-3:]
 
 
 def test_the_wheel_holds_the_templates() -> None:

@@ -8,6 +8,7 @@
     {%- endif -%}
     {%- do asof.check_names() -%}
     {%- do asof.check_declared_times() -%}
+    {%- do asof.check_materialized() -%}
     {%- do asof.publish_lag_seconds() -%}
     {%- do asof.not_knowledge_safe(asof.models_of('event')) -%}
     {%- do asof.check_record_readers() -%}
@@ -36,6 +37,10 @@
             ~ 'prediction is asked for. Make it a feature, or a request column of ' ~ spec.examples_node.name ~ '.') -}}
     {%- endfor -%}
     {%- do asof.check_service_names(spec) -%}
+    {%- if asof.model_named(spec.base ~ '_training') is none -%}
+        {{- asof.refuse(where ~ ' has no model ' ~ spec.base ~ '_training. Add models/training/' ~ spec.base
+            ~ '_training.sql with the one line {{ asof.training() }}.') -}}
+    {%- endif -%}
     {%- do asof.check_documented(spec.node, where, 'service') -%}
 {% endmacro %}
 

@@ -35,7 +35,7 @@
     {%- set text = run_query('select json_serialize_sql(' ~ asof.literal(sql) ~ ')').rows[0][0] -%}
     {%- set tree = fromjson(text) -%}
     {%- if tree.error -%}
-        {{- asof.refuse('its compiled SQL cannot be read by the parser: ' ~ tree.error_message) -}}
+        {{- asof.refuse('the compiled SQL of this model cannot be read by the parser: ' ~ tree.error_message) -}}
     {%- endif -%}
     {%- set selects = [] -%}
     {%- for kind, name, path, alias, within, declared in run_query(asof.duckdb_parsed_nodes_sql(text)).rows -%}

@@ -9,7 +9,7 @@
         {{- return(asof.group_spec_of(node)) -}}
     {%- endfor -%}
     {{- asof.refuse('there is no feature group ' ~ name ~ '@' ~ version ~ ' in models/features. There are: '
-        ~ asof.models_of('group') | map(attribute='unique_id') | join(', ') ~ '.') -}}
+        ~ asof.ids_of('group') ~ '.') -}}
 {% endmacro %}
 
 {% macro group_spec_of(node) %}
@@ -29,7 +29,7 @@
     {%- set keys, features = [], [] -%}
     {%- for column in columns -%}
         {%- if not column.type -%}
-            {{- asof.refuse(where ~ ': the column ' ~ column.name ~ ' of ' ~ id ~ ' has no data_type in its YAML.') -}}
+            {{- asof.refuse(where ~ ': the column ' ~ column.name ~ ' of ' ~ id ~ ' has no data_type in its YAML. Add the one that the SQL returns, as in `data_type: bigint`.') -}}
         {%- endif -%}
         {%- if column.name in key_names -%}{%- do keys.append(column) -%}
         {%- elif column.name != 'as_of' -%}{%- do features.append(column) -%}{%- endif -%}

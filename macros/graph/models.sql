@@ -41,6 +41,13 @@
     {{- return(node.name ~ '@' ~ node.version) -}}
 {% endmacro %}
 
+{# The ids of all groups or services, for a message: `place@1, shipment@1`. #}
+{% macro ids_of(role) %}
+    {%- set ids = [] -%}
+    {%- for node in asof.models_of(role) -%}{%- do ids.append(asof.versioned_id(node)) -%}{%- endfor -%}
+    {{- return(ids | join(', ') or 'none') -}}
+{% endmacro %}
+
 {# What a one-line model's name says: `shipment_v1_history` is {name: shipment, version: 1, base: shipment_v1}. #}
 {% macro parse_model_name(model_name, suffix) %}
     {%- set match = modules.re.match('^(.+)_v(\d+)_' ~ suffix ~ '$', model_name) -%}

@@ -17,7 +17,7 @@
         {{- return(asof.service_spec_of(node)) -}}
     {%- endfor -%}
     {{- asof.refuse('there is no service ' ~ name ~ '@' ~ version ~ ' in models/services. There are: '
-        ~ asof.models_of('service') | map(attribute='unique_id') | join(', ') ~ '.') -}}
+        ~ asof.ids_of('service') ~ '.') -}}
 {% endmacro %}
 
 {% macro service_spec_of(node) %}
@@ -32,7 +32,7 @@
     {%- set examples = asof.model_named(rows.config.meta.asof_examples) -%}
     {%- if examples is none -%}
         {{- asof.refuse(rows.original_file_path ~ ': there is no examples model ' ~ rows.config.meta.asof_examples
-            ~ '.') -}}
+            ~ '. Write it in models/services, or name the one that there is: `asof.rows([...], examples=...)`.') -}}
     {%- endif -%}
     {%- set example_columns = asof.declared_columns(examples) -%}
     {%- set lookups = asof.lookups_of(node, rows) -%}
@@ -49,7 +49,7 @@
     {%- for column in example_columns -%}
         {%- if not column.type -%}
             {{- asof.refuse(examples.original_file_path ~ ': the column ' ~ column.name ~ ' of ' ~ examples.name
-                ~ ' has no data_type in its YAML.') -}}
+                ~ ' has no data_type in its YAML. Add the one that the SQL returns, as in `data_type: bigint`.') -}}
         {%- endif -%}
         {%- if column.meta.get('label') -%}{%- do labels.append(column) -%}
         {%- elif column.name not in ['row_id', 'prediction_time', 'label_known_at', 'sequence_number'] + key_names -%}
@@ -137,8 +137,12 @@
         {%- endif -%}
     {%- endfor -%}
     {%- for alias in declared if alias not in aliases -%}
+        {#- dbt adds what a version says to what stands above the versions, so `lookups: {}` takes none away -#}
         {{- asof.refuse(what ~ ' declares a lookup for ' ~ alias ~ ', which its rows do not read ('
-            ~ rows.original_file_path ~ '). They read ' ~ aliases | join(', ') ~ '.') -}}
+            ~ rows.original_file_path ~ '). They read ' ~ aliases | join(', ') ~ '. What stands above `versions` holds '
+            ~ 'for all of them: declare it under the versions that read ' ~ alias ~ ', as in `versions: [{v: 1, config: '
+            ~ '{meta: {lookups: {' ~ alias ~ ': ' ~ (declared[alias] if declared[alias] is string else '...')
+            ~ '}}}}]`.') -}}
     {%- endfor -%}
     {%- if not direct -%}
         {{- asof.refuse(what ~ ' looks every group up through another; its first group must be found by keys that the '

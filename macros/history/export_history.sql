@@ -17,7 +17,7 @@
     {%- set pointer = asof.current_pointer_or_refuse() -%}
     {%- set manifest = asof.manifest_of(pointer.snapshot_id) -%}
     {%- if manifest is none -%}
-        {{- asof.refuse('the manifest of the current publication (' ~ pointer.manifest ~ ') is no longer in ' ~ asof.publish_folder() ~ '.') -}}
+        {{- asof.refuse('the manifest of the current publication (' ~ pointer.manifest ~ ') is no longer in ' ~ asof.publish_folder() ~ '. Put it back from a copy of the folder, or publish anew by `dbt build`.') -}}
     {%- endif -%}
     {%- set files = {} -%}
     {%- for id, group in manifest.groups.items() -%}

@@ -1,9 +1,12 @@
-{# After a command that builds or tests: its results are kept, what failed is shown, the training sets are counted, and what is green is published. #}
+{#
+  After a command that builds or tests: its results are kept, what failed is shown, the training sets are counted, and
+  what is green is published. Returns SQL that fails where the command must: see failing_sql.
+#}
 {% macro on_run_end(results) %}
     {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
         {#- under a cut-off the tests saw less than all of training: they vouch for nothing -#}
         {%- set vouches = asof.training_cutoff() is none -%}
-        {%- if vouches -%}{%- do asof.keep_results(results) -%}{%- endif -%}
+        {%- set failures = asof.keep_results(results) if vouches else [] -%}
         {#- from here on the tables and what is known of them are whole; a kill while publishing leaves something to publish -#}
         {%- do run_query('update ' ~ asof.registry('runs') ~ ' set finished_at = ' ~ asof.sql_time(asof.wall_clock()) ~ " where run_id = '" ~ invocation_id ~ "'") -%}
         {%- do asof.show_failures(results) -%}
@@ -15,13 +18,14 @@
         {%- elif flags.WHICH in ['build', 'test', 'retry'] -%}
             {%- do asof.write_training_sets() -%}
             {%- if asof.publish_folder() is none -%}{%- do asof.say_publishes_nowhere() -%}
-            {%- elif asof.backfill_range() is none -%}{%- do asof.publish() -%}
+            {%- elif asof.backfill_range() is none -%}{%- do failures.extend(asof.publish()) -%}
             {%- endif -%}
         {%- endif -%}
+        {%- if failures -%}{{- return(asof.failing_sql('asof: ' ~ failures | join('\n'))) -}}{%- endif -%}
     {%- endif -%}
 {% endmacro %}
 
-{# The last result of each node, with the run it came from. #}
+{# Keeps the last result of each node, with the run it came from. Returns what must fail the command. #}
 {% macro keep_results(results) %}
     {%- set number = run_query("select run_number from " ~ asof.registry('runs') ~ " where run_id = '" ~ invocation_id ~ "'").rows[0][0] -%}
     {%- set rows, refused = [], [] -%}
@@ -39,7 +43,7 @@
             asof.insert_sql('results', rows)]) -%}
     {%- endif -%}
     {%- do asof.fault_point('after_results') -%}
-    {%- if refused -%}{{- asof.refuse(refused | join('\n')) -}}{%- endif -%}
+    {{- return(refused) -}}
 {% endmacro %}
 
 {# What our own tests found, in words: dbt prints a count only. #}
@@ -57,9 +61,11 @@
     {%- set ns = namespace(lost=0) -%}
     {%- for result in results if result.node.resource_type == 'model' and result.status | string == 'success' and asof.role(result.node) == 'training' and not flags.EMPTY -%}
         {%- set service = asof.parse_model_name(result.node.name, 'training') -%}
-        {%- set counts = asof.training_counts(asof.service_spec(service.name, service.version)) -%}
+        {%- set spec = asof.service_spec(service.name, service.version) -%}
+        {%- set counts = asof.training_counts(spec) -%}
         {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ counts.training ~ ' training rows of ' ~ counts.examples ~ ' examples; left out: '
             ~ asof.left_out_in_words(counts) ~ '.') -%}
+        {%- if counts.training == 0 and counts.examples > 0 -%}{%- do asof.say_what_lacks(spec, counts) -%}{%- endif -%}
         {%- set ns.lost = ns.lost + counts.lost -%}
         {%- for feature, rows in counts.unseen.items() if rows > 0 -%}
             {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ feature ~ " is 'other' in " ~ rows ~ ' of ' ~ (counts.examples - counts.lost - counts.no_snapshot - counts.rejected)
@@ -69,6 +75,40 @@
     {%- if ns.lost > 0 -%}
         {%- do asof.say('lost are ' ~ asof.lost_stretches() | join('; ') ~ ': an older warehouse was restored, and the rows that were served then are not in it.') -%}
     {%- endif -%}
+{% endmacro %}
+
+{# Says what a training set without a single row lacks: a past of the service's groups, labels, or columns. #}
+{% macro say_what_lacks(spec, counts) %}
+    {%- set what = spec.id ~ ' has no training rows yet: ' -%}
+    {%- if counts.no_snapshot > 0 -%}
+        {%- do asof.say(what ~ counts.no_snapshot ~ ' examples are of times at which nothing was published. Give its groups a '
+            ~ 'past and build again: ' ~ asof.backfill_command(spec)) -%}
+    {%- elif counts.not_yet_labelled > 0 -%}
+        {%- do asof.say(what ~ counts.not_yet_labelled ~ ' examples wait for a label_known_at that lies before this run ('
+            ~ spec.examples_node.original_file_path ~ ').') -%}
+    {%- else -%}
+        {%- do asof.say(what ~ 'the answers to all examples are rejected (' ~ spec.node.original_file_path ~ ').') -%}
+    {%- endif -%}
+{% endmacro %}
+
+{#
+  The command that gives the groups of a service a past: from the day of its first example to the first moment that counts
+  (or will, if this run does), so often that the features are never older than their max_age.
+#}
+{% macro backfill_command(spec) %}
+    {%- set groups, ages, ends = [], [], [asof.run_as_of()] -%}
+    {%- for group in spec.groups -%}
+        {%- do groups.append('+' ~ group.spec.history_node.name) -%}
+        {%- do ages.append(group.spec.max_age_seconds) -%}
+        {%- set counted = asof.counted_span(group.spec.id) -%}
+        {%- if counted.first -%}{%- do ends.append(counted.first) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- set every = [ages | min - asof.publish_lag_seconds(), 60] | max -%}
+    {%- set length = (every // 3600) ~ ' hours' if every >= 3600 else (every // 60) ~ ' minutes' -%}
+    {%- set first = run_query('select min(prediction_time) from ' ~ asof.relation_of(spec.examples_node)).rows[0][0] -%}
+    {%- set last = asof.as_datetime(ends | min) - modules.datetime.timedelta(seconds=1) -%}
+    {{- return('dbt run --select ' ~ groups | unique | join(' ') ~ " --vars '{backfill: {from: " ~ asof.time_literal(first)[:10]
+        ~ ', to: ' ~ asof.rfc3339(asof.time_literal(last))[:19] ~ 'Z, every: ' ~ length ~ "}}'") -}}
 {% endmacro %}
 
 {#
@@ -82,6 +122,7 @@
         {%- set spec = asof.service_spec_of(node) -%}
         {%- set training = asof.model_named(spec.base ~ '_training') -%}
         {%- if training is not none and asof.why_not_green(asof.publication_scope([], [spec]), built) is none -%}
+            {%- do asof.make_private_folder(asof.training_folder()) -%}
             {%- do asof.fault_point('before_training_file') -%}
             {%- do asof.export_parquet('select * from ' ~ asof.relation_of(training) ~ ' order by prediction_time, row_id',
                 asof.training_folder() ~ '/' ~ spec.base ~ '.parquet') -%}

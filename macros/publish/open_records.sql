@@ -153,7 +153,8 @@
 {% macro current_manifest(pointer) %}
     {%- set manifest = asof.manifest_of(pointer.snapshot_id) -%}
     {%- if manifest is none -%}
-        {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication is missing in ' ~ asof.publish_folder() ~ '.') -}}
+        {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication is missing in ' ~ asof.publish_folder()
+            ~ '. Put it back from a copy of the folder. If there is none, empty the folder: the next green build publishes anew.') -}}
     {%- endif -%}
     {{- return(manifest) -}}
 {% endmacro %}

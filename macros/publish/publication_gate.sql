@@ -19,7 +19,7 @@
     {%- set groups, services = [], [] -%}
     {%- for node in asof.models_of('group') if asof.is_published(node) -%}{%- do groups.append(asof.group_spec_of(node)) -%}{%- endfor -%}
     {%- for node in asof.models_of('service') if asof.is_published(node) -%}{%- do services.append(asof.service_spec_of(node)) -%}{%- endfor -%}
-    {%- if not groups -%}{{- return({'reason': 'there is no feature group to publish.'}) -}}{%- endif -%}
+    {%- if not groups -%}{{- return({'reason': 'there is no feature group to publish. Write one (python -m serve new feature), or take `publish: false` out of its meta.'}) -}}{%- endif -%}
     {%- set group_ids = groups | map(attribute='id') | list -%}
     {%- for service in services -%}
         {%- for group in service.groups if group.group not in group_ids -%}
@@ -60,17 +60,16 @@
     {%- for row in run_query('select unique_id, status, run_number, run_id, resource_type, tested from ' ~ asof.registry('results')).rows -%}
         {%- do results.update({row[0]: {'status': row[1], 'run_number': row[2] | int, 'run_id': row[3], 'resource_type': row[4], 'tested': row[5]}}) -%}
     {%- endfor -%}
-    {%- set missing, failed = [], [] -%}
+    {%- set missing, failed, skipped = [], [], [] -%}
     {%- for unique_id in scope.models -%}
         {%- set result = results.get(unique_id) -%}
         {%- if result is none or result.run_id != built.run_id -%}{%- do missing.append(unique_id.split('.')[2:] | join('.')) -%}
-        {%- elif result.status == 'skipped' -%}{%- do missing.append(unique_id.split('.')[2:] | join('.')) -%}
+        {%- elif result.status == 'skipped' -%}{%- do skipped.append(unique_id.split('.')[2:] | join('.')) -%}
         {%- elif result.status != 'success' -%}{%- do failed.append(unique_id.split('.')[2:] | join('.')) -%}{%- endif -%}
     {%- endfor -%}
-    {%- if failed -%}{{- return(asof.some(failed) ~ ' failed.') -}}{%- endif -%}
-    {%- if missing -%}
-        {{- return('all groups and services go in one rhythm, and the last run built only a part. Not in it: ' ~ asof.some(missing)
-            ~ '. Run `dbt build` without a selection, or mark what is under construction with publish: false.') -}}
+    {#- what failed comes first: what is missing for that reason is no choice of a selection -#}
+    {%- if failed -%}
+        {{- return('failed: ' ~ asof.some(failed) ~ ' (dbt says why). The snapshot before stays.') -}}
     {%- endif -%}
     {%- set untested, red = [], [] -%}
     {%- for unique_id in scope.tests -%}
@@ -84,6 +83,18 @@
         {%- do red.append(unique_id.split('.')[2:] | join('.')) -%}
     {%- endfor -%}
     {%- if red -%}{{- return('failed tests: ' ~ asof.some(red) ~ '. The snapshot before stays.') -}}{%- endif -%}
+    {%- if skipped -%}
+        {%- set broken = [] -%}
+        {%- for unique_id, result in results.items() if result.run_id == built.run_id and result.status in ['fail', 'error'] -%}
+            {%- do broken.append(unique_id.split('.')[2] if result.resource_type == 'test' else unique_id.split('.')[2:] | join('.')) -%}
+        {%- endfor -%}
+        {{- return('not built: ' ~ asof.some(skipped) ~ ', since something before them failed: ' ~ asof.some(broken)
+            ~ '. The snapshot before stays.') -}}
+    {%- endif -%}
+    {%- if missing -%}
+        {{- return('all groups and services go in one rhythm, and the last run built only a part. Not in it: ' ~ asof.some(missing)
+            ~ '. Run `dbt build` without a selection, or mark what is under construction with publish: false.') -}}
+    {%- endif -%}
     {%- if untested -%}
         {{- return('not tested since these tables were built: ' ~ asof.some(untested) ~ '. Run `dbt test`.') -}}
     {%- endif -%}

@@ -1,27 +1,31 @@
 {#
   Publishes what was built and tested, at the end of a green `dbt build` or `dbt test`; says why where it does not.
   Data first, then the manifest, last the pointer: a kill at any point leaves the snapshot before in force.
+  Returns why the publication is held, a list of messages: the command must fail by them.
 #}
 {% macro publish() %}
     {%- set verdict = asof.publication_gate() -%}
     {%- if verdict.reason -%}
         {%- do asof.say('nothing published: ' ~ verdict.reason) -%}
-        {{- return(none) -}}
+        {{- return([]) -}}
     {%- endif -%}
     {%- set folder = asof.publish_folder() -%}
     {%- set pointer = asof.pointer() -%}
     {%- if pointer is not none and pointer.hold -%}
         {%- do asof.say('nothing published: on hold since ' ~ pointer.hold.since ~ ' (' ~ pointer.hold.reason ~ '). Release it with `dbt run-operation release`; the next '
             ~ 'green build publishes.') -%}
-        {{- return(none) -}}
+        {{- return([]) -}}
     {%- endif -%}
     {%- set current = asof.manifest_of(pointer.snapshot_id) if pointer is not none else none -%}
-    {%- do asof.refuse_changed_definitions(verdict, current) -%}
+    {%- set changed = asof.changed_definitions(verdict, current) -%}
+    {%- if changed -%}{{- return(changed) -}}{%- endif -%}
     {%- if current is not none and asof.same_snapshot(verdict, current) -%}
         {%- do asof.say('nothing published: tables, definitions and moments equal those of publication ' ~ pointer.sequence_number ~ '.') -%}
-        {{- return(none) -}}
+        {{- return([]) -}}
     {%- endif -%}
 
+    {#- never where something was published before: a folder that has gone may be one that is not mounted -#}
+    {%- if asof.newest_publication() is none -%}{%- do asof.make_private_folder(folder) -%}{%- endif -%}
     {%- set created = asof.now(ticking=true) -%}
     {%- set snapshot_id = modules.re.sub('[^0-9]', '', created[:19])[:8] ~ 'T' ~ modules.re.sub('[^0-9]', '', created[11:19]) ~ 'Z-' ~ invocation_id[:8] -%}
     {%- do asof.fault_point('before_parquet') -%}
@@ -48,6 +52,7 @@
     {%- set pointer = asof.move_pointer(snapshot_id, manifest, 'build', none) -%}
     {%- do asof.say('published ' ~ snapshot_id ~ ' as number ' ~ pointer.sequence_number ~ ' at ' ~ pointer.published_at ~ ': '
         ~ groups | length ~ ' groups, ' ~ services | length ~ ' services.') -%}
+    {{- return([]) -}}
 {% endmacro %}
 
 {# Whether nothing would change: same services and groups, each of the same moment, run and definition. #}
@@ -65,12 +70,13 @@
 {% endmacro %}
 
 {#
-  A published group or service keeps its meaning under its version. Refuses the publication where its compiled text
+  A published group or service keeps its meaning under its version. Holds the publication where its compiled text
   changed, unless a person accepted that very text (accept_definition), or it changed over an upgrade and gives the same
-  values.
+  values: a list of messages, empty where nothing is held.
 #}
-{% macro refuse_changed_definitions(verdict, current) %}
-    {%- if current is none -%}{{- return(none) -}}{%- endif -%}
+{% macro changed_definitions(verdict, current) %}
+    {%- if current is none -%}{{- return([]) -}}{%- endif -%}
+    {%- set messages = [] -%}
     {%- set built = [] -%}
     {%- for entry in verdict.groups -%}
         {%- do built.append({'id': entry.spec.id, 'kind': 'group', 'spec': entry.spec, 'now_': entry.definition,
@@ -95,13 +101,16 @@
     {%- set differing = asof.accept_equal_definitions(changed) if is_upgrade
         else changed | map(attribute='id') | list -%}
     {%- for each in changed if each.id in differing -%}
-        {{- asof.refuse('publication held: the compiled text of ' ~ each.id ~ ' changed since it was published under this '
-            ~ 'version (' ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)'
+        {%- set next_ = each.spec.version + 1 -%}
+        {%- do messages.append('publication held: the compiled text of ' ~ each.id ~ ' changed since it was published under '
+            ~ 'this version (' ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)'
             ~ (', and was not found to give the same values, as said above.' if is_upgrade else '.')
-            ~ ' A changed meaning is a new version: put the published text back and write version '
-            ~ (each.spec.version + 1) ~ '. If the meaning is the same, accept it: dbt run-operation accept_definition --args \'{id: ' ~ each.id
-            ~ ', reason: "..."}\' and build again.') -}}
+            ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
+            ~ ' (python -m serve new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name
+            ~ ' --version ' ~ next_ ~ '). If the meaning is the same, accept it: dbt run-operation accept_definition --args '
+            ~ '\'{id: ' ~ each.id ~ ', reason: "..."}\' and build again.') -%}
     {%- endfor -%}
+    {{- return(messages) -}}
 {% endmacro %}
 
 {# `dbt run-operation accept_definition --args '{id: shipment@1, reason: "comment moved"}'`: lets the text as last built go out. #}

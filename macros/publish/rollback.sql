@@ -27,10 +27,10 @@
     {%- set snapshot_id = found[0][1] -%}
     {%- set manifest = asof.manifest_of(snapshot_id) -%}
     {%- if manifest is none -%}
-        {{- asof.refuse('the files of ' ~ snapshot_id ~ ' (publication ' ~ found[0][0] ~ ') are no longer in ' ~ asof.publish_folder() ~ ': pruned, or copied elsewhere.') -}}
+        {{- asof.refuse('the files of ' ~ snapshot_id ~ ' (publication ' ~ found[0][0] ~ ') are no longer in ' ~ asof.publish_folder() ~ ': pruned, or moved. Put them back, or roll back to another: `dbt run-operation rollback --args \'{to: <number>}\'`; the record asof_publications lists them.') -}}
     {%- endif -%}
     {%- for group in manifest.groups.values() if not asof.file_exists(asof.publish_folder() ~ '/' ~ group.file) -%}
-        {{- asof.refuse('the file ' ~ group.file ~ ' of ' ~ snapshot_id ~ ' is no longer in ' ~ asof.publish_folder() ~ '.') -}}
+        {{- asof.refuse('the file ' ~ group.file ~ ' of ' ~ snapshot_id ~ ' is no longer in ' ~ asof.publish_folder() ~ '. Put it back, or roll back to another publication.') -}}
     {%- endfor -%}
     {%- set moved = asof.move_pointer(snapshot_id, manifest, 'rollback', {'reason': reason, 'since': asof.rfc3339(asof.now(ticking=true))}) -%}
     {%- do asof.say('rolled back to ' ~ snapshot_id ~ ' (publication ' ~ found[0][0] ~ ') as publication ' ~ moved.sequence_number
@@ -65,8 +65,9 @@
 {% macro current_pointer_or_refuse() %}
     {%- set pointer = asof.pointer() -%}
     {%- if pointer is none -%}
-        {{- asof.refuse('nothing was published yet' ~ (' in ' ~ asof.publish_folder() if asof.publish_folder() else ': the target ' ~ target.name
-            ~ ' names no publish folder (var asof_publish_to)') ~ '.') -}}
+        {{- asof.refuse('nothing was published yet' ~ (' in ' ~ asof.publish_folder() ~ '; a green `dbt build` publishes.'
+            if asof.publish_folder() else ': the target ' ~ target.name ~ ' publishes nowhere. Name a folder for it in '
+            ~ 'dbt_project.yml: `vars: {asof_publish_to: {' ~ target.name ~ ': published}}`.')) -}}
     {%- endif -%}
     {{- return(pointer) -}}
 {% endmacro %}

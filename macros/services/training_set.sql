@@ -15,7 +15,7 @@
 {% macro training_set(service, examples=none, cutoff=none, every=false) %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
     {%- if asof.training_folder() is none -%}
-        {{- asof.refuse('the target ' ~ target.name ~ ' writes no training sets: name a folder for it in the var asof_training_to.') -}}
+        {{- asof.refuse('the target ' ~ target.name ~ ' writes no training sets. Name a folder for it in dbt_project.yml: `vars: {asof_training_to: {' ~ target.name ~ ': training}}`.') -}}
     {%- endif -%}
     {%- do asof.open_records() -%}
     {%- set spec = asof.service_named(service) -%}
@@ -55,7 +55,7 @@
         {{- return(asof.service_spec(service, node.latest_version)) -}}
     {%- endfor -%}
     {{- asof.refuse('there is no service ' ~ service ~ ' in models/services. There are: '
-        ~ asof.models_of('service') | map(attribute='unique_id') | join(', ') ~ '.') -}}
+        ~ asof.ids_of('service') ~ '.') -}}
 {% endmacro %}
 
 {#
