@@ -66,6 +66,9 @@ def _service(service_id: str, raw: dict[str, Any], groups: dict[str, Group]) -> 
             each.get("required", True),
             each.get("description") or "",
             bool(each.get("personal", False)),
+            # Not of keys, and not in manifests of before
+            tuple(each.get("range") or (None, None)),
+            tuple(each.get("categories") or ()),
         )
         for each in [*raw["keys"], *raw["request"]]
     }

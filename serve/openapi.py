@@ -1,17 +1,17 @@
 """The OpenAPI 3.1 document of a snapshot: each service with its own request and response, and nothing that is not so.
 
-A declared range or category is told, not promised: builds test them, answers are not held against them.
+What a service answers lies in its declared ranges; its declared categories are told, not promised: builds test them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from serve.snapshot import Feature, Service, Snapshot
+from serve.snapshot import Feature, Input, Service, Snapshot
 from serve.sqltypes import LARGEST, TIMESTAMP_PATTERN, SqlType, describe_type
 
 Schema = dict[str, Any]
@@ -29,7 +29,7 @@ _ERRORS = {
     404: "No such service, or no longer; the answer lists those that there are.",
     413: "The body or the number of entities is over the limit.",
     415: "The content type is not application/json.",
-    422: "A column is missing, unknown, or of a wrong type or range: `errors` points at each.",
+    422: "A column is missing, unknown, of a wrong type, or outside its range or categories: `errors` points at each.",
     503: "No snapshot is served, what was asked about is stale, or it takes too long to compute.",
 }
 FEAST = "/get-online-features"
@@ -106,7 +106,8 @@ def _schema(kind: SqlType) -> Schema:
 
 
 def _nullable(schema: Schema) -> Schema:
-    return schema | {"type": [schema["type"], "null"]}
+    enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | {"type": [schema["type"], "null"]} | enum
 
 
 def _object(properties: dict[str, Schema], optional: Iterable[str] = (), **more: Any) -> Schema:
@@ -139,7 +140,7 @@ def _identifier(name: str) -> str:
 def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str, Schema]:
     entity, optional = {}, []
     for name, each in service.inputs.items():
-        schema = sent_schema(each.type)
+        schema = _input_schema(each)
         if not each.required:
             optional.append(name)
             schema = _nullable(schema)
@@ -154,7 +155,7 @@ def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str
             "features": _ref(f"{part}_features"),
         }
     )
-    rejecting = [each.name for each in service.features if each.raw.get("missing") == "reject"]
+    rejecting = [each.name for each in service.features if _may_reject(each)]
     rows = [_ref(f"{part}_row")]
     schemas = {
         f"{part}_entity": _object(entity, optional, description=f"A row of {service.id} that is asked for."),
@@ -171,7 +172,7 @@ def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str
                 "features": {"type": "null"},
                 "rejected": _list({"type": "string", "enum": rejecting}, minItems=1),
             },
-            description="`rejected` names the columns that are null and must not be.",
+            description="`rejected` names the columns that are null and must not be, or outside their declared range.",
         )
     schemas[f"{part}_answer"] = _object(
         {
@@ -189,17 +190,42 @@ def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str
     return schemas
 
 
+def _input_schema(declared: Input) -> Schema:
+    schema = _bounded(sent_schema(declared.type), declared.range)
+    return schema | ({"enum": list(declared.categories)} if declared.categories else {})
+
+
+def _may_reject(feature: Feature) -> bool:
+    return feature.raw.get("missing") == "reject" or bool(
+        feature.raw.get("range") and feature.raw.get("out_of_range") == "reject"
+    )
+
+
 def _feature(feature: Feature) -> Schema:
-    # A float that must not be missing may still be NaN, which JSON writes as null
-    never_null = feature.raw.get("missing") == "reject" and feature.type.kind not in ("float", "double")
+    # In manifests of before, ranges were not held, and a float that must not be missing could be NaN, written as null
+    is_held = "out_of_range" in feature.raw
+    is_float = feature.type.kind in ("float", "double")
+    never_null = feature.raw.get("missing") == "reject" and (is_held or not is_float)
     told = [feature.type.name]
     if feature.raw.get("range"):
         told.append(f"declared range {feature.raw['range']}")
     if feature.raw.get("categories"):
         told.append(f"declared categories {', '.join(map(str, feature.raw['categories']))}")
-    return _described(
-        answered_schema(feature.type, nullable=not never_null), feature.raw.get("description"), "; ".join(told)
-    )
+    schema = answered_schema(feature.type, nullable=not never_null)
+    if is_held:
+        schema = _bounded(schema, feature.raw.get("range") or (None, None))
+    return _described(schema, feature.raw.get("description"), "; ".join(told))
+
+
+def _bounded(schema: Schema, bounds: Sequence[float | None]) -> Schema:
+    """A schema of numbers within a declared range."""
+    low, high = bounds
+    bounded = dict(schema)
+    if low is not None:
+        bounded["minimum"] = max(low, schema.get("minimum", low))
+    if high is not None:
+        bounded["maximum"] = min(high, schema.get("maximum", high))
+    return bounded
 
 
 def _described(schema: Schema, *parts: str | None) -> Schema:
@@ -219,7 +245,7 @@ def _lookup(service: Service, part: str, name: str) -> dict[str, Any]:
                     "in": "query",
                     "required": each.required,
                     "description": each.description or each.name,
-                    **_written(sent_schema(each.type)),
+                    **_written(_input_schema(each)),
                 }
                 for each in service.inputs.values()
             ],

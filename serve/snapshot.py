@@ -64,6 +64,8 @@ class Input:
     required: bool
     description: str = ""
     personal: bool = False  # the request log holds a hash of it only
+    range: tuple[float | None, float | None] = (None, None)  # lowest and highest, both in it
+    categories: tuple[Any, ...] = ()  # all that it may be; empty: anything
 
 
 class Table:

@@ -213,6 +213,13 @@ def _to_decimal(kind: SqlType, value: Decimal, wrong: Callable[[str], WrongValue
     return round(value, kind.scale) if value else Decimal(0).scaleb(-kind.scale)
 
 
+def bound_reader(kind: SqlType) -> Callable[[Any], Any]:
+    """What makes numbers comparable as values of this type: floats as their width has them, all else exactly."""
+    if kind.kind == "float":
+        return lambda number: float(np.float32(number))
+    return float if kind.kind == "double" else lambda number: Decimal(str(number))
+
+
 def parse_rfc3339(text: str) -> datetime:
     """An RFC 3339 time with an offset as an aware UTC datetime, to the microsecond. Raises ValueError."""
     match = _TIMESTAMP.fullmatch(text)

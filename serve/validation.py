@@ -11,7 +11,7 @@ from typing import Any
 
 from serve.evaluate import Entity
 from serve.snapshot import Input, Service
-from serve.sqltypes import WrongValue, describe_type, from_json
+from serve.sqltypes import WrongValue, bound_reader, describe_type, from_json
 
 MAX_ERRORS = 100
 
@@ -160,13 +160,28 @@ def _check_entity(service: Service, entity: Any, index: int, errors: list[FieldE
                 errors.append(_wrong(index, name, detail, describe_type(declared.type)))
             continue
         try:
-            checked[name] = from_json(declared.type, value)
+            checked[name] = _within(declared, from_json(declared.type, value))
         except WrongValue as error:
             errors.append(_wrong(index, name, str(error), error.expected))
     if len(entity) > len(service.inputs) or not entity.keys() <= service.inputs.keys():
         for name in entity.keys() - service.inputs.keys():
             errors.append(_wrong(index, name, "is not known", _known(service)))
     return checked
+
+
+def _within(declared: Input, value: Any) -> Any:
+    """The value, if it lies in what is declared of the column. Raises WrongValue."""
+    low, high = declared.range
+    if low is not None or high is not None:
+        number = bound_reader(declared.type)
+        if (low is not None and number(value) < number(low)) or (high is not None and number(value) > number(high)):
+            bounds = [f"at least {low}"] if low is not None else []
+            bounds += [f"at most {high}"] if high is not None else []
+            raise WrongValue("lies outside its declared range", f"{declared.type.name}: {' and '.join(bounds)}")
+    if declared.categories and value not in declared.categories:
+        known = ", ".join(map(str, declared.categories))
+        raise WrongValue("is none of its declared categories", f"{declared.type.name}: one of {known}")
+    return value
 
 
 def _wrong(index: int, name: str, detail: str, expected: str) -> FieldError:

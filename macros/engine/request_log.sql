@@ -37,21 +37,60 @@
     from_json({{ line }}, '{{ tojson(structure) }}')
 {%- endmacro %}
 
+{# The kinds of JSON values, as the engine calls them, that an answer has for a type. is_sent: that a request may have. #}
+{% macro duckdb_json_kinds(type, is_sent=false) %}
+    {%- set integers = ['BIGINT', 'UBIGINT', 'HUGEINT'] -%}
+    {%- if type.startswith(('bool', 'logical')) -%}{{- return(['BOOLEAN']) -}}
+    {%- elif modules.re.match('^(dec|num)', type) -%}{{- return(integers + ['DOUBLE']) -}}
+    {%- elif modules.re.match('^(double|float|real)', type) -%}{{- return((integers if is_sent else []) + ['DOUBLE']) -}}
+    {%- elif 'int' in type or type.startswith(('short', 'long', 'signed')) -%}{{- return(integers) -}}
+    {%- endif -%}
+    {{- return(['VARCHAR']) -}}
+{% endmacro %}
+
+{#
+  Whether a value in a line is null, or one that the API takes for the column's type. value: as json_values reads it. (A request
+  that was logged under an older definition may hold another type.)
+#}
+{% macro json_is_taken(line, member, column, value) %}
+    {{- return(adapter.dispatch('json_is_taken', 'asof')(line, member, column, value)) -}}
+{% endmacro %}
+{% macro duckdb__json_is_taken(line, member, column, value) -%}
+    {%- set type, path = column.type, '$.' ~ member ~ '."' ~ column.name ~ '"' -%}
+    {%- set kinds = "'" ~ asof.duckdb_json_kinds(type, is_sent=true) | join("', '") ~ "'" -%}
+    {%- set kind = 'json_type(' ~ line ~ ", '" ~ path ~ "')" -%}
+    (
+        coalesce({{ kind }}, 'NULL') = 'NULL'
+        or (
+            {{ value }} is not null
+            {%- if '[' in type %}
+            and {{ kind }} = 'ARRAY' and list_has_all([{{ kinds }}], json_type({{ line }}, '{{ path }}[*]'))
+            and len({{ value }}) = len(list_filter({{ value }}, lambda asof_item: asof_item is not null))
+            {%- else %}
+            and {{ kind }} in ({{ kinds }})
+            {%- if modules.re.match('^(dec|num)', type) %}
+            -- never rounded
+            and try_cast({{ line }} ->> '{{ path }}' as double) = cast({{ value }} as double)
+            {%- elif type == 'date' or type.startswith('timestamp') %}
+            {%- set spelled = '\\d{4}-\\d\\d-\\d\\d' ~ ('' if type == 'date' else 'T.*(Z|[+-]\\d\\d:\\d\\d)') %}
+            and regexp_full_match({{ line }} ->> '{{ path }}', '{{ spelled }}')
+            {%- endif %}
+            {%- endif %}
+        )
+    )
+{%- endmacro %}
+
 {# Whether a value is null or spelled as its declared type is: an integer is no 3.0, a decimal no text. #}
 {% macro json_is_of_type(line, member, column) %}{{ return(adapter.dispatch('json_is_of_type', 'asof')(line, member, column)) }}{% endmacro %}
 {% macro duckdb__json_is_of_type(line, member, column) -%}
     {%- set type, path = column.type, '$.' ~ member ~ '."' ~ column.name ~ '"' -%}
     {%- set spelled = none -%}
-    {%- if type.startswith('bool') or type.startswith('logical') -%}{%- set kinds = ['BOOLEAN'] -%}
-    {%- elif modules.re.match('^(dec|num)', type) -%}{%- set kinds = ['DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT'] -%}
-    {%- elif modules.re.match('^(double|float|real)', type) -%}{%- set kinds = ['DOUBLE'] -%}
-    {%- elif 'int' in type or type.startswith('short') or type.startswith('long') or type.startswith('signed') -%}{%- set kinds = ['BIGINT', 'UBIGINT', 'HUGEINT'] -%}
-    {%- else -%}
-        {%- set kinds = ['VARCHAR'] -%}
-        {%- if type == 'date' -%}{%- set spelled = '\\d{4}-\\d\\d-\\d\\d' -%}
-        {%- elif type.startswith('timestamp') and '[' not in type -%}{%- set spelled = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{6})?Z' -%}{%- endif -%}
+    {%- if type == 'date' -%}
+        {%- set spelled = '\\d{4}-\\d\\d-\\d\\d' -%}
+    {%- elif type.startswith('timestamp') and '[' not in type -%}
+        {%- set spelled = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{6})?Z' -%}
     {%- endif -%}
-    {%- set kinds = "'NULL', '" ~ kinds | join("', '") ~ "'" -%}
+    {%- set kinds = "'" ~ (['NULL'] + asof.duckdb_json_kinds(type)) | join("', '") ~ "'" -%}
     (
         {%- if '[' in type %}
         coalesce(json_type({{ line }}, '{{ path }}') in ('NULL', 'ARRAY'), {{ line }} ->> '$.{{ member }}' is null)

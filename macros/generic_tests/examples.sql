@@ -1,6 +1,6 @@
 {#
   Examples: row_id unique, keys and prediction_time never null, nothing asked after now, and no request that the API
-  would have refused (a required request column null, NaN).
+  would have refused (see asof.request_rules), or that is not of the declared types.
 #}
 {% test examples(model) %}
     {%- if execute -%}
@@ -8,7 +8,9 @@
     {%- set checks = asof.example_checks(model, asof.cutoff(asof.clock_relation())) -%}
     {%- for rows_node in asof.models_of('rows') if rows_node.config.meta.asof_examples == node.name -%}
         {%- set service = asof.parse_model_name(rows_node.name, 'rows') -%}
-        {%- do checks.extend(asof.request_checks(model, asof.service_spec(service.name, service.version))) -%}
+        {%- set spec = asof.service_spec(service.name, service.version) -%}
+        {%- do checks.extend(asof.request_checks(model, spec)) -%}
+        {%- if not node.config.contract.enforced -%}{%- do checks.extend(asof.type_checks(model, spec)) -%}{%- endif -%}
     {%- endfor -%}
     {{ asof.problems(checks) }}
     {%- endif -%}
@@ -24,15 +26,24 @@
     ]) -}}
 {% endmacro %}
 
-{# What holds of the keys and request columns that a service takes. #}
+{# Checks that the API would take the keys and request columns of all examples of a service. #}
 {% macro request_checks(relation, spec) %}
     {%- set checks = [] -%}
-    {%- for column in spec['keys'] -%}
-        {%- do checks.append({'rule': 'the key ' ~ column.name ~ ' is null', 'sql': 'select row_id from ' ~ relation ~ ' where ' ~ column.name ~ ' is null'}) -%}
+    {%- for each in asof.request_rules(spec['keys'], spec.request) -%}
+        {%- do checks.append({'rule': each.rule ~ ', which ' ~ spec.id ~ ' would refuse',
+            'sql': 'select row_id from ' ~ relation ~ ' where ' ~ each.broken}) -%}
     {%- endfor -%}
-    {%- for column in spec.request if not column.meta.get('optional', false) -%}
-        {%- do checks.append({'rule': 'the request column ' ~ column.name ~ ' is null, which ' ~ spec.id ~ ' would refuse (declare it optional, or leave the rows out)',
-            'sql': 'select row_id from ' ~ relation ~ ' where ' ~ column.name ~ ' is null'}) -%}
+    {{- return(checks + asof.null_rate_checks(relation, spec.request)) -}}
+{% endmacro %}
+
+{# Checks that keys and request columns hold what their declared types do, where no contract sees to it. #}
+{% macro type_checks(relation, spec) %}
+    {%- set given = asof.columns_of(relation) -%}
+    {%- set checks = [] -%}
+    {%- for column in spec['keys'] + spec.request if column.name in given -%}
+        {%- do checks.append({'rule': column.name ~ ' holds what is no ' ~ column.type ~ ', or would have to be rounded',
+            'sql': 'select row_id, ' ~ column.name ~ ' from ' ~ relation ~ ' where '
+                ~ asof.is_another_as(column.name, given[column.name], column.type)}) -%}
     {%- endfor -%}
-    {{- return(checks + asof.column_checks(relation, spec.request)) -}}
+    {{- return(checks) -}}
 {% endmacro %}

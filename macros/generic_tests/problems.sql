@@ -36,35 +36,60 @@
     {{- return({'name': name, 'version': version, 'base': name ~ '_v' ~ version}) -}}
 {% endmacro %}
 
-{# Rules that hold for each row of declared columns: meta.range, meta.categories, meta.max_null_rate. #}
+{# Checks of declared columns: meta.range, meta.categories (`other` is one of them), meta.max_null_rate, and no NaN. #}
 {% macro column_checks(relation, columns) %}
+    {{- return(asof.value_checks(relation, asof.range_rules(columns) + asof.category_rules(columns, ['other'])
+        + asof.finite_rules(columns)) + asof.null_rate_checks(relation, columns)) -}}
+{% endmacro %}
+
+{# Checks that no row breaks any of the rules: [{rule, broken}], `broken` a condition over its columns. #}
+{% macro value_checks(relation, rules) %}
     {%- set checks = [] -%}
-    {%- for column in columns -%}
-        {%- if column.meta.get('range') -%}
-            {%- set low, high = column.meta.range[0], column.meta.range[1] -%}
-            {%- set outside = [] -%}
-            {%- if low is not none -%}{%- do outside.append(column.name ~ ' < ' ~ low) -%}{%- endif -%}
-            {%- if high is not none -%}{%- do outside.append(column.name ~ ' > ' ~ high) -%}{%- endif -%}
-            {%- do checks.append({'rule': column.name ~ ' lies outside its declared range ' ~ column.meta.range,
-                'sql': 'select * from ' ~ relation ~ ' where ' ~ outside | join(' or ')}) -%}
-        {%- endif -%}
-        {%- if column.meta.get('categories') -%}
-            {%- set known = [] -%}
-            {%- for category in column.meta.categories + ['other'] -%}{%- do known.append(asof.literal(category)) -%}{%- endfor -%}
-            {%- do checks.append({'rule': column.name ~ ' is none of its declared categories',
-                'sql': 'select * from ' ~ relation ~ ' where ' ~ column.name ~ ' not in (' ~ known | join(', ') ~ ')'}) -%}
-        {%- endif -%}
-        {%- if column.meta.get('max_null_rate') is not none -%}
-            {%- do checks.append({'rule': column.name ~ ' is null more often than its declared max_null_rate ' ~ column.meta.max_null_rate,
-                'sql': 'select ' ~ column.name ~ ' from ' ~ relation ~ ' where ' ~ column.name ~ ' is null and (select count(*) filter (where ' ~ column.name
-                    ~ ' is null) > ' ~ column.meta.max_null_rate ~ ' * count(*) from ' ~ relation ~ ')'}) -%}
-        {%- endif -%}
-        {%- if modules.re.match('^(double|float|real)', column.type) -%}
-            {#- spelled `nan`, `NaN`, `inf`, `Infinity`; also within a list -#}
-            {%- set text = 'lower(cast(' ~ column.name ~ ' as varchar))' -%}
-            {%- do checks.append({'rule': column.name ~ ' is NaN or infinite',
-                'sql': 'select * from ' ~ relation ~ ' where ' ~ text ~ " like '%nan%' or " ~ text ~ " like '%inf%'"}) -%}
-        {%- endif -%}
+    {%- for each in rules -%}
+        {%- do checks.append({'rule': each.rule, 'sql': 'select * from ' ~ relation ~ ' where ' ~ each.broken}) -%}
+    {%- endfor -%}
+    {{- return(checks) -}}
+{% endmacro %}
+
+{% macro range_rules(columns) %}
+    {%- set rules = [] -%}
+    {%- for column in columns if asof.outside_range(column, column.name) -%}
+        {%- do rules.append({'rule': column.name ~ ' lies outside its declared range ' ~ column.meta.range,
+            'broken': asof.outside_range(column, column.name)}) -%}
+    {%- endfor -%}
+    {{- return(rules) -}}
+{% endmacro %}
+
+{# also: what is no declared category and may be there. #}
+{% macro category_rules(columns, also=[]) %}
+    {%- set rules = [] -%}
+    {%- for column in columns if column.meta.get('categories') -%}
+        {%- do rules.append({'rule': column.name ~ ' is none of its declared categories',
+            'broken': asof.outside_categories(column, column.name, also)}) -%}
+    {%- endfor -%}
+    {{- return(rules) -}}
+{% endmacro %}
+
+{% macro finite_rules(columns) %}
+    {%- set rules = [] -%}
+    {%- for column in columns if modules.re.match('^(double|float|real)', column.type) -%}
+        {#- spelled `nan`, `NaN`, `inf`, `Infinity`; also within a list -#}
+        {%- set text = 'lower(cast(' ~ column.name ~ ' as varchar))' -%}
+        {%- do rules.append({'rule': column.name ~ ' is NaN or infinite',
+            'broken': '(' ~ text ~ " like '%nan%' or " ~ text ~ " like '%inf%')"}) -%}
+    {%- endfor -%}
+    {{- return(rules) -}}
+{% endmacro %}
+
+{% macro null_rate_checks(relation, columns) %}
+    {%- set checks = [] -%}
+    {%- for column in columns if column.meta.get('max_null_rate') is not none -%}
+        {%- set is_null = column.name ~ ' is null' -%}
+        {%- set too_many = 'count(*) filter (where ' ~ is_null ~ ') > ' ~ column.meta.max_null_rate ~ ' * count(*)' -%}
+        {%- do checks.append({
+            'rule': column.name ~ ' is null more often than its declared max_null_rate ' ~ column.meta.max_null_rate,
+            'sql': 'select ' ~ column.name ~ ' from ' ~ relation ~ ' where ' ~ is_null ~ ' and (select ' ~ too_many
+                ~ ' from ' ~ relation ~ ')'}) -%}
     {%- endfor -%}
     {{- return(checks) -}}
 {% endmacro %}

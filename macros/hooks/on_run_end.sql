@@ -66,6 +66,9 @@
         {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ counts.training ~ ' training rows of ' ~ counts.examples ~ ' examples; left out: '
             ~ asof.left_out_in_words(counts) ~ '.') -%}
         {%- if counts.training == 0 and counts.examples > 0 -%}{%- do asof.say_what_lacks(spec, counts) -%}{%- endif -%}
+        {%- for why, count in asof.refused_requests(spec.examples_node) -%}
+            {%- do asof.say(spec.id ~ ': ' ~ count ~ ' logged requests are no examples, since the API would refuse them by now: ' ~ why ~ '.') -%}
+        {%- endfor -%}
         {%- set ns.lost = ns.lost + counts.lost -%}
         {%- for feature, rows in counts.unseen.items() if rows > 0 -%}
             {%- do asof.say(service.name ~ '@' ~ service.version ~ ': ' ~ feature ~ " is 'other' in " ~ rows ~ ' of ' ~ (counts.examples - counts.lost - counts.no_snapshot - counts.rejected)

@@ -1,6 +1,6 @@
 {#
   The text that training and the shim share: nulled_sql makes a service's rows out of what was looked up, answer_sql
-  adds the row's status to what the service returns. Statuses and rejection stand here and nowhere else.
+  adds the row's status to what the service returns. Statuses, ranges and rejection stand here and nowhere else.
 #}
 
 {# `select ... from asof_looked_up`: each lookup's status, and its stored features, null unless that is OK. #}
@@ -63,7 +63,7 @@
         asof_status_{{ lookup.name }} as {{ lookup.name }}_status
         {%- endfor %}
         {%- for feature in spec.features %},
-        case when asof_rejected_columns is null then {{ asof.unsigned_zero(feature.name, feature.type) }} end as {{ feature.name }}
+        case when asof_rejected_columns is null then {{ asof.answered_value(feature) }} end as {{ feature.name }}
         {%- endfor %}
     from (
         select
@@ -73,7 +73,7 @@
             select
                 asof_service.row_id
                 {%- for feature in spec.features %},
-                asof_service.{{ feature.name }}
+                {{ asof.returned_value(feature, 'asof_service.' ~ feature.name) }} as {{ feature.name }}
                 {%- endfor %}
                 {%- for lookup in spec.groups %},
                 asof_rows.{{ lookup.name }}_status as asof_status_{{ lookup.name }}
@@ -84,11 +84,36 @@
     ) as asof_judged
 {% endmacro %}
 
-{# The names of the columns for which a row is rejected, with commas, as a SQL expression; null where there is none. #}
+{# What is answered of a column that a service returns: never NaN, an infinity or -0.0. #}
+{% macro answered_value(feature) %}
+    {{- return(asof.unsigned_zero(asof.finite(feature.name, feature.type), feature.type)) -}}
+{% endmacro %}
+
+{# What a service returns in a column; null where that lies outside its declared range and the YAML says so. #}
+{% macro returned_value(feature, expression) %}
+    {%- set outside = asof.outside_range(feature, expression) -%}
+    {%- if outside and asof.is_null_outside(feature) -%}
+        {{- return('case when not ' ~ outside ~ ' then ' ~ expression ~ ' end') -}}
+    {%- endif -%}
+    {{- return(expression) -}}
+{% endmacro %}
+
+{#
+  The names of the columns for which a row is rejected, with commas, as a SQL expression; null where there is none. A column
+  rejects where it lies outside its declared range, and where it is null, NaN or infinite and says `missing: reject`.
+#}
 {% macro rejected_columns(features) %}
     {%- set rejecting = [] -%}
-    {%- for feature in features if feature.meta.get('missing') == 'reject' -%}
-        {%- do rejecting.append('case when ' ~ feature.name ~ " is null then '" ~ feature.name ~ "' end") -%}
+    {%- for feature in features -%}
+        {%- set reasons = [] -%}
+        {%- if feature.meta.get('missing') == 'reject' -%}
+            {%- do reasons.append(asof.finite(feature.name, feature.type) ~ ' is null') -%}
+        {%- endif -%}
+        {%- set outside = asof.outside_range(feature, feature.name) -%}
+        {%- if outside and not asof.is_null_outside(feature) -%}{%- do reasons.append(outside) -%}{%- endif -%}
+        {%- if reasons -%}
+            {%- do rejecting.append('case when ' ~ reasons | join(' or ') ~ " then '" ~ feature.name ~ "' end") -%}
+        {%- endif -%}
     {%- endfor -%}
     {{- return("nullif(concat_ws(',', " ~ rejecting | join(', ') ~ "), '')" if rejecting else 'cast(null as varchar)') -}}
 {% endmacro %}

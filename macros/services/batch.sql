@@ -39,7 +39,6 @@
     {%- set source = '(select *, ' ~ asof.sql_time(now) ~ ' as prediction_time, ' ~ current.sequence_number ~ ' as sequence_number from ' ~ source ~ ' as asof_asked)' -%}
     {%- set given = asof.take_examples(spec, source, end, end, examples is not none) -%}
     {%- do asof.answer_examples(spec, given) -%}
-    {%- do asof.check_answers(spec) -%}
     {%- set answers = asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples', 'asof_set_lost', false, ['asof_answer.rejected_columns']) -%}
     {%- set order = spec['keys'] | map(attribute='name') | list + ['row_id'] -%}
     {%- set written = asof.export_parquet('select * from (' ~ answers ~ ') as answered order by ' ~ order | join(', '), to) -%}

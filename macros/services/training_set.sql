@@ -27,7 +27,6 @@
     {%- set source = asof.examples_file(examples) if examples is not none else asof.examples_table(spec) -%}
     {%- set given = asof.take_examples(spec, source, cutoff, now, examples is not none) -%}
     {%- do asof.answer_examples(spec, given) -%}
-    {%- do asof.check_answers(spec) -%}
 
     {%- set described = asof.describe_set(spec, given, cutoff, every) -%}
     {%- set folder = asof.training_folder() ~ '/sets' -%}
@@ -171,13 +170,6 @@
 {# The columns of asof_set_rows: all that the service's text sees, and where it is from. #}
 {% macro set_row_columns(spec) %}
     {{- return(spec.looked_up | map(attribute='name') | list + ['asof_sequence_number', 'asof_is_backfilled']) -}}
-{% endmacro %}
-
-{# An answer that holds NaN or an infinity is none that the API could give. #}
-{% macro check_answers(spec) %}
-    {%- set columns = [] -%}
-    {%- for feature in spec.features -%}{%- do columns.append({'name': feature.name, 'type': feature.type, 'meta': {}}) -%}{%- endfor -%}
-    {%- do asof.refuse_problems(asof.column_checks('asof_set_answers', columns), 'the answers of ' ~ spec.id ~ ' to these examples') -%}
 {% endmacro %}
 
 {# What determines a set, and its id, the hash of that: the part of the manifest that is known before anything is written. #}
