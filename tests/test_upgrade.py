@@ -204,13 +204,12 @@ def test_a_changed_text_is_accepted_where_its_values_are_equal_and_else_named(ve
     project.replace("models/services/churn_v1.sql", "    orders_30d,", "    coalesce(orders_30d, null) as orders_30d,")
     project.replace("models/features/shipment_v1.sql", "max(scan.occurred_at)", "min(scan.occurred_at)")
     project.replace("models/services/late_delivery_v1.sql", "168", "5")
-    # the project must keep the rules of now before anything is changed
-    owner = (project.folder / "models/features/card.yml").read_text()
-    project.replace("models/features/card.yml", "owner: ", "written_by: ")
+    # the project must keep the rules of now before anything is changed: version 1 passed over this one
+    project.replace("models/services/late_delivery.yml", "{missing: reject,", "{mising: reject,")
     refused = project.dbt("run-operation", "upgrade", now="2026-05-01 09:08", fails=True)
-    assert refused.says("card@1 has no owner. Name who answers for it in its YAML")
+    assert refused.says("has `mising` in its meta, which asof does not know. Write `missing`")
     assert project.query("select * from information_schema.tables where table_name = 'asof_version'") == []
-    (project.folder / "models/features/card.yml").write_text(owner)
+    project.replace("models/services/late_delivery.yml", "{mising: reject,", "{missing: reject,")
     project.dbt("run-operation", "upgrade", now="2026-05-01 09:08")
     # without the sample that every run replays, so that the publication is what finds it
     arguments = ["build", "--exclude", "resource_type:seed", "test_type:unit", "--vars", "asof_replay: false"]

@@ -25,6 +25,7 @@
         {{- return('') -}}
     {%- endif -%}
     {#- the rules of now, before anything is changed -#}
+    {%- do asof.check_configuration() -%}
     {%- do asof.check_project() -%}
     {%- if version < 2 -%}{%- do asof.upgrade_records(2, asof.upgrade_to_2()) -%}{%- endif -%}
     {%- do asof.open_records() -%}
