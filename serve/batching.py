@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import duckdb
@@ -15,27 +16,18 @@ import duckdb
 MAX_ROWS = 128  # in one batch; a request with more is evaluated by itself
 
 Run = Callable[[list[Any]], list[Any]]
-
-
-class _Job:
-    """The rows of one request, and what becomes of them."""
-
-    def __init__(self, rows: Sequence[Any]) -> None:
-        self.rows = rows
-        self.results: list[Any] | None = None
-        self.error: BaseException | None = None
-        self.wake = threading.Lock()  # held until there is a result, or it is this request's turn to run a batch
-        self.wake.acquire()
-
-    @property
-    def is_done(self) -> bool:
-        return self.results is not None or self.error is not None
+_Job = tuple[Sequence[Any], Future[list[Any]]]  # the rows of one request, and its results
 
 
 class Batcher:
-    """A queue of requests. The thread of one of them runs a batch, and then hands over to the first that waits."""
+    """A queue of requests, and a thread that runs batches as long as there are any.
 
-    def __init__(self) -> None:
+    One thread for all batches, and not those of the requests in turn: each hand-over between threads waits for Python's
+    lock, and meanwhile hardly any request joins the queue.
+    """
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
         self._lock = threading.Lock()
         self._queue: list[_Job] = []
         self._is_busy = False
@@ -44,46 +36,34 @@ class Batcher:
         """A result for each row, in order. `run`, the same for all requests, is called by one thread at a time; it
         returns a result for each row, or raises. Raises what it raises for these rows, whatever others it ran with.
         """
-        job = _Job(rows)
+        future: Future[list[Any]] = Future()
         with self._lock:
-            self._queue.append(job)
-            must_wait, self._is_busy = self._is_busy, True
-        if must_wait:
-            job.wake.acquire()
-        if not job.is_done:
-            self._run_batch(run)
-        if job.error:
-            raise job.error
-        return job.results or []
+            self._queue.append((rows, future))
+            starts, self._is_busy = not self._is_busy, True
+        if starts:
+            self._threads.submit(self._work, run)
+        return future.result()
 
-    def _run_batch(self, run: Run) -> None:
-        jobs = self._take()
-        try:
+    def _work(self, run: Run) -> None:
+        while jobs := self._take():
             _run_jobs(jobs, run)
-        finally:
-            for job in jobs[1:]:  # the first is this thread's own
-                job.wake.release()
-            with self._lock:
-                self._is_busy = bool(self._queue)
-                if self._queue:
-                    self._queue[0].wake.release()
 
     def _take(self) -> list[_Job]:
         """The first job of the queue, with those behind it that fit."""
         with self._lock:
             count, rows = 0, 0
-            while count < len(self._queue) and (not count or rows + len(self._queue[count].rows) <= MAX_ROWS):
-                rows += len(self._queue[count].rows)
+            while count < len(self._queue) and (not count or rows + len(self._queue[count][0]) <= MAX_ROWS):
+                rows += len(self._queue[count][0])
                 count += 1
             jobs, self._queue = self._queue[:count], self._queue[count:]
+            self._is_busy = bool(jobs)
         return jobs
 
 
 def _run_jobs(jobs: list[_Job], run: Run) -> None:
     try:
-        results = iter(run([row for job in jobs for row in job.rows]))
-        for job in jobs:
-            job.results = [next(results) for _ in job.rows]
+        results = iter(run([row for rows, _ in jobs for row in rows]))
+        found = [[next(results) for _ in rows] for rows, _ in jobs]
     except Exception as error:
         # SQL that took too long would again, and hold up others
         took_too_long = isinstance(error, duckdb.InterruptException)
@@ -91,5 +71,8 @@ def _run_jobs(jobs: list[_Job], run: Run) -> None:
             for job in jobs:  # only those that cannot be computed fail
                 _run_jobs([job], run)
             return
-        for job in jobs:
-            job.error = error
+        for _, future in jobs:
+            future.set_exception(error)
+        return
+    for (_, future), of_one in zip(jobs, found, strict=True):
+        future.set_result(of_one)

@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ from serve.snapshot import LookedUp, Lookup, Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 
 log = logging.getLogger("asof.serve")
+
+AT_ONCE = 16  # batches, of as many services
 
 _watch = Watch()
 
@@ -41,7 +44,9 @@ class Row(NamedTuple):
 
 
 class Engine:
-    """One in-memory DuckDB for the process. A connection serves one thread at a time: `cursor()` is per thread."""
+    """One in-memory DuckDB for the process, and the threads that run batches. A connection serves one thread at a time:
+    `cursor()` is per thread.
+    """
 
     def __init__(self) -> None:
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
@@ -51,6 +56,7 @@ class Engine:
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
         self._lock = threading.Lock()
         self._local = threading.local()
+        self.threads = ThreadPoolExecutor(AT_ONCE, "asof-batch")
 
     def new_cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor for the caller alone."""
@@ -105,7 +111,7 @@ class Plan:
             self._batch_cursor.execute(f"prepare answer as {query}")
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
-        self._batcher = Batcher()
+        self._batcher = Batcher(engine.threads)
 
     def _query(self) -> str:
         """The relation that the SQL runs over, of rows that come as one `argument`.
@@ -233,7 +239,8 @@ def _source(service: Service, column: LookedUp) -> _Source:
     if source == "found":
         return lambda found: found.rows[of] is not None
     group = next(lookup.group for lookup in service.lookups if lookup.name == of)
-    return lambda found: group.value(column.column, found.rows[of])
+    get = group.table.columns[column.column].get
+    return lambda found: None if (row := found.rows[of]) is None else get(row)
 
 
 def argument(rows: list[list[Any]]) -> str:

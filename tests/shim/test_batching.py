@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import duckdb
@@ -11,6 +12,12 @@ from publisher import NOW, Publisher, service, services
 
 from serve.batching import MAX_ROWS, Batcher
 from serve.folder import Folder
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor() as executor:
+        yield executor
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,7 @@ def test_however_many_rows_a_request_has(plans, rows):
     assert delivery.rows(entities, NOW) == [delivery.evaluate([each], NOW)[0] for each in entities]
 
 
-def test_what_comes_while_a_batch_runs_is_the_next_one():
+def test_what_comes_while_a_batch_runs_is_the_next_one(threads):
     running, go_on, sizes = threading.Event(), threading.Event(), []
 
     def run(rows):
@@ -75,26 +82,26 @@ def test_what_comes_while_a_batch_runs_is_the_next_one():
         assert go_on.wait(10)
         return [row * 2 for row in rows]
 
-    batcher, results = Batcher(), {}
+    batcher, results = Batcher(threads), {}
 
     def ask(number):
         results[number] = batcher.results([number] * 60, run)
 
-    threads = [threading.Thread(target=ask, args=[number]) for number in range(6)]
-    threads[0].start()
+    askers = [threading.Thread(target=ask, args=[number]) for number in range(6)]
+    askers[0].start()
     assert running.wait(10)
-    for thread in threads[1:]:
+    for thread in askers[1:]:
         thread.start()
     while len(batcher._queue) < 5:
         pass
     go_on.set()
-    for thread in threads:
+    for thread in askers:
         thread.join(10)
     assert results == {number: [number * 2] * 60 for number in range(6)}
     assert sizes == [60, 120, 120, 60]  # no batch of more than MAX_ROWS
 
 
-def test_a_failure_of_the_machinery_fails_all_and_the_next_batch_runs():
+def test_a_failure_of_the_machinery_fails_all_and_the_next_batch_runs(threads):
     fails = [True]
 
     def run(rows):
@@ -102,7 +109,7 @@ def test_a_failure_of_the_machinery_fails_all_and_the_next_batch_runs():
             raise MemoryError
         return rows
 
-    batcher = Batcher()
+    batcher = Batcher(threads)
     with pytest.raises(MemoryError):
         batcher.results([1], run)
     fails.append(False)
