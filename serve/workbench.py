@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,16 +18,19 @@ SPAN = timedelta(days=30)  # within which all of it becomes known
 
 @dataclass(frozen=True)
 class Input:
-    """A relation that models read, copied to a Parquet file.
+    """A relation that models read, as the workbench holds it under the name `relation`.
 
-    `time` is the column that says since when a row is known, if one does. A record is one of asof's own: history,
-    publications, moments.
+    `time` is the SQL that says since when a row is known, if anything does. A kind is one of:
+
+    source   what staging is made of. Rows stay whole; without a time they are all there at any moment, on trust
+    events   what event models gave, and what entities, groups and examples read without them
+    record   one of asof's own: history, publications, moments
     """
 
     path: RelationPath
-    file: Path
+    relation: str
     time: str | None
-    is_record: bool
+    kind: str
 
 
 def quote(name: str) -> str:
@@ -51,12 +54,10 @@ class Workbench:
     Databases of the warehouse's names are attached in memory, so that compiled SQL runs here as it stands.
     """
 
-    def __init__(self, scratch: Path, inputs: list[Input]) -> None:
+    def __init__(self, scratch: Path) -> None:
         self.run = duckdb.connect(str(scratch / "asof_proof.duckdb")).execute
         self.run(f"set TimeZone = 'UTC'; set temp_directory = '{scratch / 'spill'}'; create schema input")
-        self.inputs = [(f"asof_proof.input.i{number}", each) for number, each in enumerate(inputs)]
-        for relation, each in self.inputs:
-            self.run(f"create table {relation} as select * from read_parquet('{each.file}')")
+        self._held: dict[RelationPath, str] = {}
         self._attached: set[str] = set()
 
     def value(self, query: str) -> Any:
@@ -67,18 +68,30 @@ class Workbench:
         """The columns of a relation with their types, in order."""
         return {name: kind for name, kind, *_ in self.run(f"describe {relation}").fetchall()}
 
-    def lay_out(self, moment: datetime, future: str, seed: int) -> None:
-        """Lays the inputs out afresh, what became known after the moment `cut`, `present` or `scrambled`."""
+    def hold(self, path: RelationPath, query: str) -> str:
+        """Keeps the rows of a query for the relation of a name, in place of those kept before; returns where."""
+        name = self._held.setdefault(path, f"asof_proof.input.i{len(self._held)}")
+        self.run(f"create or replace table {name} as {query}")
+        return name
+
+    def clear(self) -> None:
+        """Forgets what was laid out and made."""
         self.run("use asof_proof.main")
         for database in self._attached:
             self.run(f"detach {quote(database)}")
         self._attached.clear()
-        for relation, each in self.inputs:
-            query = f"select * from {relation}"
+
+    def lay_out(self, inputs: list[Input], moment: datetime, future: str, seed: int) -> None:
+        """Lays inputs out under their names, what became known after the moment `cut`, `present` or `scrambled`."""
+        for each in inputs:
+            query = f"select * from {each.relation}"
             if future == "cut" and each.time:
-                query += f" where {quote(each.time)} <= {literal(moment)}"
+                query += f" where ({each.time}) <= {literal(moment)}"
             elif future == "scrambled":
-                query = scrambled(relation, self.columns(relation), each, moment, seed)
+                columns = self.columns(each.relation)
+                # by a time that is computed nobody could say what it would be of other rows
+                is_whole = each.kind == "source" or (each.time and not column_of(each.time, columns))
+                query = (loaded_otherwise if is_whole else scrambled)(each, columns, moment, seed)
             self.create(each.path, query)
 
     def create(self, path: RelationPath, query: str) -> None:
@@ -91,7 +104,38 @@ class Workbench:
         self.run(f"create or replace table {dotted(path)} as {query}")
 
 
-def scrambled(relation: str, columns: dict[str, str], source: Input, moment: datetime, seed: int) -> str:
+def column_of(time: str, columns: Iterable[str]) -> str | None:
+    """The column that the SQL of a time is, if it is no more than that."""
+    return next((name for name in columns if time.lower() in (name.lower(), quote(name).lower())), None)
+
+
+def loaded_otherwise(source: Input, columns: dict[str, str], moment: datetime, seed: int) -> str:
+    """A query: the rows of a source known at the moment as they are, and another future, the same for the same seed.
+
+    Of the rows that became known later a quarter is dropped, and the others become known at other times after the
+    moment, if a column of its own says when. Nothing else changes, and nothing is made up: staging may rely on what its
+    source holds to (a line for each order, a date in three columns), and could not be built from rows that don't.
+    """
+    if source.time is None:
+        return f"select * from {source.relation}"
+    at, column = literal(moment), column_of(source.time, columns)
+    moved = column and columns[column] in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+    dice = f"hash(future, {seed})"
+    later = (
+        f"case when {dice} % 7 = 0 then interval 1 microsecond "
+        f"else to_microseconds(1 + cast({dice} % {SPAN // MICROSECOND} as bigint)) end"
+    )
+    replaced = f"* replace (cast({at} + {later} as {columns[column]}) as {quote(column)})" if moved else "*"
+    is_known = f"coalesce(({source.time}) <= {at}, false)"
+    return f"""
+        select * from {source.relation} where {is_known}
+        union all
+        select {replaced} from {source.relation} as future
+        where not {is_known} and hash(future, 'dropped', {seed}) % 4 > 0
+    """
+
+
+def scrambled(source: Input, columns: dict[str, str], moment: datetime, seed: int) -> str:
     """A query: the rows known at the moment as they are, and after them another future, the same for the same seed.
 
     Of the rows that became known later a quarter is dropped, the values of every column change places, and times move;
@@ -100,13 +144,13 @@ def scrambled(relation: str, columns: dict[str, str], source: Input, moment: dat
     our own records the values change places, no more: moved in time, they would be no records. A relation that does not
     say since when its rows are known may have told any of them only later: all of it is scrambled.
     """
-    at = literal(moment)
-    is_known = f"coalesce({quote(source.time)} <= {at}, false)" if source.time else "false"
-    is_stream = source.time is not None and not source.is_record
-    times = columns.keys() & {source.time, "occurred_at", "known_at"} if is_stream else set()
+    at, relation, is_record = literal(moment), source.relation, source.kind == "record"
+    is_known = f"coalesce(({source.time}) <= {at}, false)" if source.time else "false"
+    is_stream = source.time is not None and not is_record
+    times = columns.keys() & {column_of(source.time, columns), "occurred_at", "known_at"} if is_stream else set()
     ids = columns.keys() & {"event_id", "row_id"} if is_stream else set()
     fixed = set(ids)
-    if source.is_record:
+    if is_record:
         fixed = {name for name, kind in columns.items() if kind in ("VARCHAR", "BOOLEAN", "BIGINT")}
         fixed |= {"as_of", "published_at"}
     permuted = [name for name in columns if name not in times | fixed]

@@ -1,7 +1,7 @@
 """The proof against leaks that people write: all that the checks before it let through, it must name.
 
-One world holds an honest project and, beside it, a leak of each kind. `dbt build` is green with all of them; what the
-checks refuse outright is planted in test_refusals.py.
+One world holds an honest project, which is proven first, and then beside it a leak of each kind. `dbt build` is green
+with all of them; what the checks refuse outright is planted in test_refusals.py.
 """
 
 from __future__ import annotations
@@ -69,6 +69,51 @@ ENTITIES = {
     # there before anybody knew
     "early_things": "select thing_id, min(occurred_at) as first_seen_at from {{ ref('stg_things') }} group by thing_id",
 }
+# Staging, over sources that say when a row was loaded. Each gives the columns of an event model, and one more.
+STREAM = "select event_id, occurred_at, known_at, thing_id"
+RAW_EVENTS = "from {{ source('raw', 'events') }} as version"
+STAGING = {
+    # the next event of the same thing
+    "stg_lead": f"{STREAM}, lead(occurred_at) over (partition by thing_id order by occurred_at, known_at, event_id) "
+    f"as next_at {RAW_EVENTS}",
+    # as it was corrected last, said to be known since it was first heard of
+    "stg_latest_version": "select event_id, min(occurred_at) as occurred_at, min(known_at) as known_at, "
+    f"min(thing_id) as thing_id, arg_max(amount, known_at) as amount {RAW_EVENTS} group by event_id",
+    "stg_count": f"{STREAM}, count(*) over (partition by thing_id) as times {RAW_EVENTS}",
+    "stg_target_mean": f"{STREAM}, (select count(*) from {{{{ source('raw', 'departures') }}}} as gone where "
+    f"gone.thing_id = version.thing_id) as departures {RAW_EVENTS}",
+    # known when it happened, whenever it was loaded
+    "stg_early": f"select event_id, occurred_at, occurred_at as known_at, thing_id {RAW_EVENTS}",
+    # the first amount that is more than 10, not the first amount
+    "stg_first_amount": "select event_id, min(occurred_at) as occurred_at, min(known_at) as known_at, "
+    "min(thing_id) as thing_id, arg_min(case when amount > 10 then amount end, known_at) as amount "
+    f"{RAW_EVENTS} group by event_id",
+    # in a model that the event model reads, whatever that one is called
+    "stg_through_base": f"{STREAM}, next_at from {{{{ ref('base_lead') }}}}",
+}
+BASE = STAGING["stg_lead"]
+# What is honest, and is proven: the first version, what came before, rows known since all that they are made of is.
+HONEST = {
+    "stg_first_version": f"{STREAM}, amount {RAW_EVENTS} "
+    "qualify row_number() over (partition by event_id order by known_at) = 1",
+    "stg_so_far": f"{STREAM}, count(*) over (partition by thing_id order by known_at, event_id) as times {RAW_EVENTS}",
+    "stg_joined": "select event_id || thing.known_at as event_id, version.occurred_at, "
+    f"greatest(version.known_at, thing.known_at) as known_at, color {RAW_EVENTS} "
+    "inner join {{ source('raw', 'things') }} as thing using (thing_id)",
+    "stg_settled": "select event_id, occurred_at, {{ asof.known_after('known_at', '10 minutes') }} as known_at "
+    f"{RAW_EVENTS}",
+    # a source without a load time is taken on trust
+    "stg_notes": "select thing_id as event_id, made_at as occurred_at, made_at as known_at "
+    "from {{ source('raw', 'notes') }}",
+    # dbt cannot compile it where the tests say so, nor can DuckDB read its file once it is gone
+    "stg_breaks": f"{STREAM} {RAW_EVENTS}"
+    "{% if execute and env_var('BREAK_STAGING', '') %}{{ exceptions.raise_compiler_error('it breaks') }}{% endif %}",
+    "stg_file": "select * from read_csv('late.csv', types = {'known_at': 'timestamptz', 'occurred_at': 'timestamptz'})",
+}
+SOURCES = """
+      - {name: status, description: "Overwritten, and read past staging."}
+      - {name: notes, description: Nothing says when they were loaded.}
+"""
 EVENTS, DEPARTURES = "{{ asof.known(ref('stg_events')) }}", "{{ asof.known(ref('stg_departures')) }}"
 
 
@@ -93,6 +138,10 @@ EXAMPLES = {
     ),
     # a label that says it was known at once
     "labels_before_their_time": asked(EVENTS, outcome="thing_id in (select thing_id from {{ ref('stg_departures') }})"),
+    # asked an hour before the outcome was known, which nobody could know
+    "asked_by_the_outcome": "select thing_id || known_at as row_id, thing_id, known_at - interval '1 hour' as "
+    "prediction_time, cast(null as varchar) as request_color, true as outcome, known_at as label_known_at "
+    f"from {DEPARTURES} as gone where known_at - interval '1 hour' < {{{{ asof.cutoff() }}}}",
     # requests that nobody had heard of yet
     "not_heard_of_yet": asked("{{ ref('stg_events') }}", "where every.occurred_at < {{ asof.cutoff() }}"),
 }
@@ -113,7 +162,7 @@ EXAMPLES_YAML = """
 models:
   - name: {name}_examples
     description: A leak.
-    config: {{materialized: table}}
+    config: {{materialized: table, meta: {{known_within: {within}}}}}
     data_tests: [asof.examples]
     columns:
       - {{name: row_id, data_type: varchar}}
@@ -125,43 +174,59 @@ models:
 """
 
 
-def plant(world: World) -> None:
-    def write(path: str, text: str) -> None:
-        (world.folder / path).write_text(text)
+def write(world: World, models: dict[str, str], path: str) -> None:
+    """Writes models' SQL; path has a place for the name."""
+    for name, sql in models.items():
+        file = world.folder / path.format(name)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(sql)
 
-    write("macros/leaks.sql", MACROS)
-    for name, (value, joins) in GROUPS.items():
-        base = f"{name}_v1"
-        write(
-            f"models/features/{base}.sql",
-            f"select point.thing_id, point.as_of, cast({value} as varchar) as {name}_value\n"
-            f"from {{{{ asof.points(ref('things')) }}}} as point\n{joins}\ngroup by 1, 2\n",
-        )
-        write(f"models/features/{name}.yml", GROUP_YAML.format(name=name))
-        write(f"models/history/{base}_history.sql", "{{ asof.history() }}")
-        write(f"models/online/{base}_latest.sql", "{{ asof.latest() }}")
-    for name, sql in ENTITIES.items():
-        write(f"models/entities/{name}.sql", sql)
-        columns = "columns: [{name: thing_id}, {name: first_seen_at}]"
-        write(f"models/entities/{name}.yml", f"models: [{{name: {name}, data_tests: [asof.entity], {columns}}}]")
-    for name, sql in EXAMPLES.items():
-        write(f"models/services/{name}_examples.sql", sql)
-        write(f"models/services/{name}_examples.yml", EXAMPLES_YAML.format(name=name))
+
+def lay_out_honestly(world: World) -> None:
+    """What the honest project has besides: more staging, sources on trust, examples that end."""
+    world.replace("models/sources.yml", "    tables:\n", f"    tables:{SOURCES}")
     world.replace(
-        "models/sources.yml", "    tables:\n", "    tables:\n      - {name: status, description: Overwritten.}\n"
+        "models/sources.yml", "as of a time., config: {meta: {", "as of a time., config: {meta: {overwritten: true, "
     )
     world.replace(
         "models/services/score_examples.sql",
         "from {{ source('raw', 'examples') }}",
         "from {{ source('raw', 'examples') }} where prediction_time < {{ asof.cutoff() }}",
     )
+    write(world, HONEST, "models/staging/{}.sql")
 
 
-def prove(world: World, *arguments: str, now: str, zone: str = "UTC") -> subprocess.CompletedProcess[str]:
+def plant(world: World) -> None:
+    """The leaks."""
+    write(world, {"leaks": MACROS}, "macros/{}.sql")
+    for name, (value, joins) in GROUPS.items():
+        sql = (
+            f"select point.thing_id, point.as_of, cast({value} as varchar) as {name}_value\n"
+            f"from {{{{ asof.points(ref('things')) }}}} as point\n{joins}\ngroup by 1, 2\n"
+        )
+        write(world, {f"{name}_v1": sql}, "models/features/{}.sql")
+        write(world, {name: GROUP_YAML.format(name=name)}, "models/features/{}.yml")
+        write(world, {f"{name}_v1_history": "{{ asof.history() }}"}, "models/history/{}.sql")
+        write(world, {f"{name}_v1_latest": "{{ asof.latest() }}"}, "models/online/{}.sql")
+    columns = "columns: [{name: thing_id}, {name: first_seen_at}]"
+    for name in ENTITIES:
+        yaml = f"models: [{{name: {name}, data_tests: [asof.entity], {columns}}}]"
+        write(world, {name: yaml}, "models/entities/{}.yml")
+    for name in EXAMPLES:
+        # events become known within half an hour, corrections within a month
+        within = "31 days" if name != "asked_by_the_outcome" else "30 minutes"
+        write(world, {name: EXAMPLES_YAML.format(name=name, within=within)}, "models/services/{}_examples.yml")
+    write(world, ENTITIES, "models/entities/{}.sql")
+    write(world, EXAMPLES, "models/services/{}_examples.sql")
+    write(world, STAGING, "models/staging/{}.sql")
+    write(world, {"base_lead": BASE}, "models/base/{}.sql")
+
+
+def prove(world: World, *arguments: str, now: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "serve", "prove", *arguments],
         cwd=world.folder,
-        env=world.environment(now) | {"PYTHONPATH": str(ROOT), "DBT_WRITE_JSON": "true", "TZ": zone},
+        env=world.environment(now) | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
         text=True,
         timeout=300,
@@ -170,7 +235,13 @@ def prove(world: World, *arguments: str, now: str, zone: str = "UTC") -> subproc
 
 def differences(output: str) -> dict[str, int]:
     """The last column of the table, by model."""
-    rows = re.findall(r"^(\S+) +(?:entity|group|examples|rows|service) .* ([\d,]+)$", output, re.MULTILINE)
+    rows = re.findall(r"^(\S+) +(?:event|entity|group|examples|rows|service) .* ([\d,]+)$", output, re.MULTILINE)
+    return {name: int(count.replace(",", "")) for name, count in rows}
+
+
+def compared(output: str) -> dict[str, int]:
+    """How many points were compared, by model."""
+    rows = re.findall(r"^(\S+) +\w+ +\d+ +([\d,]+) +[\d,]+$", output, re.MULTILINE)
     return {name: int(count.replace(",", "")) for name, count in rows}
 
 
@@ -183,8 +254,8 @@ def contents(world: World) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def leaky(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
-    """A month of late, corrected and departing things; built and published green, leaks and all."""
+def world(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
+    """A month of late, corrected and departing things, in an honest project; built and published once."""
     world = World(tmp_path_factory.mktemp("proof") / "world", template=parsed_world)
     things, events, places, departures = [], [], [], []
     for number in range(30):
@@ -209,22 +280,77 @@ def leaky(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World
     world.add("places", *places)
     world.add("departures", *departures)
     world.execute("create table raw.status as select thing_id, min(color) as color from raw.things group by 1")
+    world.execute("create table raw.notes as select thing_id, min(occurred_at) as made_at from raw.things group by 1")
+    (world.folder / "late.csv").write_text(
+        "event_id,occurred_at,known_at\ne,2026-04-03 10:00:00+00,2026-04-03 11:00:00+00\n"
+    )
+    lay_out_honestly(world)
     world.build("2026-04-29 12:00")
     for number in range(30):
         world.example(f"x{number}", f"t{number:02}", f"2026-04-{29 + number % 2} {13 + number % 10}:00")
-    plant(world)
-    world.build("2026-05-01 09:00")
     return world
 
 
-def test_what_the_checks_let_through_the_proof_names_and_only_that(leaky: World) -> None:
-    before = contents(leaky)
-    run = prove(leaky, "--moments", "6", now="2026-05-01 09:00")
+HONEST_NAMES = ["things", "places", "thing@1", "place@1", "score_examples", "score_v1_rows", "score@1"]
+HONEST_NAMES += ["stg_things", "stg_departures", "stg_events", "stg_places", *HONEST]
+
+
+def test_an_honest_project_is_proven_from_its_sources_and_says_what_it_takes_on_trust(world: World) -> None:
+    run = prove(world, "--moments", "6", now="2026-05-01 09:00")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.endswith("\nNothing from the future.\n")
+    assert differences(run.stdout) == dict.fromkeys(HONEST_NAMES, 0)
+    trusted = run.stdout.partition("Taken on trust")[2]
+    assert "  raw.places says `overwritten: true`; stg_places reads it\n" in trusted
+    assert "  raw.notes does not say since when its rows are known; stg_notes reads it\n" in trusted
+    assert "  read_csv() is read by stg_file\n" in trusted
+    assert "raw.events" not in trusted
+    assert "raw.things" not in trusted
+    # and so does what is published
+    groups = world.manifest["groups"]
+    assert groups["place@1"]["on_trust"] == [{"name": "raw.places", "why": "says `overwritten: true`"}]
+    assert groups["thing@1"]["on_trust"] == []
+
+
+def test_what_cannot_be_built_is_named_and_the_rest_is_proven(world: World) -> None:
+    (world.folder / "late.csv").rename(world.folder / "gone.csv")
+    world.execute("alter table raw.places rename to elsewhere")
+    run = prove(world, "--moments", "6", now="2026-05-01 09:00", BREAK_STAGING="1")
+    world.execute("alter table raw.elsewhere rename to places")
+    (world.folder / "gone.csv").rename(world.folder / "late.csv")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert run.stdout.rstrip().rpartition("\n")[2] == (
+        "NOT PROVEN: stg_breaks (not built), stg_file (not built), stg_places (not built), places (not built), "
+        "place@1 (not built)."
+    )
+    words = " ".join(run.stdout.split())
+    assert "stg_breaks cannot be built at 2026" in words
+    assert "dbt cannot compile it: " in words
+    assert "it breaks" in words
+    assert "place@1 cannot be built" in words
+    assert "it reads places, stg_places, which cannot be built" in words
+    assert "raw.places is not in the warehouse; stg_places reads it" in words
+    proven = {name for name, points in compared(run.stdout).items() if points}
+    assert {"things", "thing@1", "score_examples", "score@1", "stg_joined"} <= proven
+
+
+def test_what_the_checks_let_through_the_proof_names_and_only_that(world: World) -> None:
+    plant(world)
+    world.build("2026-05-01 09:00")
+    before = contents(world)
+    run = prove(world, "--moments", "6", now="2026-05-01 09:00")
     assert run.returncode == 1, run.stdout + run.stderr
     found = differences(run.stdout)
-    honest = ["things", "places", "thing@1", "place@1", "score_examples", "score_v1_rows", "score@1"]
-    leaks = [*(f"{name}@1" for name in GROUPS), *ENTITIES, *(f"{name}_examples" for name in EXAMPLES)]
-    assert sorted(found) == sorted(honest + leaks), run.stdout
-    assert {name for name, count in found.items() if count} == set(leaks), run.stdout
-    assert "raw.status, which from_a_mutable_table_examples reads, does not say" in run.stdout.replace("\n", " ")
-    assert contents(leaky) == before, "the proof wrote into the project"
+    leaks = [*(f"{name}@1" for name in GROUPS), *ENTITIES, *(f"{name}_examples" for name in EXAMPLES), *STAGING]
+    assert sorted(found) == sorted(HONEST_NAMES + leaks), run.stdout
+    late = "asked_by_the_outcome_examples"
+    assert {name for name, count in found.items() if count} == set(leaks) - {late}, run.stdout
+    words = " ".join(run.stdout.split())
+    assert f"{late}: at least 8 of 8 examples became known later than 30 minutes after their prediction_time" in words
+    assert "Became known of those tried: 100% within 1 hour." in words
+    assert f"models/services/{late}.yml: `config: {{meta: {{known_within: 1 hour}}}}`" in words
+    unproven = run.stdout.rstrip().rpartition("\n")[2]
+    assert unproven.startswith("NOT PROVEN: ")
+    assert f"{late} (examples known too late)" in unproven
+    assert "raw.status does not say since when its rows are known; from_a_mutable_table_examples reads it" in words
+    assert contents(world) == before, "the proof wrote into the project"

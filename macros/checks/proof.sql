@@ -1,47 +1,70 @@
 {#
-  For `python -m serve prove`: prints what is to be proven, as JSON: {now, clock, events, recorded, guarded, records}.
-  events: the event models' ids. recorded: those of the models that record or hand on what others compute.
-  guarded: {unique_id, role, name, keys, labels} of each entity, group, examples model, rows model and service.
-  records: {relation, time} of what the as-served rows are looked up in and of what was asked, and the column that says since when it was there.
+  For `python -m serve prove`: prints what is to be proven, as JSON: {now, clock, leaves, recorded, guarded, records}.
+  leaves: what it begins at, see leaf_of. recorded: the ids of the models that record or hand on what others compute.
+  guarded: {unique_id, role, name, keys, labels, known_within, yaml} of each event model (that is rebuilt), entity, group,
+  examples model, rows model and service; known_within in seconds.
+  records: {relation, time} of what the as-served rows are looked up in and of what was asked, and the column that says
+  since when it was there.
   Reads nothing but the project.
 #}
 {% macro proof_plan() %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
-    {%- set guarded, records = [], [] -%}
+    {%- set guarded, records, leaves, recorded = [], [], [], [] -%}
+    {%- for node in asof.models_of('event') if not asof.is_leaf(node) -%}
+        {%- do guarded.append(asof.proven(node, node.name, ['event_id'])) -%}
+    {%- endfor -%}
     {%- for node in asof.models_of('entity') -%}
-        {%- do guarded.append({'unique_id': node.unique_id, 'role': 'entity', 'name': node.name, 'keys': asof.entity_keys(node), 'labels': []}) -%}
+        {%- do guarded.append(asof.proven(node, node.name, asof.entity_keys(node))) -%}
     {%- endfor -%}
     {%- for node in asof.models_of('group') -%}
         {%- set spec = asof.group_spec_of(node) -%}
-        {%- do guarded.append({'unique_id': node.unique_id, 'role': 'group', 'name': spec.id, 'keys': spec['keys'] | map(attribute='name') | list, 'labels': []}) -%}
+        {%- do guarded.append(asof.proven(node, spec.id, spec['keys'] | map(attribute='name') | list)) -%}
         {%- do records.append({'relation': asof.relation_path(spec.history), 'time': 'as_of'}) -%}
     {%- endfor -%}
-    {%- for node in asof.models_of('examples') -%}
-        {%- set labels = [] -%}
-        {%- for column in asof.declared_columns(node) if column.meta.get('label') -%}{%- do labels.append(column.name) -%}{%- endfor -%}
-        {%- do guarded.append({'unique_id': node.unique_id, 'role': 'examples', 'name': node.name, 'keys': ['row_id'], 'labels': labels}) -%}
-    {%- endfor -%}
-    {%- for node in asof.models_of('rows') -%}
-        {%- do guarded.append({'unique_id': node.unique_id, 'role': 'rows', 'name': node.name, 'keys': ['row_id'], 'labels': []}) -%}
+    {%- for node in asof.models_of('examples') + asof.models_of('rows') -%}
+        {%- do guarded.append(asof.proven(node, node.name, ['row_id'])) -%}
     {%- endfor -%}
     {%- for node in asof.models_of('service') -%}
-        {%- do guarded.append({'unique_id': node.unique_id, 'role': 'service', 'name': asof.versioned_id(node), 'keys': ['row_id'], 'labels': []}) -%}
+        {%- do guarded.append(asof.proven(node, asof.versioned_id(node), ['row_id'])) -%}
     {%- endfor -%}
-    {%- do records.append({'relation': asof.relation_path(asof.registry('publications')), 'time': 'published_at'}) -%}
-    {%- do records.append({'relation': asof.relation_path(asof.registry('counted_moments')), 'time': 'as_of'}) -%}
-    {%- do records.append({'relation': asof.relation_path(asof.registry('requests')), 'time': 'prediction_time'}) -%}
-    {%- set recorded = [] -%}
-    {%- for role in ['clock', 'history', 'latest', 'training'] -%}{%- do recorded.extend(asof.models_of(role) | map(attribute='unique_id')) -%}{%- endfor -%}
-    {%- do print(tojson({'now': asof.rfc3339(asof.now()), 'clock': asof.relation_path(asof.relation_of(asof.models_of('clock')[0])),
-        'events': asof.models_of('event') | map(attribute='unique_id') | list, 'recorded': recorded, 'guarded': guarded, 'records': records})) -%}
+    {%- for name, time in [('publications', 'published_at'), ('counted_moments', 'as_of'), ('requests', 'prediction_time')] -%}
+        {%- do records.append({'relation': asof.relation_path(asof.registry(name)), 'time': time}) -%}
+    {%- endfor -%}
+    {%- for role in ['clock', 'history', 'latest', 'training'] -%}
+        {%- do recorded.extend(asof.models_of(role) | map(attribute='unique_id')) -%}
+    {%- endfor -%}
+    {%- set proven = [] -%}
+    {%- for each in guarded -%}{%- do proven.append(graph.nodes[each.unique_id]) -%}{%- endfor -%}
+    {%- for unique_id in asof.lineage_of(proven, to_leaves=true) if unique_id not in recorded -%}
+        {%- set node = graph.nodes.get(unique_id) or graph.sources.get(unique_id) -%}
+        {%- if node and asof.is_leaf(node) -%}{%- do leaves.append(asof.leaf_of(node)) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- do print(tojson({'now': asof.rfc3339(asof.now()), 'clock': asof.relation_path(asof.clock_relation()), 'leaves': leaves,
+        'recorded': recorded, 'guarded': guarded, 'records': records})) -%}
 {% endmacro %}
 
-{# For the proof: copies relations ([database, schema, name] each) to Parquet files `<n>.parquet` of a scratch folder. #}
+{# What the proof has to know of a model. #}
+{% macro proven(node, name, keys) %}
+    {%- set labels = [] -%}
+    {%- for column in asof.declared_columns(node) if column.meta.get('label') -%}{%- do labels.append(column.name) -%}{%- endfor -%}
+    {{- return({
+        'unique_id': node.unique_id, 'role': asof.role(node), 'name': name, 'keys': keys, 'labels': labels,
+        'known_within': asof.seconds(node.config.meta.get('known_within') or '0 seconds', 'known_within of ' ~ node.name),
+        'yaml': (node.patch_path or node.original_file_path).split('://')[-1],
+    }) -}}
+{% endmacro %}
+
+{#
+  For the proof: copies relations ([database, schema, name] each) to Parquet files `<n>.parquet` of a scratch folder. One
+  that is not there has no file.
+#}
 {% macro proof_export(relations, folder) %}
     {%- if execute -%}
-        {%- for path in relations -%}
-            {%- do asof.export_parquet('select * from ' ~ api.Relation.create(database=path[0], schema=path[1], identifier=path[2]),
-                folder ~ '/' ~ loop.index0 ~ '.parquet') -%}
+        {%- for database, schema, name in relations -%}
+            {%- set relation = adapter.get_relation(database=database, schema=schema, identifier=name) -%}
+            {%- if relation is not none -%}
+                {%- do asof.export_parquet('select * from ' ~ relation, folder ~ '/' ~ loop.index0 ~ '.parquet') -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}

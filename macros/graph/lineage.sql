@@ -1,13 +1,14 @@
 {#
   All that models are made of: the unique_id of each ancestor (model, seed, snapshot or source), with that of the model
   which it was reached from. What stands in the graph only: a relation by its literal name is seen by the parser.
+  to_leaves: no further than what the data begins at (see is_leaf).
 #}
-{% macro lineage_of(nodes) %}
+{% macro lineage_of(nodes, to_leaves=false) %}
     {%- set found = {} -%}
     {%- set ns = namespace(frontier=nodes | map(attribute='unique_id') | list) -%}
     {%- for _ in range(1000) if ns.frontier -%}
         {%- set next_ = [] -%}
-        {%- for reader in ns.frontier if reader in graph.nodes -%}
+        {%- for reader in ns.frontier if reader in graph.nodes and not (to_leaves and asof.is_leaf(graph.nodes[reader])) -%}
             {%- for parent in graph.nodes[reader].depends_on.nodes if parent not in found -%}
                 {%- do found.update({parent: reader}) -%}
                 {%- do next_.append(parent) -%}

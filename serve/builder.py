@@ -1,0 +1,137 @@
+"""The builds of the proof: what its models read, and all of them built as of a moment over this or that future."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from serve.rebuild import Model, Project, Rebuild, relations_in
+from serve.workbench import Input, RelationPath, Workbench, column_of, dotted, literal, quote
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the models read besides each other, as the workbench holds it: staging, and the rest.
+
+    on_trust and timeless say what of the two has no time of knowing.
+    """
+
+    staging: list[Input]
+    rest: list[Input]
+    on_trust: list[str]
+    timeless: list[str]
+
+
+def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
+    """Copies what the models read out of the warehouse."""
+    records = {tuple(each["relation"]): each["time"] for each in project.plan["records"]}
+    leaves = {leaf.path: leaf for leaf in project.leaves}
+    streams = {model.path for model in rebuild.staging if model.role == "event"}
+    of_staging, of_rest = ({**_readers(models, project)} for models in (rebuild.staging, rebuild.rest))
+    of_rest = {path: names for path, names in of_rest.items() if path not in streams}
+    files = project.export(sorted(of_staging.keys() | of_rest.keys()))
+    held = {path: bench.hold(path, f"select * from read_parquet('{file}')") for path, file in files.items()}
+
+    def taken(path: RelationPath, kind: str) -> tuple[Input | None, str]:
+        """A relation with the SQL of its time, where it has one; and its name, with why it has none."""
+        leaf = leaves.get(path)
+        time = records.get(path) or (leaf.time if leaf else None)
+        name = leaf.name if leaf else ".".join(path)
+        if path not in held:
+            return None, f"{name} is not in the warehouse"
+        columns = bench.columns(held[path])
+        if kind == "events" and not time and "known_at" in columns:
+            time = "known_at"
+        if time and column_of(time, columns):
+            time = quote(column_of(time, columns))
+        why = leaf.on_trust if leaf and leaf.on_trust else "does not say since when its rows are known"
+        return Input(path, held[path], time, kind), f"{name} {why}"
+
+    staging, rest, on_trust, timeless = [], [], [], []
+    for kind, readers, inputs, without in (
+        ("source", of_staging, staging, on_trust),
+        ("events", of_rest, rest, timeless),
+    ):
+        for path, names in sorted(readers.items()):
+            source, name = taken(path, "record" if path in records else kind)
+            if source:
+                inputs.append(source)
+            if not source or not source.time:
+                without.append(f"{name}; {', '.join(names)} {'reads' if len(names) == 1 else 'read'} it")
+    for model in rebuild.staging:
+        on_trust += [f"{function}() is read by {model.name}" for function in sorted(relations_in(model)[1])]
+    return Inputs(staging, rest, on_trust, timeless)
+
+
+def _readers(models: list[Model], project: Project) -> dict[RelationPath, list[str]]:
+    """Who of the models reads what none of them makes."""
+    made, readers = {model.path for model in models} | {tuple(project.plan["clock"])}, {}
+    for model in models:
+        for path in relations_in(model)[0] - made:
+            readers.setdefault(path, []).append(model.name)
+    return readers
+
+
+# -------------------- the builds
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds models in the workbench as of a moment, over this or that future."""
+
+    bench: Workbench
+    clock: RelationPath
+    rebuild: Rebuild
+    inputs: Inputs
+    seed: int
+
+    def part(self, name: str) -> Builder:
+        """One that builds no more than what the model of this name needs."""
+        return Builder(self.bench, self.clock, self.rebuild.needed_for(name), self.inputs, self.seed)
+
+    def can_build(self, moment: datetime) -> bool:
+        """Builds at a moment with the future cut off; whether all of it could be built."""
+        return not self.build(moment, "cut")
+
+    def build(self, moment: datetime, future: str, beside: tuple[datetime, ...] = ()) -> dict[RelationPath, str]:
+        """Builds at a moment and those beside it; returns why the models that could not be built could not."""
+        bench, failed = self.bench, {}
+        bench.clear()
+        bench.create(self.clock, f"select unnest([{', '.join(map(literal, (moment, *beside)))}]) as as_of")
+        bench.lay_out(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
+        self._make(self.rebuild.staging, failed)
+        bench.lay_out(_read_by(self.rebuild.rest, self.inputs.rest) + self.streams(failed), moment, future, self.seed)
+        self._make(self.rebuild.rest, failed)
+        return failed
+
+    def streams(self, failed: dict[RelationPath, str]) -> list[Input]:
+        """What the event models gave, kept as inputs of the rest."""
+        streams = []
+        for model in self.rebuild.staging:
+            if model.role == "event" and model.path not in failed:
+                relation = self.bench.hold(model.path, f"select * from {dotted(model.path)}")
+                time = "known_at" if "known_at" in self.bench.columns(relation) else None
+                streams.append(Input(model.path, relation, time, "events"))
+        return streams
+
+    def _make(self, models: list[Model], failed: dict[RelationPath, str]) -> None:
+        names = {model.path: model.name for model in self.rebuild.models}
+        for model in models:
+            gone = sorted(names[path] for path in relations_in(model)[0] if path in failed)
+            if model.broken or gone:
+                failed[model.path] = model.broken or f"it reads {', '.join(gone)}, which cannot be built"
+                continue
+            try:
+                self.bench.create(model.path, model.sql)
+                if model.role == "entity" and "gone_at" not in self.bench.columns(dotted(model.path)):
+                    # as its materialization
+                    self.bench.run(f"alter table {dotted(model.path)} add column gone_at timestamptz")
+            except duckdb.Error as error:
+                failed[model.path] = str(error).split("\n")[0]
+
+
+def _read_by(models: list[Model], inputs: list[Input]) -> list[Input]:
+    read = {path for model in models for path in relations_in(model)[0]}
+    return [each for each in inputs if each.path in read]
