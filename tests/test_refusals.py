@@ -17,6 +17,11 @@ SERVICE = (
     "cast(null as double) as hours_since_last_event, size as place_size, request_amount, is_known from ("
     "select *, thing_status = 'OK' as is_known from {{ ref('score_v1_rows') }}) as rows"
 )
+RETURNED = (  # what SERVICE returns beside row_id and color
+    "coalesce(events_30d, 0) as events_30d, cast(amount_total as double) as amount_total, "
+    "cast(null as double) as hours_since_last_event, size as place_size, request_amount, "
+    "thing_status = 'OK' as is_known"
+)
 GROUP = "models/features/thing_v1.sql"
 GROUP_YAML = "models/features/thing.yml"
 SERVICE_SQL = "models/services/score_v1.sql"
@@ -326,6 +331,24 @@ SERVICE_FAULTS = {
     "age of one argument": ("cast(age(prediction_time) as varchar)", "whose value depends on when it runs"),
     "random": ("cast(random() as varchar)", "uses random, whose value depends on when it runs"),
     "a clock in a macro": ("cast({{{{ hidden_clock() }}}} as varchar)", "uses get_current_timestamp"),
+    "the row's id": ("color || length(row_id)", "uses row_id for what it returns"),
+    "the row's id in a condition that no row meets": ("case when color = 'x' then row_id end", "uses row_id for what"),
+    "the row's id under another name": (
+        "with renamed as (select *, row_id as other from {{{{ ref('score_v{v}_rows') }}}}) "
+        f"select row_id, color || other as color, {RETURNED} from renamed",
+        "uses row_id for what it returns",
+    ),
+    "the row's id in a filter": (
+        "with every as (from {{{{ ref('score_v{v}_rows') }}}}) select row_id, color, "
+        f"{RETURNED} from every where row_id <> '0'",
+        "uses row_id for what it returns",
+    ),
+    "the row as a whole": (
+        "with every as (from {{{{ ref('score_v{v}_rows') }}}}) select row_id, cast(hash(every) as varchar) as color, "
+        f"{RETURNED} from every",
+        "uses row_id for what it returns",
+    ),
+    "what only training has": ("color || asof_sequence_number", "uses asof_sequence_number for what it returns"),
 }
 
 

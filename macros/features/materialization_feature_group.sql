@@ -14,6 +14,7 @@
 {# A service: a view with the contract, likewise. #}
 {% materialization service, default %}
     {%- do asof.check_parsed_sql(model, compiled_code, 'service') -%}
+    {%- do asof.check_row_id(model, compiled_code) -%}
     {%- do asof.record_definition(model, compiled_code) -%}
     {{ return(dbt.materialization_view_default()) }}
 {% endmaterialization %}
