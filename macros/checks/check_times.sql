@@ -25,10 +25,10 @@
 
 {#
   Refuses an event model whose times have no zone, or that has a column of a name that is ours. events: its relation, as
-  the joins have it. (In a unit test there is no such relation, and nothing to check.)
+  the joins have it. (In a unit test there is no such relation, nor of an ephemeral model, whose relation has no schema.)
 #}
 {% macro check_event_columns(events) %}
-    {%- set relation = load_relation(events) if execute and events is not string else none -%}
+    {%- set relation = load_relation(events) if execute and events is not string and events.schema else none -%}
     {%- if relation is none -%}{{- return('') -}}{%- endif -%}
     {%- set where, problems = asof.file_of(relation), [] -%}
     {%- for column in adapter.get_columns_in_relation(relation) -%}
