@@ -25,6 +25,7 @@ PATHS = {
     "ASOF_WAREHOUSE": SCRATCH / "asof.duckdb",
     "ASOF_PUBLISHED": SCRATCH / "published",
     "ASOF_TRAINING": SCRATCH / "training",
+    "ASOF_REQUEST_LOG": SCRATCH / "request_log",  # where the shim logs its answers, and each build compares them
 }
 FIRST_BUILD, ASKED, SECOND_BUILD = "2026-05-01T08:58:00Z", "2026-05-01T09:00:00Z", "2026-05-01T09:05:00Z"
 LABELLED_BUILD = "2026-05-05T08:58:00Z"  # when the label of every request that the demo sends is known
@@ -85,18 +86,10 @@ class Shim:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable,
-            "-m",
-            "serve",
-            "--folder",
-            str(PATHS["ASOF_PUBLISHED"]),
-            "--port",
-            str(port),
-        ]
-        print(
-            f"\n$ ASOF_NOW={ASKED} python -m serve --folder {PATHS['ASOF_PUBLISHED'].relative_to(ROOT)} --port {port}"
-        )
+        published, log = (str(PATHS[name].relative_to(ROOT)) for name in ("ASOF_PUBLISHED", "ASOF_REQUEST_LOG"))
+        options = ["--folder", published, "--port", str(port), "--request-log", log, "--request-log-share", "1"]
+        print(f"\n$ ASOF_NOW={ASKED} python -m serve {' '.join(options)}", flush=True)
+        command = [sys.executable, "-m", "serve", *options]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "ASOF_NOW": ASKED})
 
     def __enter__(self) -> Shim:

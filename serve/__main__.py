@@ -67,14 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--request-log-share",
         type=float,
-        default=env("ASOF_REQUEST_LOG_SHARE") or SHARE,
-        help="the part of the requests that is logged, 0 to 1",
+        default=env("ASOF_REQUEST_LOG_SHARE") or None,
+        help=f"the part of the requests that is logged, 0 to 1 ({SHARE})",
     )
     parser.add_argument(
         "--request-log-bytes",
         type=int,
-        default=env("ASOF_REQUEST_LOG_BYTES") or MAX_BYTES,
-        help="of the folder: the oldest files are deleted",
+        default=env("ASOF_REQUEST_LOG_BYTES") or None,
+        help=f"of the folder: the oldest files are deleted ({MAX_BYTES})",
     )
     parser.add_argument(
         "--request-log-key",
@@ -113,6 +113,7 @@ def serve(options: argparse.Namespace) -> int:
         check_exposure(options.host, options.tokens)
         clock_from_environment()
         check_tls(options.tls_certificate, options.tls_key)
+        check_request_log(options)
         if options.tokens:
             Tokens(options.tokens)
         if request_log := request_log_from_environment():
@@ -123,6 +124,16 @@ def serve(options: argparse.Namespace) -> int:
     if not Path(options.folder).is_dir():
         print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
     return run(options)
+
+
+def check_request_log(options: argparse.Namespace) -> None:
+    """Raises ConfigurationError where the request log is set up by half."""
+    for name in ("request_log_share", "request_log_bytes", "request_log_key"):
+        if getattr(options, name) is not None and not options.request_log:
+            raise ConfigurationError(
+                f"--{name.replace('_', '-')} (ASOF_{name.upper()}) is set, but nothing is logged: "
+                "name the folder by --request-log (ASOF_REQUEST_LOG), or leave it out"
+            )
 
 
 def check_tls(certificate: Path | None, key: Path | None) -> None:

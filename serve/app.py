@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from serve import catalog, feast
 from serve.clock import Clock, clock_from_environment, serving_now
 from serve.folder import Folder, Publication
+from serve.parity import read_parity
 from serve.problem import Problem, response_to
 from serve.request_log import RequestLog
 from serve.shim import RETRY_AFTER, SERVICE, Environ, Shim
@@ -82,7 +83,7 @@ def create_app(
         clock=clock,
         on_load=on_load,
     )
-    metrics = Metrics(watched, clock)
+    metrics = Metrics(watched, clock, is_logging=request_log is not None)
     watched.on_refuse = metrics.snapshots_refused.inc
     watched.on_look = metrics.count
     if request_log:
@@ -224,7 +225,7 @@ def _register_pages(app: Flask, shim: Shim) -> None:
     def get_catalog() -> dict[str, Any]:
         shim.authorise(request.environ)
         publication = shim.publication()
-        return catalog.catalog(publication, now_for(publication))
+        return catalog.catalog(publication, now_for(publication), read_parity(shim.folder.path))
 
     @app.get("/openapi.json")
     def get_openapi() -> Response:
@@ -236,7 +237,14 @@ def _register_pages(app: Flask, shim: Shim) -> None:
         shim.authorise(request.environ)
         current, refused = shim.folder.current, shim.folder.refused
         base, with_token = request.host_url.rstrip("/"), shim.tokens is not None
-        html = catalog.page(current, refused.reason if refused else None, now_for(current), base, with_token=with_token)
+        html = catalog.page(
+            current,
+            refused.reason if refused else None,
+            now_for(current),
+            base,
+            with_token=with_token,
+            parity=read_parity(shim.folder.path),
+        )
         response = Response(html, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from html import escape
 from typing import Any
 
 from serve.folder import Publication
+from serve.parity import Parity
 from serve.snapshot import Group, Service
 from serve.sqltypes import rfc3339
 
@@ -36,8 +38,8 @@ def is_stale(group: Group, now: datetime) -> bool:
     return age_seconds(group, now) > group.max_age_seconds
 
 
-def catalog(publication: Publication, now: datetime) -> dict[str, Any]:
-    """The catalog of a publication at `now` (UTC), ready for JSON."""
+def catalog(publication: Publication, now: datetime, parity: dict[str, Parity]) -> dict[str, Any]:
+    """The catalog of a publication at `now` (UTC), ready for JSON; parity as read_parity gives it."""
     pointer, snapshot = publication.pointer, publication.snapshot
     return {
         "snapshot": {
@@ -53,7 +55,7 @@ def catalog(publication: Publication, now: datetime) -> dict[str, Any]:
         },
         "now": rfc3339(now),
         "groups": [_group(each, now) for each in snapshot.groups.values()],
-        "services": [_service(each) for each in snapshot.services.values()],
+        "services": [_service(each, now, parity.get(each.id)) for each in snapshot.services.values()],
     }
 
 
@@ -83,7 +85,7 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
     }
 
 
-def _service(service: Service) -> dict[str, Any]:
+def _service(service: Service, now: datetime, parity: Parity | None) -> dict[str, Any]:
     inputs = service.inputs.values()
     return {
         "service": service.id,
@@ -94,6 +96,7 @@ def _service(service: Service) -> dict[str, Any]:
         "owner": service.owner,
         "definition": service.definition,
         "path": f"/v1/services/{service.id}",
+        "parity": _parity(parity, now) if parity else None,
         "keys": [
             {"name": each.name, "type": each.type.name, "description": each.description}
             for each in inputs
@@ -124,6 +127,11 @@ def _service(service: Service) -> dict[str, Any]:
     }
 
 
+def _parity(parity: Parity, now: datetime) -> dict[str, Any]:
+    counts = {key: value for key, value in asdict(parity).items() if key != "compared_at"}
+    return {"compared_at": rfc3339(parity.compared_at), "age_seconds": parity.age_seconds(now), **counts}
+
+
 def curl(service: Service, base: str, *, with_token: bool) -> str:
     """A command to copy that asks the service for one row; `base` is the shim's URL without a path."""
     entity = {each.name: _SAMPLES[each.type.kind] for each in service.inputs.values() if each.required}
@@ -141,7 +149,15 @@ pre{background:#f4f4f4;padding:.6rem;overflow-x:auto}.stale{color:#a00;font-weig
 """
 
 
-def page(publication: Publication | None, refused: str | None, now: datetime, base: str, *, with_token: bool) -> str:
+def page(
+    publication: Publication | None,
+    refused: str | None,
+    now: datetime,
+    base: str,
+    *,
+    with_token: bool,
+    parity: dict[str, Parity],
+) -> str:
     """The catalog as one HTML page without outside assets; everything from the snapshot is escaped."""
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>asof</title>",
@@ -164,8 +180,9 @@ def page(publication: Publication | None, refused: str | None, now: datetime, ba
     parts += [_group_row(each, now) for each in snapshot.groups.values()]
     parts.append("</table>")
     for service in snapshot.services.values():
-        parts += _service_section(service, curl(service, base, with_token=with_token))
-    parts.append("<p class='note'><a href='/v1/catalog'>The same as JSON</a></p></body></html>")
+        compared = _compared(parity.get(service.id), now)
+        parts += _service_section(service, curl(service, base, with_token=with_token), compared)
+    parts.append("<p class='note'><a href='/v1/catalog'>The catalog as JSON</a></p></body></html>")
     return "".join(parts)
 
 
@@ -184,7 +201,20 @@ def _group_row(group: Group, now: datetime) -> str:
     )
 
 
-def _service_section(service: Service, command: str) -> list[str]:
+def _compared(parity: Parity | None, now: datetime) -> str:
+    """What parity found, for the page."""
+    if parity is None:
+        return "<p class='note'>No logged answer was compared with history yet.</p>"
+    counts = (
+        f"{parity.same} same, {parity.different} different, {parity.not_compared + parity.not_comparable} not compared"
+    )
+    said = f"Logged answers against history, {_duration(parity.age_seconds(now))} ago: {counts}."
+    if parity.open:
+        return f"<p class='stale'>{said} Open differences: {parity.open}.</p>"
+    return f"<p class='note'>{said}</p>"
+
+
+def _service_section(service: Service, command: str, compared: str) -> list[str]:
     latest = " (latest)" if service.is_latest else ""
     groups = [
         escape(f"{each.name} ({each.group.id} by {'.'.join(each.via) if each.via else ', '.join(each.keys)})")
@@ -192,7 +222,7 @@ def _service_section(service: Service, command: str) -> list[str]:
     ]
     parts = [f"<h2>{escape(service.id)}{latest}</h2><p>{escape(service.description)}</p>"]
     parts.append(f"<p class='note'>Owner: {escape(service.owner) or 'nobody'}. Groups: {', '.join(groups)}.</p>")
-    parts.append(f"<pre>{escape(command)}</pre><table><tr><th>you send<th>type<th>what</tr>")
+    parts.append(f"{compared}<pre>{escape(command)}</pre><table><tr><th>you send<th>type<th>what</tr>")
     for each in service.inputs.values():
         optional = "" if each.required else " (optional)"
         parts.append(f"<tr><td>{escape(each.name)}{optional}<td>{each.type.name}<td>{escape(each.description)}</tr>")

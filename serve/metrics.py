@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from prometheus_client import (
@@ -31,6 +32,7 @@ from serve import catalog
 from serve.clock import Clock, serving_now
 from serve.evaluate import Row
 from serve.folder import Folder
+from serve.parity import Parity, read_parity
 from serve.snapshot import Service
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -55,11 +57,13 @@ class _Served:
 class Metrics:
     """The metrics of a process. All methods may be called from any thread."""
 
-    def __init__(self, folder: Folder, clock: Clock) -> None:
-        """`folder` and `clock` are what the shim serves from; they are read when Prometheus asks."""
+    def __init__(self, folder: Folder, clock: Clock, *, is_logging: bool) -> None:
+        """`folder` and `clock` are what the shim serves from; they are read when Prometheus asks. `is_logging`: whether
+        it has a request log.
+        """
         counted = self._counted = CollectorRegistry()
         self._present = CollectorRegistry()
-        self._present.register(_Present(folder, clock))
+        self._present.register(_Present(folder, clock, is_logging))
         self._seconds = Histogram(
             "asof_request_seconds",
             "Requests, and how long the shim took for them. service is empty where none was reached.",
@@ -171,9 +175,10 @@ def _count(served: _Served) -> None:
 class _Present:
     """What is served at this moment, read off the folder whenever it is asked for."""
 
-    def __init__(self, folder: Folder, clock: Clock) -> None:
+    def __init__(self, folder: Folder, clock: Clock, is_logging: bool) -> None:
         self._folder = folder
         self._clock = clock
+        self._is_logging = is_logging
 
     def describe(self) -> list[Metric]:
         return []  # without it, the registry would collect at once, to see the names
@@ -183,6 +188,7 @@ class _Present:
         yield _gauge("asof_ready", "Whether a snapshot is served.", current is not None)
         yield _gauge("asof_snapshot_refused", "Whether what current.json names is refused.", folder.refused is not None)
         yield _gauge("asof_folder_missing", "Whether current.json cannot be read.", folder.missing)
+        yield _gauge("asof_request_log", "Whether requests are logged.", self._is_logging)
         if current is None:
             return
         pointer = current.pointer
@@ -196,7 +202,7 @@ class _Present:
         yield _gauge("asof_snapshot_load_seconds", "To check, load and warm what is served.", folder.load_seconds)
         taken_up = folder.taken_up_at.timestamp() if folder.taken_up_at else math.nan
         yield _gauge("asof_snapshot_swapped_timestamp_seconds", "When it took the place of the one before.", taken_up)
-        groups = current.snapshot.groups.values()
+        groups, services = current.snapshot.groups.values(), current.snapshot.services
 
         def per_group(name: str, documentation: str, value: Any) -> Metric:
             family = GaugeMetricFamily(name, documentation, labels=["group"])
@@ -220,6 +226,24 @@ class _Present:
             lambda group: (now - group.newest_known_at).total_seconds() if group.newest_known_at else None,
         )
         yield per_group("asof_group_rows", "Entities in a group.", lambda group: group.table.rows)
+        yield from _parity({id_: found for id_, found in read_parity(folder.path).items() if id_ in services}, now)
+
+
+def _parity(found: dict[str, Parity], now: datetime) -> Iterator[Metric]:
+    """What the builds found in logged answers, by service."""
+    age = GaugeMetricFamily(
+        "asof_parity_age_seconds", "Since a build last compared logged answers with history.", labels=["service"]
+    )
+    rows = GaugeMetricFamily("asof_parity_rows", "Rows of that comparison.", labels=["service", "result"])
+    differing = GaugeMetricFamily(
+        "asof_parity_open_differences", "Logged answers that differ and that nobody accepted.", labels=["service"]
+    )
+    for service, each in found.items():
+        age.add_metric([service], each.age_seconds(now))
+        differing.add_metric([service], each.open)
+        for result in ("same", "different", "not_compared", "not_comparable"):
+            rows.add_metric([service, result], getattr(each, result))
+    yield from (age, rows, differing)
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

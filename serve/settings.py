@@ -14,10 +14,10 @@ ENVIRONMENT = {
     "ASOF_TRAINING": "where dbt writes training sets, instead of the folder in `asof_training_to`, for a target listed "
     "there",
     "ASOF_CODE_VERSION": "kept in the manifests of snapshots and training sets, for example the git commit",
-    "ASOF_REQUEST_LOG": "`--request-log`, the folder of the request log; dbt reads it instead of the folder in "
-    "`asof_request_log`, for a target listed there",
-    "ASOF_REQUEST_LOG_KEY": "`--request-log-key`, the file with the secret that personal values are hashed with; for "
-    "dbt instead of the file in `asof_request_log_key`",
+    "ASOF_REQUEST_LOG": "the folder of the request log: the shim logs there (`--request-log`), and a dbt target that "
+    "publishes compares what was logged with history",
+    "ASOF_REQUEST_LOG_KEY": "the file with the secret that personal values are hashed with, for the shim "
+    "(`--request-log-key`) and for dbt; not without `ASOF_REQUEST_LOG`",
     "ASOF_REQUEST_LOG_SHARE": "`--request-log-share`",
     "ASOF_REQUEST_LOG_BYTES": "`--request-log-bytes`",
     "ASOF_FOLDER": "`--folder`, the published folder that the shim reads",

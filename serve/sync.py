@@ -53,6 +53,9 @@ def sync(source: Path, target: Path) -> tuple[Pointer, list[str]]:
     files[pointer.manifest] = {"bytes": size, "sha256": pointer.manifest_sha256}
     _sweep(target)
     copied = [name for name, declared in files.items() if _bring(source / name, target / name, declared)]
+    found = _read(source / "parity.json")
+    if found and found != _read(target / "parity.json"):
+        _put(target / "parity.json", found)  # no part of the snapshot: what builds found in logged answers
     if text != before:
         _flush(target)  # a power cut must not keep the pointer and lose what it points at
         _check_order(pointer, _read(target / "current.json"), target)  # another sync may have been faster

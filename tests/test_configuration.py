@@ -94,6 +94,12 @@ FAULTS = [
     ),
     (
         PROJECT,
+        "  asof_publish_lag:",
+        "  asof_request_log: {test: request_log}\n  asof_publish_lag:",
+        "the var asof_request_log is gone. Set the environment variable ASOF_REQUEST_LOG instead, for dbt as",
+    ),
+    (
+        PROJECT,
         "{+materialized: entity}",
         "{+materialized: table}",
         "things is materialized as table. Add to dbt_project.yml, under `models: world",
@@ -105,16 +111,15 @@ def test_what_would_do_nothing_is_refused_before_anything_is_built(world: World)
     for file, old, new, _ in FAULTS:
         world.replace(file, old, new)
     arguments = ("build", "--vars", "{backfil: {from: 2026-01-01}}")
-    run = world.dbt(*arguments, now="2026-05-01 10:00", fails=True, ASOF_REQUEST_LOG="somewhere")
+    run = world.dbt(*arguments, now="2026-05-01 10:00", fails=True, ASOF_REQUEST_LOG_KEY="somewhere")
     said = [said for *_, said in FAULTS] + [
         "the var backfil is none of ours. Write backfill.",
-        "ASOF_REQUEST_LOG is set, but the var asof_request_log does not list the target test",
-        "Add to dbt_project.yml `vars: {asof_request_log: {test: somewhere}}`, or unset ASOF_REQUEST_LOG for dbt.",
+        "ASOF_REQUEST_LOG_KEY is set, and ASOF_REQUEST_LOG is not, so no logged answer would be compared",
     ]
     for text in said:
         assert run.says(text), (text, run.output)
-    # the entity places is a table too, and the request log is one problem
-    assert len(run.said) == len(said), run.said
+    # the entity places is a table too
+    assert len(run.said) == len(said) + 1, run.said
     assert world.query("select count(*) from information_schema.tables where table_schema = 'main'") == [(0,)]
 
 

@@ -31,6 +31,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from scripts import demo
 from serve.app import create_app
+from serve.request_log import RequestLog
 from tests.exact import mean
 from tests.world import ROOT
 
@@ -96,6 +97,7 @@ class Example:
 def build_once(folder: Path) -> None:
     """Through the demo's own functions, in a folder of the tests."""
     paths = {"ASOF_WAREHOUSE": "asof.duckdb", "ASOF_PUBLISHED": "published", "ASOF_TRAINING": "training"}
+    paths["ASOF_REQUEST_LOG"] = "request_log"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "SCRATCH", folder)
         patch.setattr(demo, "PATHS", {name: folder / path for name, path in paths.items()})
@@ -108,10 +110,22 @@ def build_once(folder: Path) -> None:
             demo.build_example()  # makes its folder anew
         shutil.move(folder.parent / "said-1.txt", folder)
         shutil.copytree(folder / "published", folder / "published-1")
+        log_lookups(folder)
         for number, now in enumerate(BUILDS[1:], start=2):
             with (folder / f"said-{number}.txt").open("w") as said, contextlib.redirect_stdout(said):
                 demo.dbt("build", now=now)
             shutil.copytree(folder / "published", folder / f"published-{number}")
+
+
+def log_lookups(folder: Path) -> None:
+    """The requests of the demo, answered at 09:00 and logged: the next build compares them."""
+    log = RequestLog(folder / "request_log", share=1)
+    app = create_app(folder / "published", now=lambda: at("05-01 09:00"), request_log=log)
+    for service, entity, _ in demo.LOOKUPS:
+        answer = app.test_client().post(f"/v1/services/{service}", json={"entities": [entity]})
+        assert answer.status_code == 200
+    app.extensions["asof"].folder.stop()
+    log.close()
 
 
 @pytest.fixture(scope="session")
@@ -849,6 +863,19 @@ def test_every_service_has_training_rows_from_the_first_build_on(example: Exampl
     assert all(row["label_known_at"] > row["prediction_time"] for row in trained)
     assert sum(row["status"] == "OK" for row in trained) > 200
     assert sum(row["is_fraud"] for row in trained) > 10
+
+
+def test_logged_answers_are_compared_with_history_by_the_next_build(example: Example) -> None:
+    """Without anything that the project would have to declare; what was found is published for the shim."""
+    said = (example.folder / "said-2.txt").read_text()
+    counts = Counter(f"{service}@1" if "@" not in service else service for service, *_ in demo.LOOKUPS)
+    for service in SERVICES:
+        assert f"parity of {service}, logged answers against history: {counts[service]} same." in said
+    published = json.loads((example.published(3) / "parity.json").read_text())["services"]
+    assert {service: found["same"] for service, found in published.items()} == dict(counts)
+    assert {(found["compared_at"], found["open"]) for found in published.values()} == {
+        ("2026-05-01T09:05:00.000000Z", 0)
+    }
 
 
 def test_the_demo_shows_training_rows_only(example: Example, ask: Callable[..., Row]) -> None:

@@ -247,7 +247,6 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Asked:
     world = World(tmp_path_factory.mktemp("lookups") / "world", template=parsed_world)
-    world.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_request_log: {test: request_log}\n")
     add_names_once_inner(world)
     add_lane(world)
     add_transfer(world)

@@ -53,8 +53,8 @@ def test_what_a_project_lacks_is_said_before_anything_runs(world: World) -> None
         said_without(
             "dbt_project.yml",
             line,
-            f"is materialized as view, not as {needed}. Add to dbt_project.yml, beside what stands there: "
-            f"`models: {{world: {{{folder}: {{+materialized: {needed}}}}}}}`.",
+            f"is materialized as view. Add to dbt_project.yml, under `models: world:`, the line "
+            f"`{folder}: {{+materialized: {needed}}}`.",
         )
 
 

@@ -120,9 +120,6 @@ def at(hour: int) -> datetime:
 def test_no_inner_name_hides_a_column_of_the_project(world: World) -> None:
     """All these names at once: each value is its own in history, in answers and in training, and parity sees it."""
     write_shelves(world)
-    world.replace(
-        "dbt_project.yml", "  asof_publish_to:", "  asof_request_log: {test: request_log}\n  asof_publish_to:"
-    )
     # a corrected event, of a model that has the name of the known-joins
     for model in ("events", "things"):
         path = f"models/staging/stg_{model}.sql"

@@ -31,6 +31,11 @@ def found(world: World) -> dict[str, str]:
     return dict(rows)
 
 
+def published_parity(world: World) -> dict[str, Any]:
+    """What the builds published of score@1 beside the pointer."""
+    return json.loads((world.folder / "published" / "parity.json").read_text())["services"]["score@1"]
+
+
 # What may go wrong between history and an answer, planted in the line of one that was right: what stands there, and
 # what is written in its place.
 FAULTS = {
@@ -79,14 +84,7 @@ def add_types(world: World) -> None:
         world.replace(f"models/{file}", last, last + columns)
 
 
-def log_requests(world: World) -> None:
-    world.replace(
-        "dbt_project.yml", "  asof_publish_to:", "  asof_request_log: {test: request_log}\n  asof_publish_to:"
-    )
-
-
 def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: World) -> None:
-    log_requests(world)
     world.replace("models/features/place.yml", "max_age: 2 hours", "max_age: 1 hour")
     add_types(world)
     world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
@@ -111,6 +109,8 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     run = world.build("2026-05-01 12:30")
     assert run.says("parity of score@1, logged answers against history: 32 same.")
     assert world.pointer["sequence_number"] == 2
+    nothing = {"different": 0, "not_compared": 0, "not_comparable": 0, "open": 0}
+    assert published_parity(world) == nothing | {"compared_at": "2026-05-01T12:30:00.000000Z", "same": 32}
     # a slow replica, excused within the pickup time
     published.rename(world.folder / "newest")
     replica.rename(published)
@@ -136,6 +136,12 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     assert run.says(DIFFERS)
     assert run.says("fewer than 0.95 of the logged answers can be compared with history")
     assert world.pointer["sequence_number"] == 2
+    # the publication is held, and what was found is seen by who serves
+    told = {"compared_at": "2026-05-01T13:40:00.000000Z", "same": 9, "different": 18, "not_compared": 2}
+    assert published_parity(world) == nothing | told | {"open": 18}
+    with world.shim("2026-05-01 13:41") as client:
+        (service,) = client.get("/v1/catalog").get_json()["services"]
+        assert (service["parity"]["open"], service["parity"]["age_seconds"]) == (18, 60)
     said = found(world)
     path.write_text("\n".join(planted))
     old = said.pop("an old publication")
@@ -176,6 +182,7 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     accepting = ("run-operation", "accept_difference", "--args")
     reason = '{service: score@1, reason: "planted by a test"}'
     assert world.dbt(*accepting, reason, now="2026-05-01 13:41").says("accepted 18 logged answers that differ")
+    assert published_parity(world) == nothing | told
     assert world.dbt(*accepting, reason, now="2026-05-01 13:42", fails=True).says(
         "there is no open difference of score@1"
     )
@@ -193,6 +200,7 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     world.replace("models/services/score.yml", "      - {name: outcome,", sequence_number + "      - {name: outcome,")
     run = world.build("2026-05-01 13:50")
     assert run.says("parity of score@1, logged answers against history: 8 same.")
+    assert published_parity(world) == nothing | {"compared_at": "2026-05-01T13:50:00.000000Z", "same": 8}
     assert world.pointer["sequence_number"] == 3
     assert len(found(world)) == len(FAULTS)
     training = world.training()
@@ -212,7 +220,6 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
 
 
 def test_hashed_values_are_compared_by_the_keys_that_history_knows(world: World) -> None:
-    log_requests(world)
     personal = ", config: {meta: {personal: true}}}"
     world.replace("models/features/thing.yml", "description: The thing.}", "description: The thing." + personal)
     world.replace("models/services/score.yml", "{meta: {optional: true}}", "{meta: {optional: true, personal: true}}")
@@ -330,13 +337,13 @@ def seal(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 # Loads a group's file of the oldest snapshot that is there.
-OLD = """(folder: Path, scratch: Path, raw: dict[str, Any]) -> str:
+OLD = """(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:
+    import json
     oldest = json.loads(min(folder.glob("snapshot-*.json")).read_bytes())["groups"][f"{raw['name']}@{raw['version']}"]
     raw = raw | {name: oldest[name] for name in ("file", "rows", "bytes", "sha256")}"""
 
 
 def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
-    log_requests(world)
     mistaken = Mistaken(world)
     world.add("places", ("p", 7, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
     for thing in ("a", "late"):
@@ -372,7 +379,7 @@ def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
     mistaken.ask("another null fill", "homeless", "2026-05-01 11:50", serve=fill)
     # the values of the first snapshot under the name of the current one; and a shim that never saw another than that
     stale = mistaken.shim(
-        "stale values", ("prepare.py", "(folder: Path, scratch: Path, raw: dict[str, Any]) -> str:", OLD)
+        "stale values", ("loader.py", "(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:", OLD)
     )
     mistaken.ask("stale values", "a", "2026-05-01 11:50", serve=stale)
     mistaken.ask("an old snapshot", "a", "2026-05-01 11:50", published=first)

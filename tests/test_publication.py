@@ -372,7 +372,6 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
     """Three publications are lost. Before and after them training is as served, of them it has nothing."""
     world = stocked
     name_publications(world)
-    world.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_request_log: {test: request_log}\n")
     back_up, _, restore = backup_commands()
     source: list[tuple[str, str, float]] = []  # what has happened by then, which every warehouse is told
     answers: dict[str, dict] = {}

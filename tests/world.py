@@ -195,9 +195,10 @@ class World:
 
     def environment(self, now: str | None) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+        logged = {"ASOF_REQUEST_LOG": "request_log"} if (self.folder / "request_log").exists() else {}  # by the shim
         fixed = {"ASOF_NOW": now.replace(" ", "T") + ("Z" if len(now) > 16 else ":00Z")} if now else {}
         # nobody reads dbt's debug log and artifacts here, and they take a tenth of each command
-        return inherited | fixed | {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
+        return inherited | fixed | logged | {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 
     def started(self, log: Path, *arguments: str, now: str | None, **environment: str) -> BaseProcess:
         """A dbt command that has begun; what it prints goes to `log`."""

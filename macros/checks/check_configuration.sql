@@ -8,6 +8,7 @@
     {%- do asof.meta_problems(problems) -%}
     {%- do asof.var_problems(problems) -%}
     {%- do asof.target_problems(problems) -%}
+    {%- do asof.request_log_problems(problems) -%}
     {%- do asof.materialized_problems(problems) -%}
     {%- do asof.refuse_all(problems) -%}
 {% endmacro %}
@@ -56,7 +57,10 @@
     {%- set names = known | map(attribute='key') | list -%}
     {%- for key in asof.declared_vars() if key not in names -%}
         {%- set meant = asof.nearest(key, names) -%}
-        {%- if key.startswith('asof_') or meant -%}
+        {%- if key in ['asof_request_log', 'asof_request_log_key'] -%}
+            {%- do problems.append('the var ' ~ key ~ ' is gone. Set the environment variable ' ~ key | upper ~ ' instead, '
+                ~ 'for dbt as for the shim.') -%}
+        {%- elif key.startswith('asof_') or meant -%}
             {%- do problems.append('the var ' ~ key ~ ' is none of ours. ' ~ ('Write ' ~ meant ~ '.' if meant
                 else 'The vars are ' ~ names | join(', ') ~ '.')) -%}
         {%- endif -%}
@@ -87,7 +91,7 @@
 
 {#
   Appends the targets of vars that the profile does not have and that are nearly one it has. (Others may well be missing here: one
-  machine's profile has targets that another's lacks.) And a request log that dbt would not look at.
+  machine's profile has targets that another's lacks.)
 #}
 {% macro target_problems(problems) %}
     {%- set text = asof.read_text(invocation_args_dict.get('profiles_dir') ~ '/profiles.yml') -%}
@@ -99,10 +103,17 @@
                 ~ asof.nearest(name, targets) ~ '.') -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- if env_var('ASOF_REQUEST_LOG', '') and target.name not in (var('asof_request_log', none) or {}) -%}
-        {%- do problems.append('ASOF_REQUEST_LOG is set, but the var asof_request_log does not list the target ' ~ target.name ~ ', so no answer would be compared '
-            ~ 'with history. Add to dbt_project.yml `vars: {asof_request_log: {' ~ target.name ~ ': ' ~ env_var('ASOF_REQUEST_LOG', '')
-            ~ '}}`, or unset ASOF_REQUEST_LOG for dbt.') -%}
+{% endmacro %}
+
+{# Appends half a configuration of the request log: a secret without a log, or one that is not there. #}
+{% macro request_log_problems(problems) %}
+    {%- set key = env_var('ASOF_REQUEST_LOG_KEY', '') -%}
+    {%- if key and not env_var('ASOF_REQUEST_LOG', '') -%}
+        {%- do problems.append('ASOF_REQUEST_LOG_KEY is set, and ASOF_REQUEST_LOG is not, so no logged answer would be '
+            ~ 'compared with history. Set ASOF_REQUEST_LOG to the folder that the shim logs to, or unset both.') -%}
+    {%- elif key and not asof.file_exists(key) -%}
+        {%- do problems.append('ASOF_REQUEST_LOG_KEY is ' ~ key ~ ', and there is no such file. Name the file with the '
+            ~ 'secret that the shim hashes personal values by.') -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -8,7 +8,7 @@
     {%- endif -%}
     {%- do asof.check_names() -%}
     {%- do asof.check_declared_times() -%}
-    {%- do asof.check_materialized() -%}
+    {%- do asof.check_latest_materialized() -%}
     {%- do asof.publish_lag_seconds() -%}
     {%- do asof.not_knowledge_safe(asof.models_of('event')) -%}
     {%- do asof.check_record_readers() -%}

@@ -11,26 +11,38 @@
   counts against the floor; `not comparable: <why>`, which nobody could compare, now or later.
 #}
 
-{# Where the shim writes its request log, as this target sees it, or none: `vars: {asof_request_log: {<target name>: <folder>}}`. #}
+{#
+  The folder of the shim's request log, or none: ASOF_REQUEST_LOG, by which the shim knows it too. For a target that
+  publishes; another one answered nothing.
+#}
 {% macro request_log_folder() %}
-    {%- set folders = var('asof_request_log', {}) -%}
-    {%- if target.name not in folders -%}{{- return(none) -}}{%- endif -%}
-    {{- return(env_var('ASOF_REQUEST_LOG', '') or folders[target.name]) -}}
+    {{- return((env_var('ASOF_REQUEST_LOG', '') or none) if asof.publish_folder() is not none else none) -}}
 {% endmacro %}
 
 {#
-  The file with the secret by which the shim hashed personal values, or none: `vars: {asof_request_log_key: {<target name>: <file>}}`,
-  or ASOF_REQUEST_LOG_KEY. Only the engine reads it: the secret never stands in compiled SQL or a log of dbt's.
+  The file with the secret by which the shim hashes personal values, or none: ASOF_REQUEST_LOG_KEY, as for the shim. Only
+  the engine reads it: the secret never stands in compiled SQL or a log of dbt's.
 #}
 {% macro request_log_key() %}
-    {%- set file = env_var('ASOF_REQUEST_LOG_KEY', '') or var('asof_request_log_key', {}).get(target.name) -%}
-    {{- return(file if file and asof.file_exists(file) else none) -}}
+    {%- set file = env_var('ASOF_REQUEST_LOG_KEY', '') -%}
+    {%- if file and not asof.file_exists(file) -%}
+        {{- asof.refuse('ASOF_REQUEST_LOG_KEY is ' ~ file ~ ', and there is no such file. Name the file with the secret that '
+            ~ 'the shim hashes personal values by, or unset it.') -}}
+    {%- endif -%}
+    {{- return(file or none) -}}
 {% endmacro %}
 
 {# Takes newly logged rows into the record. #}
 {% macro take_in_request_log() %}
     {%- set folder = asof.request_log_folder() -%}
-    {%- if folder is none or not asof.file_exists(folder ~ '/*.jsonl') -%}{{- return(none) -}}{%- endif -%}
+    {%- if folder is none -%}
+        {%- if env_var('ASOF_REQUEST_LOG', '') -%}
+            {%- do asof.say('ASOF_REQUEST_LOG is set, but the target ' ~ target.name ~ ' publishes nowhere (asof_publish_to): '
+                ~ 'no logged answer is compared.') -%}
+        {%- endif -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- if not asof.file_exists(folder ~ '/*.jsonl') -%}{{- return(none) -}}{%- endif -%}
     {%- do run_query("insert into " ~ asof.registry('requests') ~ " select log.*, null, null, null, null, null from " ~ asof.request_log(folder) ~ " as log left join "
         ~ asof.registry('requests') ~ " as known on known.request_id = log.request_id and known.row_number = log.row_number where known.request_id is null") -%}
 {% endmacro %}
@@ -308,10 +320,10 @@
     ]) -}}
 {% endmacro %}
 
-{# Says what was found of each service whose test has run, and notes that it was said. #}
+{# Says what was found of each service whose test has run, notes that it was said, and publishes it. #}
 {% macro tell_parity(results) %}
     {%- if asof.request_log_folder() is none -%}{{- return(none) -}}{%- endif -%}
-    {%- set requests = asof.registry('requests') -%}
+    {%- set requests, told = asof.registry('requests'), [] -%}
     {%- for result in results if result.node.resource_type == 'test' and result.node.test_metadata and result.node.test_metadata.name == 'service'
             and result.status | string in ['pass', 'fail'] -%}
         {%- set untold = " where service_id = '" ~ asof.versioned_id(graph.nodes[result.node.attached_node]) ~ "' and run_id is null and parity is not null" -%}
@@ -320,8 +332,10 @@
         {%- if counts -%}
             {%- do asof.say('parity of ' ~ asof.versioned_id(graph.nodes[result.node.attached_node]) ~ ', logged answers against history: ' ~ counts | join('; ') ~ '.') -%}
             {%- do run_query('update ' ~ requests ~ " set run_id = '" ~ invocation_id ~ "'" ~ untold) -%}
+            {%- do told.append(counts) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if told -%}{%- do asof.publish_parity() -%}{%- endif -%}
 {% endmacro %}
 
 {#
@@ -345,5 +359,6 @@
         {{- asof.refuse('there is no open difference of ' ~ (request_id or service) ~ ": select * from asof_requests where parity = 'different' and accepted is null.") -}}
     {%- endif -%}
     {%- do run_query('update ' ~ asof.registry('requests') ~ ' set accepted = ' ~ asof.literal(reason) ~ ', accepted_at = ' ~ asof.sql_time(asof.wall_clock()) ~ where) -%}
+    {%- do asof.publish_parity() -%}
     {%- do asof.say('accepted ' ~ count ~ ' logged answers that differ from history: ' ~ reason) -%}
 {% endmacro %}

@@ -34,8 +34,6 @@
         {'key': 'asof_publish_lag', 'type': 'length', 'means': 'how long after its moment a build is usually published; required'},
         {'key': 'asof_publish_to', 'type': 'folders', 'means': 'where each target publishes; a target that is not in it never does'},
         {'key': 'asof_training_to', 'type': 'folders', 'means': 'where each target writes training sets as Parquet'},
-        {'key': 'asof_request_log', 'type': 'folders', 'means': "where each target finds the shim's request log; then parity is checked"},
-        {'key': 'asof_request_log_key', 'type': 'folders', 'means': 'the file with the secret that personal values are hashed with'},
         {'key': 'asof_pickup', 'type': 'length', 'means': 'how long the shim may take to pick up a publication, for parity (5 seconds)'},
         {'key': 'asof_parity_floor', 'type': 'fraction', 'means': 'the part of the logged answers that must be comparable (0.95)'},
         {'key': 'asof_replay', 'type': 'boolean', 'means': 'false leaves replay out of a run'},

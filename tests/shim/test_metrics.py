@@ -105,6 +105,37 @@ def test_what_is_served_is_told(client, scrape, publisher):
     assert scrape()["asof_folder_missing",] == 1
 
 
+def test_what_parity_found_is_told(client, make_app, scrape, publisher, tmp_path):
+    told = {"same": 812, "different": 2, "not_compared": 1, "not_comparable": 3, "open": 5}
+    services = {"pairs@1": {"compared_at": "2026-05-01T08:00:00.000000Z", **told}}
+    services["gone@1"] = services["pairs@1"]  # which is served no more
+    assert not any(key[0].startswith("asof_parity") for key in scrape())
+    (publisher.folder / "parity.json").write_text(json.dumps({"format": 1, "services": services}))
+    found = {key: value for key, value in scrape().items() if key[0].startswith("asof_parity")}
+    assert found == {
+        ("asof_parity_age_seconds", "pairs@1"): 3600,
+        ("asof_parity_open_differences", "pairs@1"): 5,
+        ("asof_parity_rows", "same", "pairs@1"): 812,
+        ("asof_parity_rows", "different", "pairs@1"): 2,
+        ("asof_parity_rows", "not_compared", "pairs@1"): 1,
+        ("asof_parity_rows", "not_comparable", "pairs@1"): 3,
+    }
+    listed = {each["service"]: each["parity"] for each in client.get("/v1/catalog").get_json()["services"]}
+    assert listed["pairs@1"] == {"compared_at": "2026-05-01T08:00:00Z", "age_seconds": 3600} | told
+    assert listed["late_delivery@1"] is None
+    page = client.get("/").get_data(as_text=True)
+    assert "60 min ago: 812 same, 2 different, 4 not compared. Open differences: 5." in page
+    assert "No logged answer was compared with history yet." in page
+    # whatever is wrong with it, answers go on
+    for text in ("{", '{"format": 2, "services": {}}', '{"format": 1, "services": {"pairs@1": {"same": 1}}}'):
+        (publisher.folder / "parity.json").write_text(text)
+        assert not any(key[0].startswith("asof_parity") for key in scrape())
+    assert scrape()["asof_request_log",] == 0
+    logged = make_app(publisher.folder, request_log=(log := RequestLog(tmp_path / "log", share=1))).test_client()
+    assert samples(logged.get("/metrics").get_data(as_text=True))["asof_request_log",] == 1
+    log.close()
+
+
 def test_without_a_snapshot_it_says_so(make_app, tmp_path):
     found = samples(make_app(tmp_path / "none").test_client().get("/metrics").get_data(as_text=True))
     assert found["asof_ready",] == 0
@@ -194,7 +225,7 @@ def test_alerts_and_dashboard_ask_for_what_there_is(client, ask, scrape):
     asked = list(expressions())
     assert len(asked) > 20
     assert unknown(asked, exported) == set()
-    labels = {"instance", "group", "path", "service", "status", "feature", "le"}
+    labels = {"instance", "group", "path", "service", "status", "feature", "result", "le"}
     for text in asked:
         for part in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
             assert {each.strip() for each in part.split(",")} <= labels, text

@@ -23,6 +23,7 @@ from server import run
 from test_answers import SENT
 
 from serve import request_log as request_log_module
+from serve.__main__ import main
 from serve.request_log import RequestLog
 
 FROZEN = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
@@ -48,6 +49,19 @@ def open_log():
     yield open_log
     for log in made:
         log.close()
+
+
+@pytest.mark.parametrize("option", ["share=0.5", "bytes=100000", "key=secret"])
+def test_half_a_configuration_is_refused(option, publisher, monkeypatch, capsys):
+    name, _, value = option.partition("=")
+    for variable in ("ASOF_REQUEST_LOG", "ASOF_REQUEST_LOG_SHARE", "ASOF_REQUEST_LOG_BYTES", "ASOF_REQUEST_LOG_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    said = f"--request-log-{name} (ASOF_REQUEST_LOG_{name.upper()}) is set, but nothing is logged: name the folder"
+    assert main(["--folder", str(publisher.folder), f"--request-log-{name}", value]) == 2
+    assert said in capsys.readouterr().err
+    monkeypatch.setenv(f"ASOF_REQUEST_LOG_{name.upper()}", value)
+    assert main(["--folder", str(publisher.folder)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def ask(server, path, *entities):

@@ -48,6 +48,12 @@ def test_what_is_missing_is_copied_and_the_shim_serves_it(publisher, target, syn
     client = make_app(target).test_client()
     assert client.get("/v1/services/late_delivery?order_id=O-204").get_json()["sequence_number"] == 1
 
+    # what was found in logged answers goes along, also where nothing was published since
+    for found in (b'{"format":1,"services":{}}', b'{"format":1,"services":{"pairs@1":{}}}'):
+        (publisher.folder / "parity.json").write_bytes(found)
+        assert "0 files copied" in sync()[1]
+        assert (target / "parity.json").read_bytes() == found
+
     # again: nothing is written
     times = {path.name: path.stat().st_mtime_ns for path in target.iterdir()}
     assert "0 files copied" in sync()[1]

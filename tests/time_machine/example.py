@@ -91,11 +91,6 @@ class Example(Project):
         for name in ("dbt_project.yml", "profiles.yml"):
             shutil.copy(ROOT / name, folder / name)
         replace_in(folder / "profiles.yml", "warehouse/asof.duckdb", "warehouse.duckdb")
-        replace_in(
-            folder / "dbt_project.yml",
-            "  asof_publish_to:",
-            "  asof_request_log: {dev: request_log}\n  asof_publish_to:",
-        )
         seeds = yaml.safe_load((ROOT / "seeds" / "seeds.yml").read_text())["seeds"]
         self.tables = {f"raw.{seed['name']}": seed["config"]["column_types"] for seed in seeds}
         for path in (folder / "models").rglob("*.sql"):

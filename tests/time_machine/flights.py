@@ -145,8 +145,6 @@ class Flights(Project):
         (folder / "packages.yml").write_text(f"packages:\n  - local: {ROOT / 'macros'}\n")
         replace_in(folder / "profiles.yml", ".demo/flights.duckdb", "warehouse.duckdb")
         replace_in(folder / "dbt_project.yml", ".demo/", "")
-        logged = "  asof_request_log: {flights: request_log}\n  asof_publish_to:"
-        replace_in(folder / "dbt_project.yml", "  asof_publish_to:", logged)
         self.tables = {
             "raw.flight_versions": {"version": "integer"} | dict.fromkeys(self.columns, "varchar"),
             "raw.airports": {"faa": "varchar", "tzone": "varchar"},

@@ -1,0 +1,54 @@
+"""What the builds found when they compared logged answers with history: `parity.json` in the published folder.
+
+It lies beside the snapshots and is read when it is asked for. Whatever is wrong with it, answers go on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from serve.sqltypes import parse_rfc3339
+
+FORMAT = 1
+
+log = logging.getLogger("asof.serve")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The last comparison of a service's logged answers. `compared_at` is the now of that build (UTC); the counts are
+    rows of the log, `open` those that differ, of any comparison, and that nobody accepted.
+    """
+
+    compared_at: datetime
+    same: int
+    different: int
+    not_compared: int
+    not_comparable: int
+    open: int
+
+    def age_seconds(self, now: datetime) -> float:
+        """Seconds since the comparison, at `now` (UTC)."""
+        return max(0.0, (now - self.compared_at).total_seconds())
+
+
+def read_parity(folder: Path) -> dict[str, Parity]:
+    """By service id; empty where nothing was compared yet, or the file cannot be read, which the log says."""
+    path = folder / "parity.json"
+    try:
+        raw = json.loads(path.read_bytes())
+        if raw["format"] != FORMAT:
+            raise ValueError(f"its format is {raw['format']}, which this shim does not know")
+        return {
+            service: Parity(compared_at=parse_rfc3339(found.pop("compared_at")), **found)
+            for service, found in raw["services"].items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        log.warning("%s cannot be read: %s", path, error)
+        return {}
