@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from serve.rebuild import Model, Project, Rebuild, relations_in
+from serve.rebuild import Model, Project, ProofError, Rebuild, relations_in
 from serve.workbench import Input, RelationPath, Workbench, column_of, dotted, literal, quote
 
 
@@ -46,6 +46,8 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
             time = "known_at"
         if time and column_of(time, columns):
             time = quote(column_of(time, columns))
+        if time and path not in records:
+            check_zone(bench, name, held[path], time)
         why = leaf.on_trust if leaf and leaf.on_trust else "does not say since when its rows are known"
         return Input(path, held[path], time, kind), f"{name} {why}"
 
@@ -63,6 +65,19 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
     for model in rebuild.staging:
         on_trust += [f"{function}() is read by {model.name}" for function in sorted(relations_in(model)[1])]
     return Inputs(staging, rest, on_trust, timeless)
+
+
+def check_zone(bench: Workbench, name: str, relation: str, time: str) -> None:
+    """Raises ProofError unless the SQL of a relation's time gives times with a zone: others would be taken as UTC."""
+    try:
+        ((_, kind),) = bench.columns(f"(select {time} from {relation})").items()
+    except duckdb.Error as error:
+        raise ProofError(f"{name}: its time of loading, {time}, cannot be read: {error}") from None
+    if kind != "TIMESTAMP WITH TIME ZONE":
+        raise ProofError(
+            f"{name}: its time of loading, {time}, is {kind.lower()}, which has no time zone. Say in which zone it is: "
+            f"`loaded_at_field: {time} at time zone 'UTC'` (or another, such as 'Europe/Berlin')"
+        )
 
 
 def _readers(models: list[Model], project: Project) -> dict[RelationPath, list[str]]:

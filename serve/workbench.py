@@ -119,19 +119,18 @@ def loaded_otherwise(source: Input, columns: dict[str, str], moment: datetime, s
     if source.time is None:
         return f"select * from {source.relation}"
     at, column = literal(moment), column_of(source.time, columns)
-    moved = column and columns[column] in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-    dice = f"hash(future, {seed})"
+    dice = f"hash(asof_future, {seed})"
     later = (
         f"case when {dice} % 7 = 0 then interval 1 microsecond "
         f"else to_microseconds(1 + cast({dice} % {SPAN // MICROSECOND} as bigint)) end"
     )
-    replaced = f"* replace (cast({at} + {later} as {columns[column]}) as {quote(column)})" if moved else "*"
+    replaced = f"* replace ({at} + {later} as {quote(column)})" if column else "*"
     is_known = f"coalesce(({source.time}) <= {at}, false)"
     return f"""
         select * from {source.relation} where {is_known}
         union all
-        select {replaced} from {source.relation} as future
-        where not {is_known} and hash(future, 'dropped', {seed}) % 4 > 0
+        select {replaced} from {source.relation} as asof_future
+        where not {is_known} and hash(asof_future, 'dropped', {seed}) % 4 > 0
     """
 
 

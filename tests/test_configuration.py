@@ -129,7 +129,7 @@ def test_what_says_what_it_does_is_built_and_keys_of_others_are_left_alone(world
         (GROUP, "{owner: tests,", "{owner: tests, publish: true, contains_pii: false, labels_of: x,"),
         (GROUP, "range: [-1000, 100000]", "range: [null, 100000], max_null_rate: 1, dagster: {a: 1}"),
         (SERVICE, "description: Sum.}", "description: Sum., config: {meta: {range: [0, null], out_of_range: null}}}"),
-        (SERVICE, "config: {materialized: table}", "config: {materialized: table, meta: {known_within: 1 day}}"),
+        (SERVICE, "known_within: 0 seconds", "known_within: 1 day"),
         (
             "models/staging/stg_things.yml",
             "description: One row per version.",

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from serve.builder import check_zone
+from serve.rebuild import ProofError
+from serve.workbench import Workbench
 from tests.world import ROOT, World
 
 # Macros of the project's own that read a relation without a time. They forge the mark of our joins, without which the
@@ -354,3 +357,14 @@ def test_what_the_checks_let_through_the_proof_names_and_only_that(world: World)
     assert f"{late} (examples known too late)" in unproven
     assert "raw.status does not say since when its rows are known; from_a_mutable_table_examples reads it" in words
     assert contents(world) == before, "the proof wrote into the project"
+
+
+def test_a_time_of_loading_without_a_zone_is_refused(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    relation = bench.hold(("raw", "main", "orders"), "select now() as loaded_at, now()::timestamp as local_at")
+    check_zone(bench, "raw.orders", relation, "loaded_at")
+    check_zone(bench, "raw.orders", relation, "local_at at time zone 'Europe/Berlin'")
+    with pytest.raises(ProofError, match="its time of loading, local_at, is timestamp, which has no time zone"):
+        check_zone(bench, "raw.orders", relation, "local_at")
+    with pytest.raises(ProofError, match="its time of loading, loadd_at, cannot be read"):
+        check_zone(bench, "raw.orders", relation, "loadd_at")

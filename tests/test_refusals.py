@@ -729,7 +729,7 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: Wo
 
     zoneless = "cast(prediction_time as timestamp) as prediction_time,"
     (faulty.folder / examples).write_text(asked.replace("prediction_time,", zoneless))
-    faulty.replace(SERVICE_YAML, "{materialized: table}", "{materialized: table, contract: {enforced: false}}")
+    faulty.replace(SERVICE_YAML, "{materialized: table,", "{materialized: table, contract: {enforced: false},")
     run = faulty.dbt("run", "--select", "score_examples", "score_v1_rows", now=NOW, fails=True)
     said = errors_by_model(run)["score_v1_rows"]
     assert f"{examples}: prediction_time of score_examples is timestamp, which has no time zone" in said

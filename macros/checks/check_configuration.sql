@@ -13,11 +13,11 @@
     {%- do asof.refuse_all(problems) -%}
 {% endmacro %}
 
-{# Appends what is wrong with the meta of models, their columns, seeds and sources. #}
+{# Appends what is wrong with the meta of models, their columns, seeds, snapshots and sources. #}
 {% macro meta_problems(problems) %}
     {%- set known = asof.configuration() -%}
-    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'seed'] -%}
-        {%- set role = 'seed' if node.resource_type == 'seed' else (asof.role(node) or 'other') -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'seed', 'snapshot'] -%}
+        {%- set role = node.resource_type if node.resource_type != 'model' else (asof.role(node) or 'other') -%}
         {%- set where = asof.yaml_of(node) -%}
         {%- do asof.key_problems(problems, where ~ ': ' ~ node.name, node.config.meta or {}, known.meta, role) -%}
         {%- for column in asof.declared_columns(node) if role in ['group', 'service', 'examples'] -%}
@@ -41,7 +41,7 @@
         {%- if declared and role in declared.of and not asof.is_value(declared.type, value) -%}
             {%- do problems.append(what ~ ' says `' ~ key ~ ': ' ~ (value if value is not none else 'null') ~ '` in its meta. ' ~ key ~ ' is '
                 ~ asof.expected_value(declared.type) ~ '.') -%}
-        {%- elif declared and role not in declared.of and key != 'owner' and role not in ['seed', 'source', 'other'] -%}
+        {%- elif declared and role not in declared.of and key != 'owner' and role not in ['seed', 'snapshot', 'source', 'other'] -%}
             {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, where it does nothing. It stands in the meta of ' ~ on
                 ~ asof.roles_in_words(declared.of) ~ '. Move it there, or leave it out.') -%}
         {%- elif meant -%}

@@ -15,9 +15,10 @@
         {'key': 'retention', 'of': ['event'], 'type': 'length', 'means': 'how long its source keeps rows; replay reaches no further back'},
         {'key': 'known_within', 'of': ['examples'], 'type': 'length', 'means': 'how long after its prediction_time an example may become known '
             ~ '(none: no time at all)'},
-        {'key': 'known_at', 'of': ['source', 'seed', 'other'], 'type': 'text', 'means': 'the column that says since when a row is known, for the proof, '
+        {'key': 'known_at', 'of': ['source', 'seed', 'snapshot', 'event', 'other'], 'type': 'text', 'means': 'the column that says since when a row is known, for the proof, '
             ~ 'where it has no loaded_at_field'},
-        {'key': 'overwritten', 'of': ['source'], 'type': 'boolean', 'means': 'true: its rows are overwritten, so the proof takes it on trust'},
+        {'key': 'overwritten', 'of': ['source', 'seed', 'snapshot', 'event', 'other'], 'type': 'boolean', 'means': 'true: its rows are overwritten, '
+            ~ 'so the proof takes it on trust'},
     ] -%}
     {%- set columns = [
         {'key': 'range', 'of': ['group', 'service', 'examples'], 'type': 'range', 'means': 'the lowest and the highest value'},
@@ -47,7 +48,7 @@
 {# Where a key of configuration() may stand, in words. roles: its `of`. #}
 {% macro roles_in_words(roles) %}
     {%- set words = {'group': 'feature groups', 'service': 'services', 'event': 'event models', 'examples': 'examples', 'source': 'sources',
-        'seed': 'seeds', 'other': 'models of other folders'} -%}
+        'seed': 'seeds', 'snapshot': 'snapshots', 'other': 'models of other folders'} -%}
     {%- set said = [] -%}
     {%- for role in roles -%}{%- do said.append(words[role]) -%}{%- endfor -%}
     {{- return(said | join(', ')) -}}
