@@ -3,6 +3,7 @@
   its text must not hold (see check_parsed_sql and check_row_order).
 #}
 {% materialization feature_group, default %}
+    {%- do asof.check_parents_are_built(model) -%}
     {%- set own_sql = asof.without_ephemeral(model, compiled_code) -%}
     {%- do asof.check_parsed_sql(model, own_sql, 'feature group') -%}
     {%- do asof.create_event_views(model) -%}
@@ -13,11 +14,23 @@
 
 {# A service: a view with the contract, likewise. #}
 {% materialization service, default %}
+    {%- do asof.check_parents_are_built(model) -%}
     {%- do asof.check_parsed_sql(model, compiled_code, 'service') -%}
     {%- do asof.check_row_id(model, compiled_code) -%}
     {%- do asof.record_definition(model, compiled_code) -%}
     {{ return(dbt.materialization_view_default()) }}
 {% endmaterialization %}
+
+{# Refuses a selection that leaves out a model which a group or service reads, and which no run has built yet. #}
+{% macro check_parents_are_built(node) %}
+    {%- for parent in node.depends_on.nodes if parent in graph.nodes and graph.nodes[parent].config.materialized != 'ephemeral' -%}
+        {%- if load_cached_relation(asof.relation_of(graph.nodes[parent])) is none -%}
+            {{- asof.refuse(node.original_file_path ~ ': ' ~ asof.versioned_id(node) ~ ' reads ' ~ graph.nodes[parent].name
+                ~ ', which was never built in this warehouse. Select it too: `dbt build --select +' ~ node.name ~ '_v'
+                ~ node.version ~ '+`.') -}}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
 
 {# Keeps the compiled SQL of a group or service, with a hash that white space, comments and the warehouse's name leave alone. #}
 {% macro record_definition(node, compiled_sql) %}

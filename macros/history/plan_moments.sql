@@ -1,6 +1,7 @@
 {#
   Which moments this run records for a group, and under which run id: {kind, run_id, moments, done, counted_before,
-  definition}.
+  definition, evaluated_sql}. evaluated_sql: the group's text, where the run's selection leaves the clock out, which then does
+  not hold the moment; else none.
   A normal run's moment is newer than every counted one, or already counts and is skipped. A backfill lies wholly
   before the first counted moment and resumes where a killed one of the same range and SQL stopped.
 #}
@@ -22,8 +23,26 @@
         {%- do asof.say(spec.id ~ ': the moment ' ~ moment ~ ' already counts; nothing to record.') -%}
         {%- set moments = [] -%}
     {%- endif -%}
+    {%- set definition = asof.definition_in_force(spec.id) -%}
+    {%- set evaluated_sql = none -%}
+    {%- if moments and not asof.clock_holds(moments) -%}
+        {%- set evaluated_sql = run_query('select compiled_sql from ' ~ asof.registry('definitions') ~ ' where id = '
+            ~ asof.literal(spec.id)).rows[0][0] -%}
+        {%- do asof.say(spec.id ~ ': the selection leaves the clock out. It is evaluated at ' ~ moment ~ ' all the same, over '
+            ~ spec.entity.name ~ ' as last built; that moment never counts. To publish, run `dbt build` without a selection.') -%}
+    {%- endif -%}
     {{- return({'kind': 'build', 'run_id': invocation_id, 'moments': moments, 'done': 0, 'counted_before': counted.moments,
-        'definition': asof.definition_in_force(spec.id)}) -}}
+        'definition': definition, 'evaluated_sql': evaluated_sql}) -}}
+{% endmacro %}
+
+{# Whether the clock model, as it stands, holds all of these moments. #}
+{% macro clock_holds(moments) %}
+    {%- set sql -%}
+        select count(distinct as_of)
+        from {{ asof.clock_relation() }}
+        where as_of in ({% for moment in moments %}{{ asof.sql_time(moment) }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endset -%}
+    {{- return(run_query(sql).rows[0][0] == moments | unique | list | length) -}}
 {% endmacro %}
 
 {# {moments, first, last} of a group's counted moments; times as literals, none where there are none. #}
@@ -43,6 +62,11 @@
     {%- endif -%}
     {%- do asof.refuse_backfill_after_counted(spec, counted, range_) -%}
     {%- set definition = asof.definition_in_force(spec.id) -%}
+    {%- if not asof.clock_holds([range_['from'], asof.run_moments() | last]) -%}
+        {{- asof.refuse(spec.id ~ ': the clock does not hold the moments of this backfill, since the selection leaves it out. What a '
+            ~ 'backfill records counts, so select all that the group is made of: `dbt run --select +' ~ spec.history_node.name
+            ~ '` with the same --vars.') -}}
+    {%- endif -%}
     {%- if range_.every + lag > spec.max_age_seconds -%}
         {%- do asof.say('warning: ' ~ spec.id ~ ' is backfilled every ' ~ range_.every ~ ' s and published ' ~ lag ~ ' s later, but its max_age is '
             ~ spec.max_age_seconds ~ ' s: between moments its training rows will be STALE.') -%}

@@ -13,7 +13,7 @@
 
     {%- call statement('evaluate', fetch_result=true, auto_begin=true) -%}
         create temporary table {{ current }} as
-        select {{ (key_names + asof.recorded_features(spec)) | join(', ') }} from {{ asof.relation_of(spec.node) }} where as_of = {{ at }};
+        {{ asof.group_at_sql(spec, plan, at) }};
         {{ asof.rows_and_points_sql(spec, at, current) }}
     {%- endcall -%}
     {%- set points = asof.check_points(spec, moment, load_result('evaluate').table.rows[0]) -%}
@@ -57,6 +57,23 @@
     {%- endfor -%}
     {{- return(selected) -}}
 {% endmacro %}
+
+{#
+  The keys and features of a group at a moment: its view's rows, or where the clock does not hold the moment, what its text
+  gives with the moment in place of the clock.
+#}
+{% macro group_at_sql(spec, plan, at) -%}
+    {%- set keys = spec['keys'] | map(attribute='name') | list -%}
+    {%- if not plan.evaluated_sql -%}
+        select {{ (keys + asof.recorded_features(spec)) | join(', ') }}
+        from {{ asof.relation_of(spec.node) }}
+        where as_of = {{ at }}
+    {%- else -%}
+        with {{ asof.evaluated_again_sql(spec, plan.evaluated_sql, 'select ' ~ at ~ ' as as_of',
+            'select * from ' ~ asof.relation_of(spec.entity)) }}
+        select {{ (keys + spec.features | map(attribute='name') | list) | join(', ') }} from asof_again
+    {%- endif -%}
+{%- endmacro %}
 
 {#
   Inserts into `changes` the rows a moment appends: appeared or changed, then gone. Portable SQL. previous: the table of what
