@@ -15,6 +15,7 @@ from serve.sqltypes import rfc3339
 
 _SAMPLES = {
     "varchar": "...",
+    "uuid": "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11",
     "boolean": True,
     "integer": 1,
     "float": 1.5,

@@ -1,8 +1,8 @@
 """Columns of a group in memory: numpy arrays, never one Python object per row.
 
-How a value is stored: numbers as they are; decimals of up to 18 digits as their unscaled integer, longer ones as text;
-dates as days and times as microseconds since 1970 (UTC); text as one UTF-8 blob; lists as the flattened column of their
-items. Nulls are a mask, so that NaN stays NaN.
+How a value is stored: numbers as they are; decimals of up to 18 digits as their unscaled integer, longer ones and uuids
+as text; dates as days and times as microseconds since 1970 (UTC); text as one UTF-8 blob; lists as the flattened column
+of their items. Nulls are a mask, so that NaN stays NaN.
 
 Everything is fetched in chunks, with DuckDB at work in between, so that requests never wait long for Python's lock.
 """
@@ -50,6 +50,8 @@ def storage(kind: SqlType) -> Storage:
     match kind.kind:
         case "varchar":
             return Storage(_as_it_is, None)
+        case "uuid":
+            return Storage("{}::varchar".format, None)
         case "boolean":
             return Storage(_as_it_is, "?")
         case "integer":
@@ -105,7 +107,7 @@ def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, ki
 def check_times(connection: duckdb.DuckDBPyConnection, table: str, column: str, kind: SqlType) -> None:
     """Raises ValueError for times that Python has none for; `column` is quoted."""
     if kind.kind in ("date", "timestamptz"):
-        in_python = f"{column} between '0001-01-01'::{kind.name} and '9999-12-31'::{kind.name}"
+        in_python = f"{column} >= '0001-01-01'::{kind.name} and {column} < '10000-01-01'::{kind.name}"
         if outside := _scalar(connection, f"select count(*) from {table} where not ({in_python})"):
             raise ValueError(f"column {column} holds {outside} times that are infinite or not in the years 1 to 9999")
 

@@ -268,10 +268,9 @@ def from_argument(field: str, kind: SqlType) -> str:
 
 
 def _fetchable(name: str, kind: SqlType) -> str:
-    """The column so that Python can fetch it: timestamptz needs pytz, and in UTC timestamp is equal."""
-    if "timestamptz" in kind.name:
-        return f"{quote(name)}::{kind.name.replace('timestamptz', 'timestamp')} as {quote(name)}"
-    return quote(name)
+    """The column so that Python can fetch it: timestamptz needs pytz, and in UTC timestamp is equal; uuid is text."""
+    fetched = kind.name.replace("timestamptz", "timestamp").replace("uuid", "varchar")
+    return quote(name) if fetched == kind.name else f"{quote(name)}::{fetched} as {quote(name)}"
 
 
 def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:

@@ -25,6 +25,7 @@ from serve.sqltypes import parse_type
 # What Feast calls a type in a schema, and the same as an entity's
 _TYPES = {
     "varchar": ("String", "STRING"),
+    "uuid": ("String", "STRING"),
     "boolean": ("Bool", "BOOL"),
     "tinyint": ("Int32", "INT32"),
     "smallint": ("Int32", "INT32"),

@@ -102,7 +102,9 @@ def _schema(kind: SqlType) -> Schema:
             return {"type": "array"}
         case "boolean":
             return dict(_FLAG)
-    return {"varchar": _TEXT, "date": {"type": "string", "format": "date"}, "timestamptz": _TIME}[kind.kind].copy()
+        case "date" | "uuid":
+            return {"type": "string", "format": kind.kind}
+    return {"varchar": _TEXT, "timestamptz": _TIME}[kind.kind].copy()
 
 
 def _nullable(schema: Schema) -> Schema:

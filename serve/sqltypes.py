@@ -1,8 +1,9 @@
-"""The declared column types: one spelling each, what JSON stands for them, and how they are written as JSON.
+"""The column types of a manifest: what JSON stands for each, and how they are written as JSON.
 
-Types: varchar, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s), p <= 18,
-date, timestamptz (UTC, microseconds), and lists of these ("double[]"). Python values are DuckDB's:
-str, bool, int, float, Decimal, date, aware UTC datetime, list, and None for null.
+Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
+date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
+(macros/graph/column_types.sql) and spells each in one way. Python values: str (a uuid in lower case), bool, int, float,
+Decimal, date, aware UTC datetime, list, and None for null.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -21,23 +22,28 @@ import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_ALIASES = {
-    "varchar": "varchar, text, string, char, bpchar, character varying",
-    "boolean": "boolean, bool, logical",
-    "tinyint": "tinyint, int1",
-    "smallint": "smallint, int2, short, int16",
-    "integer": "integer, int, int4, signed, int32",
-    "bigint": "bigint, int8, long, int64",
-    "float": "float, real, float4",
-    "double": "double, float8, double precision",
-    "date": "date",
-    "timestamptz": "timestamptz, timestamp with time zone",  # without a zone it is another type, not in use
+# By canonical name. What stands beside it is how manifests of format 1 may spell it, and, of a time, how DuckDB does.
+_SPELLINGS = {
+    "varchar": "text, string, char, bpchar, character varying",
+    "uuid": "",
+    "boolean": "bool, logical",
+    "tinyint": "int1",
+    "smallint": "int2, short, int16",
+    "integer": "int, int4, signed, int32",
+    "bigint": "int8, long, int64",
+    "float": "real, float4",
+    "double": "float8, double precision",
+    "date": "",
+    "timestamptz": "timestamp with time zone",
 }
-_CANONICAL = {alias: name for name, spellings in _ALIASES.items() for alias in spellings.split(", ")}
+_CANONICAL = {each: name for name, others in _SPELLINGS.items() for each in (name, *filter(None, others.split(", ")))}
 _BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
 LARGEST = {"float": 3.4028234663852886e38, "double": 1.7976931348623157e308}
 _WRITTEN = {name: Decimal(repr(most)) for name, most in LARGEST.items()}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DECIMAL_DIGITS = 38
+_EXACT = Context(prec=_DECIMAL_DIGITS)
 # Without \d: in the OpenAPI document, not every reader takes it for 0 to 9
 TIMESTAMP_PATTERN = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -65,8 +71,8 @@ def parse_type(text: str) -> SqlType:
         return SqlType(f"{item.name}[]", "list", item=item)
     if match := re.fullmatch(r"(?:decimal|numeric|dec) ?\( ?(\d+) ?, ?(\d+) ?\)", spelling):
         precision, scale = int(match[1]), int(match[2])
-        if not (1 <= precision <= 18 and scale <= precision):
-            raise ValueError(f"type {text!r}: a decimal has 1 to 18 digits, and no more of them after the point")
+        if not (1 <= precision <= _DECIMAL_DIGITS and scale <= precision):
+            raise ValueError(f"type {text!r}: a decimal has 1 to 38 digits, and no more of them after the point")
         return SqlType(f"decimal({precision},{scale})", "decimal", precision=precision, scale=scale)
     if re.fullmatch(r"(?:varchar|character varying) ?\( ?\d+ ?\)", spelling):
         spelling = "varchar"
@@ -98,6 +104,7 @@ def describe_type(kind: SqlType) -> str:
         return f"{kind.name}: a list, each item {describe_type(kind.item)}"
     return {
         "varchar": "varchar: a string",
+        "uuid": 'uuid: a string such as "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11"',
         "boolean": "boolean: true or false",
         "float": "float: a 32-bit number",
         "double": "double: a 64-bit number",
@@ -142,6 +149,12 @@ def from_json(kind: SqlType, value: Any) -> Any:
             if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
                 raise wrong("holds half of a surrogate pair, which is no Unicode text")
             return value
+        case "uuid":
+            if not isinstance(value, str):
+                raise wrong(f"is {_json_kind(value)}")
+            if not _UUID.fullmatch(value):
+                raise wrong("is no uuid")
+            return value.lower()
         case "boolean":
             if not isinstance(value, bool):
                 raise wrong(f"is {_json_kind(value)}")
@@ -210,7 +223,7 @@ def _to_decimal(kind: SqlType, value: Decimal, wrong: Callable[[str], WrongValue
     surplus = -exponent - kind.scale
     if value and surplus > 0 and any(digits[-surplus:]):
         raise wrong(f"has more than {kind.scale} digits after the point")
-    return round(value, kind.scale) if value else Decimal(0).scaleb(-kind.scale)
+    return value.quantize(Decimal(1).scaleb(-kind.scale), context=_EXACT) if value else Decimal(0).scaleb(-kind.scale)
 
 
 def bound_reader(kind: SqlType) -> Callable[[Any], Any]:
@@ -263,6 +276,7 @@ def json_writer(kind: SqlType) -> Callable[[Any], str]:
         return lambda value: "null" if value is None else f"[{','.join([item(each) for each in value])}]"
     write: Callable[[Any], str] = {
         "varchar": json.dumps,
+        "uuid": json.dumps,
         "boolean": lambda value: "true" if value else "false",
         "integer": int.__repr__,
         "float": _float_text,

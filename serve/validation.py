@@ -137,7 +137,7 @@ def _from_text(declared: Input, text: str) -> Any:
     """A query argument as the JSON value it stands for; text that is none stays text, and fails as such. So does
     `null`: what is null in a query is left out.
     """
-    if declared.type.kind in ("varchar", "date", "timestamptz"):
+    if declared.type.kind in ("varchar", "uuid", "date", "timestamptz"):
         return text
     try:
         value = parse_json(text)

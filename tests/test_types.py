@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -16,6 +17,10 @@ from tests.world import World
 # Of each type the smallest, the largest, and what is apt to be lost, as SQL and as JSON spells it
 TAKEN: dict[str, list[tuple[str, str]]] = {
     "varchar": [("''", '""'), ("'ä\"\\'", '"ä\\"\\\\"')],
+    "uuid": [
+        ("'00000000-0000-0000-0000-000000000000'", '"00000000-0000-0000-0000-000000000000"'),
+        ("'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF'", '"ffffffff-ffff-ffff-ffff-ffffffffffff"'),
+    ],
     "boolean": [("false", "false"), ("true", "true")],
     "tinyint": [("'-128'", "-128"), ("'127'", "127")],
     "smallint": [("'-32768'", "-32768"), ("'32767'", "32767")],
@@ -24,6 +29,11 @@ TAKEN: dict[str, list[tuple[str, str]]] = {
     "float": [("'-0.0'", "0.0"), ("'0.1'", "0.10000000149011612")],
     "double": [("'-0.0'", "0.0"), ("'0.1'", "0.1")],
     "decimal(18,2)": [("'-9999999999999999.99'", "-9999999999999999.99"), ("'0.10'", "0.10")],
+    "decimal(38,0)": [(f"'{'9' * 38}'", "9" * 38), (f"'-{'9' * 38}'", "-" + "9" * 38)],
+    "decimal(38,10)": [
+        ("'1234567890123456789012345678.0123456789'", "1234567890123456789012345678.0123456789"),
+        ("'-0.0000000001'", "-0.0000000001"),
+    ],
     "date": [("'0001-01-01'", '"0001-01-01"'), ("'9999-12-31'", '"9999-12-31"')],
     "timestamptz": [
         ("'0001-01-01 00:00:00+00'", '"0001-01-01T00:00:00Z"'),
@@ -55,7 +65,7 @@ COLUMNS = [
     )
     for type_, values in TAKEN.items()
 ]
-LAST = ("['9999-12-31 00:00:00+00']", '["9999-12-31T00:00:00Z"]')
+LAST = ("['9999-12-31 23:59:59.999999+00']", '["9999-12-31T23:59:59.999999Z"]')
 COLUMNS.append(("k_last", "timestamptz[]", [LAST[0]] * 3, [LAST[1]] * 3))
 # The same sent along; a list that holds null is none that a caller may send
 SENT = [(f"request_{name}", type_, [*sql[:2], "null"], [*texts[:2], "null"]) for name, type_, sql, texts in COLUMNS]
@@ -178,6 +188,8 @@ def spelled(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat() + "Z"
     if isinstance(value, date):
+        return str(value)
+    if isinstance(value, UUID):
         return str(value)
     return Number(format(value, "f") if isinstance(value, Decimal) else repr(value))
 

@@ -27,6 +27,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- do asof.check_documented(spec.node, where, 'feature_group') -%}
+    {%- do asof.check_group_types(spec) -%}
 {% endmacro %}
 
 {% macro check_service(spec) %}
@@ -42,6 +43,7 @@
             ~ '_training.sql with the one line {{ asof.training() }}.') -}}
     {%- endif -%}
     {%- do asof.check_documented(spec.node, where, 'service') -%}
+    {%- do asof.check_service_types(spec) -%}
 {% endmacro %}
 
 {# An owner, a description and the test line: what a catalog is worth reading for, and what a publication stands on. #}

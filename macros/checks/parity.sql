@@ -300,10 +300,18 @@
 {% macro compared_columns(contract) %}
     {%- set columns = [] -%}
     {%- for feature in contract.features -%}
-        {%- set type = modules.re.sub('^(dec|num)[^[]*', 'decimal(38, 18)', modules.re.sub('^(float|real)[^[]*', 'double', feature.type)) -%}
-        {%- do columns.append({'name': feature.name, 'type': type}) -%}
+        {%- set type = asof.parse_type(feature.type).name or feature.type -%}
+        {%- do columns.append({'name': feature.name, 'type': asof.finest_decimal(type) | replace('float', 'double')}) -%}
     {%- endfor -%}
     {{- return(columns) -}}
+{% endmacro %}
+
+{# A decimal, or list of them, with as many digits after the point as leave room for those before it; another type as it is. #}
+{% macro finest_decimal(type) %}
+    {%- set match = modules.re.match('^decimal\((\d+),(\d+)\)', type) -%}
+    {%- if not match -%}{{- return(type) -}}{%- endif -%}
+    {%- set digits = asof.column_types().decimal.digits -%}
+    {{- return('decimal(' ~ digits ~ ',' ~ (digits - (match.group(1) | int) + (match.group(2) | int)) ~ ')' ~ type[match.end():]) -}}
 {% endmacro %}
 
 {# Checks for the service test: that no answer compared since the last such test differs, and that enough of them could be compared. #}

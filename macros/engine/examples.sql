@@ -38,8 +38,14 @@
     {%- set is_text = given == 'varchar' or given.startswith('enum') -%}
     {%- if declared.startswith('timestamp') and is_text -%}
         {%- set lost = lost ~ ' or not regexp_full_match(cast(' ~ column ~ " as varchar), '\\d{4}-\\d\\d-\\d\\d([T ].*(Z|[+-]\\d\\d(:?\\d\\d)?))?')" -%}
-    {%- elif modules.re.match('^(tiny|small|big|huge)?int|^dec|^num', declared) and '[' not in declared -%}
-        {%- set lost = lost ~ ' or ' ~ cast_ ~ (' <> try_cast(' ~ column ~ ' as decimal(38, 18))' if is_text else ' <> ' ~ column) -%}
+    {%- elif modules.re.match('^(tinyint|smallint|integer|bigint|decimal)', declared) and not declared.endswith('[]') -%}
+        {%- set finest = asof.finest_decimal(declared if declared.startswith('decimal') else 'decimal(20,0)') -%}
+        {%- set lost = lost ~ ' or ' ~ cast_ ~ ' <> ' ~ (asof.try_cast(column, finest) if is_text else column) -%}
+        {%- if is_text and finest == declared -%}
+            {#- there is no finer one: by its digits -#}
+            {%- set scale = declared.split(',')[1] | replace(')', '') -%}
+            {%- set lost = lost ~ ' or regexp_matches(cast(' ~ column ~ " as varchar), '[.][0-9]{" ~ scale ~ "}0*[1-9]|[eE]')" -%}
+        {%- endif -%}
     {%- elif declared.startswith('bool') and not is_text -%}
         {%- set lost = lost ~ ' or cast(' ~ cast_ ~ ' as ' ~ given ~ ') <> ' ~ column -%}
     {%- endif -%}

@@ -65,11 +65,15 @@
     {{- return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) -}}
 {% endmacro %}
 
-{# The columns of a model's YAML as a list of {name, type, description, meta}, in their order. #}
+{#
+  The columns of a model's YAML as a list of {name, type, description, meta}, in their order. type: the canonical name; as the
+  YAML spells it, in lower case, where no column may have it (see asof.check_types).
+#}
 {% macro declared_columns(node) %}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
-        {%- do columns.append({'name': column.name, 'type': (column.data_type or '') | lower, 'description': column.description,
+        {%- set type = (column.data_type or '') | lower -%}
+        {%- do columns.append({'name': column.name, 'type': asof.parse_type(type).name or type, 'description': column.description,
             'meta': (column.config.meta if column.config and column.config.meta else column.meta) or {}}) -%}
     {%- endfor -%}
     {{- return(columns) -}}

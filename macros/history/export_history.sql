@@ -5,7 +5,7 @@
   sha256}}, in JSON.
 
   The columns of a file:
-    the keys, the features  as declared, but lists of dates as lists of times; null unless the status is OK
+    the keys, the features  as declared, but lists of dates as lists of times and uuids as text; null unless the status is OK
     <group>_status          OK, STALE, NOT_FOUND or NO_SNAPSHOT
     asof_served_from        since when (UTC): published_at, not as_of
     asof_recorded_at        when a run recorded it, by the wall clock; of what no run recorded, asof_served_from
@@ -151,10 +151,11 @@
         from served
     )
     select
-        {% for key in key_names %}compared.{{ key }}, {% endfor %}
+        {%- for key in spec['keys'] %}
+        {{ asof.exported(key) }} as {{ key.name }},
+        {%- endfor %}
         {%- for feature in spec.features %}
-        {%- set value = 'cast(compared.' ~ feature.name ~ ' as ' ~ asof.type_timestamptz() ~ '[])' if modules.re.match('^date *\[\]$', feature.type) else 'compared.' ~ feature.name %}
-        case when compared.asof_status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }} then {{ value }} end as {{ feature.name }},
+        case when compared.asof_status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }} then {{ asof.exported(feature) }} end as {{ feature.name }},
         {%- endfor %}
         compared.asof_status as {{ spec.name }}_status,
         compared.asof_since as asof_served_from,
@@ -166,4 +167,10 @@
         or compared.asof_status <> compared.asof_status_before
         or (compared.asof_status in ('OK', 'STALE') and compared.as_of is distinct from compared.asof_as_of_before)
     order by {% for key in key_names %}compared.{{ key }}, {% endfor %}compared.asof_since
+{% endmacro %}
+
+{# A column of `compared` as the export has it: of a type that its readers know. #}
+{% macro exported(column) %}
+    {%- set type = {'date[]': asof.type_timestamptz() ~ '[]', 'uuid': 'varchar', 'uuid[]': 'varchar[]'}.get(column.type) -%}
+    {{- return('cast(compared.' ~ column.name ~ ' as ' ~ type ~ ')' if type else 'compared.' ~ column.name) -}}
 {% endmacro %}

@@ -27,6 +27,10 @@
     {%- if execute -%}
         {%- set spec = asof.service_spec(service.name, service.version) -%}
         {%- do asof.check_example_times(examples_relation) -%}
+        {%- if flags.WHICH in ['run', 'build', 'retry'] -%}
+            {%- do asof.check_built_types(spec.examples_node.original_file_path ~ ': ' ~ spec.examples_node.name,
+                asof.declared_columns(spec.examples_node), asof.columns_of(asof.relation_of(spec.examples_node))) -%}
+        {%- endif -%}
         {{- asof.looked_up_sql(spec, examples_relation, histories) -}}
         {{- asof.nulled_sql(spec, ['asof_sequence_number', 'asof_is_backfilled']) -}}
     {%- endif -%}

@@ -30,22 +30,24 @@ select * from (values ('1', '11', 'first'), ('11', '1', 'second')) as t (left_id
 """
 KINDS = """
 select * from (values
-    (1::bigint, 'ä"\\', true, (-128)::tinyint, (-32768)::smallint, (-2147483648)::integer,
-     9223372036854775807::bigint, 1.5::float, 0.1::double, 620.10::decimal(12, 2),
-     0.0000000001::decimal(15, 10), date '2026-05-01',
+    (1::bigint, 'ä"\\', uuid '6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11', true, (-128)::tinyint, (-32768)::smallint,
+     (-2147483648)::integer, 9223372036854775807::bigint, 1.5::float, 0.1::double, 620.10::decimal(12, 2),
+     0.0000000001::decimal(15, 10), '-1234567890123456789012345678.0123456789'::decimal(38, 10), date '2026-05-01',
      timestamptz '2026-05-01 10:00:00.123456+02', [1.0, 2.5]::double[], ['a', 'b'],
      [date '2026-05-01'], [timestamptz '2026-05-01 00:00:00.000007+00'], [1.10]::decimal(9, 2)[]),
-    (2, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null),
-    (3, '', false, 127, 32767, 2147483647, -9223372036854775808, 'nan', 'inf', -1234567890.12,
-     12345.6789012345,
+    (2, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+     null),
+    (3, '', 'ffffffff-ffff-ffff-ffff-ffffffffffff', false, 127, 32767, 2147483647, -9223372036854775808, 'nan', 'inf',
+     -1234567890.12, 12345.6789012345, 0.5,
      date '0001-01-01', timestamptz '9999-12-31 00:00:00+00', [], [], [],
      [null, timestamptz '1969-12-31 23:59:59+00'],
      [null, 0])
-) as t (id, text, flag, tiny, small, medium, big, single, twice, money, fine, day, moment, numbers, words,
+) as t (id, text, tag, flag, tiny, small, medium, big, single, twice, money, fine, vast, day, moment, numbers, words,
         days, moments, prices)
 """
 KIND_TYPES = {
     "text": "varchar",
+    "tag": "uuid",
     "flag": "bool",
     "tiny": "tinyint",
     "small": "smallint",
@@ -55,6 +57,7 @@ KIND_TYPES = {
     "twice": "float8",
     "money": "numeric(12, 2)",
     "fine": "decimal(15,10)",
+    "vast": "decimal(38,10)",
     "day": "date",
     "moment": "timestamp with time zone",
     "numbers": "double[]",

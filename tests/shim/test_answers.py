@@ -129,6 +129,7 @@ def test_every_type_keeps_its_value(ask):
     first, empty, last = (row["features"] for row in response.json["rows"])
     assert first == {
         "text": 'ä"\\',
+        "tag": "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11",
         "flag": True,
         "tiny": -128,
         "small": -32768,
@@ -138,6 +139,7 @@ def test_every_type_keeps_its_value(ask):
         "twice": 0.1,
         "money": 620.1,
         "fine": 1e-10,
+        "vast": -1.2345678901234568e27,
         "day": "2026-05-01",
         "moment": "2026-05-01T08:00:00.123456Z",
         "numbers": [1.0, 2.5],
@@ -161,11 +163,13 @@ def test_every_type_keeps_its_value(ask):
     assert '"prices":[1.10]' in text
     assert '"numbers":[1.0,2.5]' in text
     assert '"fine":12345.6789012345' in text
+    assert '"vast":-1234567890123456789012345678.0123456789' in text
 
 
 SENT = {
     "id": 9,
     "request_text": "x\u0000y",
+    "request_tag": "6F2C1E0A-53A4-4BD1-9D0E-2B7F6F6A8C11",
     "request_flag": False,
     "request_tiny": -128,
     "request_small": 32767,
@@ -175,6 +179,7 @@ SENT = {
     "request_twice": 1e-320,
     "request_money": 0.07,
     "request_fine": 12345.6789012345,
+    "request_vast": 1e27,
     "request_day": "2024-02-29",
     "request_moment": "2026-05-01T11:00:00.000001+02:00",
     "request_numbers": [1, 2.5],
@@ -189,11 +194,18 @@ def test_every_type_can_be_sent(ask):
     response = ask("echo", SENT)
     features = response.json["rows"][0]["features"]
     expected = {name.replace("request_", "echo_"): value for name, value in SENT.items() if name != "id"}
+    expected["echo_tag"] = expected["echo_tag"].lower()
     expected["echo_moment"] = "2026-05-01T09:00:00.000001Z"
     expected["echo_moments"] = ["2026-05-01T00:00:00Z"]
     assert features == expected
     assert '"echo_money":0.07,' in response.get_data(as_text=True)
     assert '"echo_numbers":[1.0,2.5]' in response.get_data(as_text=True)
+
+
+def test_a_decimal_of_38_digits_comes_back_as_it_was_sent(client):
+    number = "-9999999999999999999999999999.9999999999"
+    query = f"id=9&request_tiny=1&request_vast={number}"
+    assert f'"echo_vast":{number},' in client.get(f"/v1/services/echo?{query}").get_data(as_text=True)
 
 
 def test_get_equals_post(client, ask):

@@ -163,12 +163,16 @@ def test_a_line_holds_the_row_as_it_was_answered(start, publisher, folder):
     assert list(texts.values()) == answered
     by_answer = dict(zip(texts.values(), requests.values(), strict=True))
     echoed = ",".join(by_answer[answered[2]])
-    assert '"request_money":0.07,"request_fine":12345.6789012345,"request_day":"2024-02-29"' in echoed
+    assert '"request_money":0.07,"request_fine":12345.6789012345,' in echoed
+    assert '"request_vast":1000000000000000000000000000.0000000000,"request_day":"2024-02-29"' in echoed
     assert '"request_moment":"2026-05-01T09:00:00.000001Z","request_numbers":[1.0,2.5],' in echoed
-    assert '"request_text":"x\\u0000y","request_flag":false,"request_tiny":-128,' in echoed
+    assert (
+        '"request_text":"x\\u0000y","request_tag":"6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11","request_flag":false,'
+        in echoed
+    )
     assert '"request_big":9223372036854775807,"request_single":0.5,"request_twice":1e-320,' in echoed
     assert '"request_prices":[1.00,2.25]}' in echoed
-    assert '{"id":1,"request_text":null,"request_flag":null,"request_tiny":0,' in echoed
+    assert '{"id":1,"request_text":null,"request_tag":null,"request_flag":null,"request_tiny":0,' in echoed
     assert by_answer[answered[4]] == ['{"order_id":"nobody","request_distance_km":480.0}']
     assert by_answer[answered[1]] == ['{"id":1}']
 
@@ -386,7 +390,7 @@ def test_a_killed_worker_leaves_whole_lines_but_for_the_last(start, publisher, f
 
 
 def test_personal_values_are_hashed_as_the_warehouse_hashes(make_app, publisher, folder, open_log, tmp_path, caplog):
-    hidden = ("text", "flag", "small", "big", "money", "day", "moment", "single")
+    hidden = ("text", "tag", "flag", "small", "big", "money", "day", "moment", "single")
 
     def mark(manifest):
         manifest["services"]["pairs@1"]["keys"][0]["personal"] = True
@@ -404,7 +408,14 @@ def test_personal_values_are_hashed_as_the_warehouse_hashes(make_app, publisher,
     log.close()
     *echoed, pair = [json.loads(line)["request"] for line in lines_of(folder)]
     warehouse = duckdb.connect()
-    texts = ['$$Zoë "Z"$$', "false", "32767::smallint", "9223372036854775807", "0.07::decimal(12, 2)"]
+    texts = [
+        '$$Zoë "Z"$$',
+        "uuid '6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11'",
+        "false",
+        "32767::smallint",
+        "9223372036854775807",
+        "0.07::decimal(12, 2)",
+    ]
     texts += ["date '2024-02-29'", "'2026-05-01T09:00:00.000001Z'", "0.5::float"]
     for name, text in zip(hidden, texts, strict=True):
         (hashed,) = warehouse.execute(

@@ -17,13 +17,11 @@ from serve.evaluate import argument, from_argument
 from serve.folder import Folder
 from serve.sqltypes import SqlType, parse_type
 
-LONG = SqlType("decimal(38,10)", "decimal", precision=38, scale=10)
-WIDE = SqlType("decimal(38,0)", "decimal", precision=38, scale=0)
 NAMES = [
-    *("varchar", "boolean", "tinyint", "smallint", "integer", "bigint", "float", "double", "decimal(4,4)"),
-    *("decimal(12,2)", "decimal(18,0)", "decimal(18,18)", "date", "timestamptz"),
+    *("varchar", "uuid", "boolean", "tinyint", "smallint", "integer", "bigint", "float", "double", "decimal(4,4)"),
+    *("decimal(12,2)", "decimal(18,0)", "decimal(18,18)", "decimal(38,0)", "decimal(38,10)", "date", "timestamptz"),
 ]
-KINDS = [*map(parse_type, NAMES), LONG, WIDE]
+KINDS = [*map(parse_type, NAMES)]
 TEXTS = ["", "null", "'", "''\\", '"', "\0", "a\0b", "\x1e\x1f\x1a", "\x7f", "\n\t\r", "ä😀\u2028", "[1]", "{}", "1"]
 
 
@@ -31,6 +29,8 @@ def values(kind: SqlType) -> st.SearchStrategy:
     match kind.kind:
         case "varchar":
             return st.sampled_from(TEXTS) | st.text(st.characters(codec="utf-8"), max_size=6)
+        case "uuid":
+            return st.uuids().map(str)
         case "boolean":
             return st.booleans()
         case "integer":
@@ -44,7 +44,7 @@ def values(kind: SqlType) -> st.SearchStrategy:
         case "date":
             return st.dates(date(1, 1, 1), date(9999, 12, 31))
         case "timestamptz":
-            return st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda time: time.replace(tzinfo=UTC))
+            return st.datetimes().map(lambda time: time.replace(tzinfo=UTC))
     return st.lists(st.none() | values(kind.item), max_size=3)
 
 
