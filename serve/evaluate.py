@@ -11,16 +11,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import duckdb
-import orjson
 
 from serve.batching import MAX_ROWS, Batcher
-from serve.columns import literal, quote
+from serve.columns import quote
 from serve.limits import Watch
-from serve.snapshot import LookedUp, Lookup, Service, Snapshot, SnapshotError
+from serve.lookup import Entity, Finder
+from serve.snapshot import Service, Snapshot, SnapshotError
 from serve.sqltypes import SqlType, json_writer, parse_type
 
 log = logging.getLogger("asof.serve")
@@ -28,8 +27,6 @@ log = logging.getLogger("asof.serve")
 AT_ONCE = 16  # batches, of as many services
 
 _watch = Watch()
-
-Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
 
 
 class Row(NamedTuple):
@@ -71,35 +68,21 @@ class Engine:
         return cursor
 
 
-class _Found(NamedTuple):
-    """An entity, its prediction time, and the row found in each group (by lookup name)."""
-
-    number: int  # in its batch
-    entity: Entity
-    now: datetime
-    rows: dict[str, int | None]
-
-
-_Source = Callable[[_Found], Any]  # gives the value of a column of the rows that the SQL runs over
-
-
 class Plan:
-    """A service made ready to evaluate: its SQL planned once, and where every column of looked_up comes from."""
+    """A service made ready to evaluate: its SQL planned once."""
 
     def __init__(self, service: Service, engine: Engine) -> None:
         """Plans the SQL. Raises SnapshotError if the text does not run or answers other columns."""
         self.service = service
         self._engine = engine
-        self._direct = [lookup for lookup in service.lookups if lookup.via is None]
-        self._via = [lookup for lookup in service.lookups if lookup.via is not None]
+        self._finder = Finder(service)
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
         self._input_writers = [
             (f"{json.dumps(name)}:", name, json_writer(each.type), each.personal)
             for name, each in service.inputs.items()
         ]
         self._heads: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._sent: list[_Source] = []
-        text, answer = self._query(), _answer_columns(service)
+        text, answer = f"with {service.relation} as ({self._finder.relation})", _answer_columns(service)
         selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
         # The text may end in a comment, hence the line breaks
         query = f"{text} select {selected} from (\n{service.sql}\n)"
@@ -112,25 +95,6 @@ class Plan:
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
         self._batcher = Batcher(engine.threads)
-
-    def _query(self) -> str:
-        """The relation that the SQL runs over, of rows that come as one `argument`.
-
-        What is the same for all rows of the snapshot stands in the text.
-        """
-        groups = {lookup.name: lookup.group for lookup in self.service.lookups}
-        columns = []
-        for each in self.service.columns:
-            if each.source == "as_of":
-                value = literal(groups[each.lookup].as_of)
-            elif each.source == "max_age_seconds":
-                value = str(groups[each.lookup].max_age_seconds)
-            else:
-                self._sent.append(_source(self.service, each))
-                value = from_argument(f"fields[{len(self._sent)}]", each.type)
-            columns.append(f"{value}::{each.type.name} as {quote(each.name)}")
-        rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
-        return f"with {self.service.relation} as (select {', '.join(columns)} from ({rows}))"
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
         found = [(name, parse_type(str(kind))) for name, kind, *_ in cursor.execute(query, ["[]"]).description]
@@ -152,7 +116,7 @@ class Plan:
 
     def evaluate(self, entities: list[Entity], now: datetime) -> list[Row]:
         """As `rows`, in an execution of its own."""
-        rows = self._argument([(entity, now) for entity in entities])
+        rows = self._finder.argument(entities, [now] * len(entities))
         cursor = self._engine.cursor()
         with _watch.over(cursor):
             answers = cursor.execute(self._statement, [rows]).fetchall()
@@ -161,14 +125,10 @@ class Plan:
     def _evaluate_batch(self, batch: list[tuple[Entity, datetime]]) -> list[Row]:
         """Rows of several requests, each at its own time, by the plan that was made once."""
         # A statement that was prepared by SQL takes no parameters, only literals
-        rows = self._argument(batch).replace("'", "''")
+        rows = self._finder.argument(*map(list, zip(*batch, strict=True))).replace("'", "''")
         with _watch.over(self._batch_cursor):
             answers = self._batch_cursor.execute(f"execute answer('{rows}')").fetchall()
         return self._answered(answers, len(batch))
-
-    def _argument(self, batch: list[tuple[Entity, datetime]]) -> str:
-        found = [_Found(at, entity, now, self._find(entity)) for at, (entity, now) in enumerate(batch)]
-        return argument([[source(each) for source in self._sent] for each in found])
 
     def _answered(self, answers: list[tuple[Any, ...]], count: int) -> list[Row]:
         by_id = {row[0]: row for row in answers}
@@ -201,19 +161,6 @@ class Plan:
             parts.append(name + text)
         return f"{{{','.join(parts)}}}"
 
-    def _find(self, entity: Entity) -> dict[str, int | None]:
-        rows = {lookup.name: lookup.group.find([entity[key] for key in lookup.keys]) for lookup in self._direct}
-        for lookup in self._via:
-            rows[lookup.name] = self._follow(lookup, rows)
-        return rows
-
-    def _follow(self, lookup: Lookup, rows: dict[str, int | None]) -> int | None:
-        """One hop through a stored value of another group: as stored, so a stale group still leads on."""
-        through, column = lookup.via
-        first = next(each for each in self._direct if each.name == through)
-        key = first.group.value(column, rows[through])
-        return None if key is None else lookup.group.find([key])
-
     def _row(self, row: tuple[Any, ...]) -> Row:
         _, status, rejected, *rest = row
         count = len(self.service.lookups)
@@ -225,46 +172,6 @@ def _answer_columns(service: Service) -> dict[str, SqlType]:
     """The columns that the SQL of a service answers, in order."""
     fixed = ["row_id", "status", "rejected_columns", *(f"{each.name}_status" for each in service.lookups)]
     return dict.fromkeys(fixed, parse_type("varchar")) | {each.name: each.type for each in service.features}
-
-
-def _source(service: Service, column: LookedUp) -> _Source:
-    """What a column of the looked-up rows is filled from, where it is not the same for all rows."""
-    of, source = column.lookup, column.source
-    if source == "row_id":
-        return lambda found: str(found.number)
-    if source == "prediction_time":
-        return lambda found: found.now
-    if source == "input":
-        return lambda found: found.entity[column.name]
-    if source == "found":
-        return lambda found: found.rows[of] is not None
-    group = next(lookup.group for lookup in service.lookups if lookup.name == of)
-    get = group.table.columns[column.column].get
-    return lambda found: None if (row := found.rows[of]) is None else get(row)
-
-
-def argument(rows: list[list[Any]]) -> str:
-    """Rows of values as the one argument of a statement: JSON, each value as text that DuckDB casts to the last digit.
-    `from_argument` reads it.
-    """
-    return orjson.dumps([[_text(value) for value in row] for row in rows]).decode()
-
-
-def _text(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return [_text(each) for each in value]
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
-def from_argument(field: str, kind: SqlType) -> str:
-    """The SQL of a field of `argument`, to be cast. A list within JSON is text, too."""
-    if kind.kind != "list":
-        return field
-    if kind.item.kind != "list":
-        return f"""from_json({field}, '["VARCHAR"]')"""
-    return f"""list_transform(from_json({field}, '["VARCHAR"]'), lambda item: {from_argument("item", kind.item)})"""
 
 
 def _fetchable(name: str, kind: SqlType) -> str:

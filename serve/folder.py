@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from serve.clock import Clock, serving_now
+from serve.columns import CHUNK
 from serve.evaluate import Engine, Plan, plan_all
 from serve.loader import load_snapshot
 from serve.snapshot import Pointer, Snapshot, SnapshotError
@@ -150,11 +151,13 @@ class Folder:
         return Publication(pointer, snapshot, plans)
 
     def free(self) -> None:
-        """Frees the keys of tables that are no longer in use, one by one: all at once, requests would wait for it."""
+        """Frees the keys of tables that are no longer in use, part by part: all at once, requests would wait for it."""
         while self._unused:
             rows = self._unused.pop()
             while rows:
-                rows.popitem()
+                for _ in range(min(CHUNK, len(rows))):
+                    rows.popitem()
+                time.sleep(0)  # lets a request run
 
     def _refuse(self, reason: str, pointer: Pointer | None) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS

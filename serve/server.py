@@ -29,9 +29,6 @@ IDLE_SECONDS = 75  # a connection may wait for its next request: longer than bal
 STOP_SECONDS = 10  # what is in flight has so long to finish on a signal
 BACKLOG = 2048  # connections that the system accepts before a worker takes them
 HEAD_BYTES = 64 * 1024  # of a request: its path, query and headers
-
-# Between threads of Python. At its default, 5 ms, each request could wait so long for the thread that loads a snapshot
-SWITCH_SECONDS = 0.0005
 ARENAS = "2"  # of malloc: with one per thread, a third to half more memory is kept after large requests
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -93,7 +90,6 @@ def run(options: argparse.Namespace) -> int:
 def create_from_environment() -> Flask:
     """The factory that each worker calls; `run` has put its options into the environment."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    sys.setswitchinterval(SWITCH_SECONDS)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     env = os.environ.get

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from publisher import KIND_TYPES, NOW, Publisher
 
 from serve.columns import load_column
-from serve.evaluate import argument, from_argument
 from serve.folder import Folder
+from serve.lookup import argument_writer, from_argument, to_argument
 from serve.sqltypes import SqlType, parse_type
 
 NAMES = [
@@ -75,7 +75,9 @@ def test_a_value_survives_the_argument_and_the_column(connection, kind, is_list,
     sent = data.draw(st.lists(st.none() | values(kind), min_size=1, max_size=5))
     rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
     select = f"select {from_argument('fields[1]', kind)}::{kind.name} as v from ({rows})"
-    connection.execute(f"create or replace temp table stored as {select}", [argument([[each] for each in sent])])
+    write = argument_writer(kind)
+    written = sent if write is None else [None if each is None else write(each) for each in sent]
+    connection.execute(f"create or replace temp table stored as {select}", [to_argument([written])])
     column = load_column(connection, "stored", "v", kind)
     assert [bits(column.get(at)) for at in range(len(sent))] == [bits(each) for each in sent]
 

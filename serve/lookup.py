@@ -1,0 +1,128 @@
+"""Looks up a batch of entities in memory, and writes what was found as the one argument that DuckDB evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from serve.columns import literal, quote
+from serve.snapshot import LookedUp, Lookup, Service
+from serve.sqltypes import SqlType
+
+Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Entities, the prediction time of each, and by lookup name the row that each has in the group."""
+
+    entities: list[Entity]
+    nows: list[datetime]
+    rows: dict[str, list[int | None]] = field(default_factory=dict)
+
+
+_Values = Callable[[_Batch], Sequence[Any]]  # the values of a column of the rows that the SQL runs over
+
+
+class Finder:
+    """The lookups of one service."""
+
+    def __init__(self, service: Service) -> None:
+        # What leads on to another group comes first
+        lookups = sorted(service.lookups, key=lambda lookup: lookup.via is not None)
+        self._find = [(lookup.name, _find(lookup, service)) for lookup in lookups]
+        self._columns: list[tuple[_Values, Callable[[Any], Any] | None]] = []
+        self.relation = self._relation(service)
+
+    def _relation(self, service: Service) -> str:
+        """The SQL of the rows that the service's SQL runs over, from $1, an `argument`.
+
+        What is the same for all rows of the snapshot stands in the text.
+        """
+        groups = {lookup.name: lookup.group for lookup in service.lookups}
+        columns = []
+        for each in service.columns:
+            if each.source == "as_of":
+                value = literal(groups[each.lookup].as_of)
+            elif each.source == "max_age_seconds":
+                value = str(groups[each.lookup].max_age_seconds)
+            else:
+                self._columns.append((_values(service, each), argument_writer(each.type)))
+                value = from_argument(f"fields[{len(self._columns)}]", each.type)
+            columns.append(f"{value}::{each.type.name} as {quote(each.name)}")
+        rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
+        return f"select {', '.join(columns)} from ({rows})"
+
+    def argument(self, entities: list[Entity], nows: list[datetime]) -> str:
+        """What is found for each entity, at its own prediction time (aware UTC), as JSON."""
+        batch = _Batch(entities, nows)
+        for name, find in self._find:
+            batch.rows[name] = find(batch)
+        columns = []
+        for values, write in self._columns:
+            column = values(batch)
+            columns.append(column if write is None else [None if each is None else write(each) for each in column])
+        return to_argument(columns)
+
+
+def _find(lookup: Lookup, service: Service) -> Callable[[_Batch], list[int | None]]:
+    find = lookup.group.table.rows_by_key.get
+    if lookup.via:
+        # One hop through a stored value of another group: as stored, so a stale group still leads on
+        through, column = lookup.via
+        first = next(each for each in service.lookups if each.name == through)
+        get = first.group.table.columns[column].get
+        return lambda batch: [
+            None if row is None or (key := get(row)) is None else find(key) for row in batch.rows[through]
+        ]
+    if len(lookup.keys) == 1:
+        (name,) = lookup.keys
+        return lambda batch: [find(entity[name]) for entity in batch.entities]
+    return lambda batch: [find(tuple([entity[key] for key in lookup.keys])) for entity in batch.entities]
+
+
+def _values(service: Service, column: LookedUp) -> _Values:
+    """What a column of the rows is filled from, where it is not the same for all."""
+    of, name = column.lookup, column.name
+    if column.source == "row_id":
+        return lambda batch: range(len(batch.entities))
+    if column.source == "prediction_time":
+        return lambda batch: batch.nows
+    if column.source == "input":
+        return lambda batch: [entity[name] for entity in batch.entities]
+    if column.source == "found":
+        return lambda batch: [row is not None for row in batch.rows[of]]
+    group = next(lookup.group for lookup in service.lookups if lookup.name == of)
+    get = group.table.columns[column.column].get
+    return lambda batch: [None if row is None else get(row) for row in batch.rows[of]]
+
+
+def to_argument(columns: list[Sequence[Any]]) -> str:
+    """Columns of values that `argument_writer` has written, as JSON: a list of rows. `from_argument` reads it."""
+    return orjson.dumps(list(zip(*columns, strict=True))).decode()
+
+
+def argument_writer(kind: SqlType) -> Callable[[Any], Any] | None:
+    """Makes of a value, other than null, what JSON keeps to the last digit; None where orjson does so by itself. DuckDB
+    takes its text, and casts that.
+    """
+    if kind.kind in ("float", "double"):
+        return float.__repr__  # JSON has neither NaN nor infinity
+    if kind.kind == "decimal":
+        return "{:f}".format
+    if kind.kind == "list" and (item := argument_writer(kind.item)):
+        return lambda value: [None if each is None else item(each) for each in value]
+    return None
+
+
+def from_argument(field: str, kind: SqlType) -> str:
+    """The SQL of a field of an argument, to be cast. A list within JSON is text, too."""
+    if kind.kind != "list":
+        return field
+    if kind.item.kind != "list":
+        return f"""from_json({field}, '["VARCHAR"]')"""
+    return f"""list_transform(from_json({field}, '["VARCHAR"]'), lambda item: {from_argument("item", kind.item)})"""
