@@ -18,7 +18,6 @@ from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
-import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -286,15 +285,3 @@ def json_writer(kind: SqlType) -> Callable[[Any], str]:
         "timestamptz": _time_text,
     }[kind.kind]
     return lambda value: "null" if value is None else write(value)
-
-
-def fragment_writer(kind: SqlType) -> Callable[[Any], orjson.Fragment]:
-    """As `json_writer`, for orjson to put in as it stands."""
-    write = json_writer(kind)
-    return lambda value: orjson.Fragment(write(value))
-
-
-def is_plain_float(values: np.ndarray) -> np.ndarray:
-    """Which floats orjson spells as Python does: finite, and not so small or large that there is an exponent."""
-    size = np.abs(values)
-    return (size == 0) | ((size >= 1e-4) & (size < 1e16))
