@@ -24,6 +24,7 @@
                 select * from {{ asof.relation_of(event) }}
             {%- endcall -%}
             {%- do adapter.commit() -%}
+            {%- do asof.check_event_columns(asof.event_relation(group, event)) -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

@@ -26,6 +26,10 @@
     {%- set definition = asof.definition_in_force(spec.id) -%}
     {%- set evaluated_sql = none -%}
     {%- if moments and not asof.clock_holds(moments) -%}
+        {%- if asof.is_emptied(spec) -%}
+            {{- asof.refuse(spec.id ~ ': what it reads was last built with --empty or --sample, so its rows would be of nothing. Nothing '
+                ~ 'was recorded. Build that again too: `dbt build --select +' ~ spec.history_node.name ~ '`.') -}}
+        {%- endif -%}
         {%- set evaluated_sql = run_query('select compiled_sql from ' ~ asof.registry('definitions') ~ ' where id = '
             ~ asof.literal(spec.id)).rows[0][0] -%}
         {%- do asof.say(spec.id ~ ': the selection leaves the clock out. It is evaluated at ' ~ moment ~ ' all the same, over '
