@@ -116,6 +116,11 @@ def test_the_readme_reads_training_data_in_three_lines_and_its_plain_dbt_command
     fresh.blocks = reader.blocks
     assert re.search(r"published \S+ as number 1", fresh.run())
     assert (fresh.folder / "target/catalog.json").exists()
+    # what explains a value runs as it stands there, too
+    text = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+    command = re.search(r"`(ASOF_NOW=\S+ python -m serve explain [^`]*)`", text)[1]
+    fresh.blocks = [("console", f"$ {command}\n")]
+    assert "late_delivery@1 for order_id=O-204 at 2026-05-01T09:00:00.000000Z: OK" in fresh.run()
 
     fresh.open("README.md")
     snippet = next(text for language, text in fresh.blocks if language == "python")
@@ -123,3 +128,14 @@ def test_the_readme_reads_training_data_in_three_lines_and_its_plain_dbt_command
     script = f"{snippet}\nprint(len(train), list(train.columns))"
     shown = subprocess.run([sys.executable, "-c", script], cwd=fresh.folder, capture_output=True, text=True, check=True)
     assert "'is_late'" in shown.stdout
+
+
+def test_no_page_leaves_a_placeholder_to_the_reader_and_no_comment_names_a_page_that_is_not_here() -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    files = [ROOT / name for name in tracked.split("\0") if name and (ROOT / name).exists()]
+    pages = {path: path.read_text() for path in files if path.suffix == ".md"}
+    assert [path.name for path, text in pages.items() if re.search(r"<(this|path to) ", text)] == []
+    code = {path: path.read_text() for path in files if path.suffix in (".py", ".sql", ".toml", ".yml")}
+    capitals = re.compile(r"\b([A-Z]{4,}\.md|" + "DES" + r"IGN)\b")
+    named = {(path.name, name) for path, text in code.items() for name in capitals.findall(text)}
+    assert {name for _, name in named} <= {"README.md", "CHANGELOG.md"}, named

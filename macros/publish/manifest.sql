@@ -38,7 +38,7 @@
     {{- return(column.meta.get('personal', false)) -}}
 {% endmacro %}
 
-{# What a feature looked like when it was published: {rows, nulls, min, max, mean}, as text where not a number. Drift is held against it. #}
+{# What a feature looked like when it was published: {rows, nulls, min, max, mean}, as text where not a number. #}
 {% macro column_profile(relation, column) %}
     {%- set name, type = column.name, column.type -%}
     {%- set digits = modules.re.match('^decimal\((\d+),', type) -%}

@@ -15,7 +15,7 @@
   asof_accepted       definitions that a person accepted under an unchanged version, with the reason
   asof_equal_definitions  definitions that were accepted over an upgrade, since they give the values of the one before
 
-  and the view asof_counted_moments: the moments that count (DESIGN: only tested data counts).
+  and the view asof_counted_moments: the moments that count, since only tested data counts.
 #}
 {% macro registry(table) %}
     {{- return(api.Relation.create(database=target.database, schema=target.schema, identifier='asof_' ~ table)) -}}

@@ -1,4 +1,4 @@
-"""Every row of DESIGN's table of bad input, and whatever else Hypothesis thinks of: a named 4xx, never a
+"""Every row of the table of bad input in docs/http-api.md, and whatever else Hypothesis thinks of: a named 4xx, never a
 5xx.
 """
 
