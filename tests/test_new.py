@@ -60,7 +60,7 @@ def test_each_kind_is_one_command_and_builds_as_it_is(world: World, capsys: pyte
     new(
         world,
         "service",
-        "where",
+        "located",
         "--groups",
         "thing@2",
         "place@1",
@@ -84,10 +84,10 @@ def test_each_kind_is_one_command_and_builds_as_it_is(world: World, capsys: pyte
     assert run.says("as number 1")
     assert run.says("4 groups, 4 services")
     services = world.manifest["services"]
-    assert set(services) == {"score@1", "score@2", "visit@1", "where@1"}
+    assert set(services) == {"score@1", "score@2", "visit@1", "located@1"}
     assert [each["is_latest"] for id_, each in services.items() if id_.startswith("score")] == [True, False]
     assert [group["group"] for group in services["score@2"]["groups"]] == ["thing@2", "place@1"]
-    assert [column["name"] for column in services["where@1"]["features"]].count(
+    assert [column["name"] for column in services["located@1"]["features"]].count(
         "amount_max"
     ) == 0  # written before it was
     assert world.manifest["groups"]["visitor@1"]["keys"][0]["type"] == "bigint"
