@@ -155,7 +155,7 @@ GRAPH_FAULTS = {
                 "description: One row per version.\n    config: {meta: {safety_lag: 1 month}}",
             )
         ],
-        ["safety_lag of stg_places is '1 month'", "months and years have no fixed length"],
+        ["stg_places says `safety_lag: 1 month` in its meta", "safety_lag is a fixed length such as '15 minutes'"],
     ),
     "no publish lag is declared": Fault(
         [("dbt_project.yml", "  asof_publish_lag: 1 minute\n", "")],
@@ -250,7 +250,11 @@ GRAPH_FAULTS = {
     ),
     "examples read a training set": Fault(
         [
-            ("models/services/other_examples.sql", "", "select * from {{ ref('score_v1_training') }}"),
+            (
+                "models/services/other_examples.sql",
+                "",
+                "{{ config(materialized='table') }} select * from {{ ref('score_v1_training') }}",
+            ),
         ],
         ["models/services/other_examples.sql: other_examples is made of score_v1_training"],
     ),
