@@ -41,7 +41,7 @@ from benchmarks.peers import OPTIONS, Feast, asked_of_feast, verify  # noqa: E40
 from benchmarks.report import markdown, write  # noqa: E402
 
 TOKEN = "bench-token"
-SETTINGS = {"stored": ("stored", 1), "stored-100": ("stored", 100), "late_delivery": ("late_delivery", 1)}  # and keys
+SETTINGS = {"late_delivery": ("late_delivery", 1), "stored": ("stored", 1), "stored-100": ("stored", 100)}  # and keys
 WAREHOUSES = 1000
 DOUBLES, DECIMALS, BIGINTS, INTEGERS = 4, 1, 3, 2
 MAX_AGE = 10**9  # seconds

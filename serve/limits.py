@@ -63,7 +63,10 @@ class Busy(Exception):
 
 
 class Admission:
-    """Bounds the requests to services that are under way. Small ones are not held up by large ones."""
+    """Bounds the requests to services that are under way. Small ones are not held up by large ones.
+
+    A request says how many bytes its body has, None if it does not know.
+    """
 
     def __init__(self) -> None:
         self._small = threading.BoundedSemaphore(SMALL_AT_ONCE)
@@ -72,15 +75,20 @@ class Admission:
 
     @contextlib.contextmanager
     def of(self, size: int | None) -> Iterator[None]:
-        """While a request with a body of so many bytes, None if it does not say, is answered. Large ones take turns.
-        Raises Busy at once beyond the bound.
-        """
-        is_large = size is None or size > LARGE_BODY
-        under_way, most = (self._large, LARGE_AT_ONCE) if is_large else (self._small, SMALL_AT_ONCE)
+        """While a request is read and answered. Raises Busy at once beyond the bound."""
+        large = _is_large(size)
+        under_way, most = (self._large, LARGE_AT_ONCE) if large else (self._small, SMALL_AT_ONCE)
         if not under_way.acquire(blocking=False):
-            raise Busy(f"{most} {'large' if is_large else 'small'} requests are under way")
+            raise Busy(f"{most} {'large' if large else 'small'} requests are under way")
         try:
-            with self._computing if is_large else contextlib.nullcontext():
-                yield
+            yield
         finally:
             under_way.release()
+
+    def turn(self, size: int | None) -> contextlib.AbstractContextManager[object]:
+        """While a request that has been read is answered: large ones wait for their turn."""
+        return self._computing if _is_large(size) else contextlib.nullcontext()
+
+
+def _is_large(size: int | None) -> bool:
+    return size is None or size > LARGE_BODY

@@ -140,9 +140,9 @@ class Shim:
     def post_service(self, environ: Environ, name: str) -> bytes:
         """The JSON that answers `POST /v1/services/<name>`. Raises Problem."""
         publication, service = self._reach(environ, name)
-        with self._admitted(environ):
+        with self._admitted(environ) as body:
             try:
-                entities = check_body(service, _read_object(environ, self.max_body), self.max_entities)
+                entities = check_body(service, _parse_object(body), self.max_entities)
             except TooMany as error:
                 raise Problem(413, str(error)) from None
             except Invalid as error:
@@ -167,10 +167,17 @@ class Shim:
         return publication, service
 
     @contextmanager
-    def _admitted(self, environ: Environ) -> Iterator[None]:
+    def _admitted(self, environ: Environ) -> Iterator[bytes]:
+        """While a request is answered. Gives its body, which is read before large ones take turns:
+        its sender may be slow.
+        Problem 413, 415, and 503 if too many are under way.
+        """
+        size = _size(environ)
         try:
-            with self._admission.of(_size(environ)):
-                yield
+            with self._admission.of(size):
+                body = _read_body(environ, size, self.max_body) if environ["REQUEST_METHOD"] == "POST" else b""
+                with self._admission.turn(size):
+                    yield body
         except Busy as error:
             raise Problem(503, f"{error}: try again", headers={"Retry-After": BUSY_RETRY_AFTER}) from None
 
@@ -212,11 +219,13 @@ class Shim:
         """The answer to a Feast SDK. Raises Problem, feast.Refused."""
         token = self.authorise(environ)
         publication = self.publication()
-        with self._admitted(environ):
-            return self._answer_feast(environ, publication, token)
+        with self._admitted(environ) as body:
+            return self._answer_feast(environ, publication, token, _parse_object(body))
 
-    def _answer_feast(self, environ: Environ, publication: Publication, token: Token | None) -> str:
-        asked = feast.Asked.parse(_read_object(environ, self.max_body), self.max_entities)
+    def _answer_feast(
+        self, environ: Environ, publication: Publication, token: Token | None, body: dict[str, Any]
+    ) -> str:
+        asked = feast.Asked.parse(body, self.max_entities)
         if asked.service is None:
             self.check_scope(environ, token, None)
             views = feast.find_views(publication.snapshot, asked)
@@ -254,23 +263,22 @@ def _head(request: Request) -> str:
     return f'{head},"prediction_time":"{rfc3339(request.now)}"'
 
 
-def _read_object(environ: Environ, limit: int) -> dict[str, Any]:
-    """The JSON object that the request's body is. Problem 400, 413, 415."""
+def _parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is. Problem 400."""
+    try:
+        parsed = parse_json(body)
+    except BadJson as error:
+        raise Problem(400, f"the body is not valid JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise Problem(400, 'the body is not an object, expected {"entities": ...}')
+    return parsed
+
+
+def _read_body(environ: Environ, size: int | None, limit: int) -> bytes:
+    """The request's body, which says that it has `size` bytes. Problem 415 for another type, 413 beyond the limit."""
     kind = environ.get("CONTENT_TYPE", "")
     if kind != "application/json" and parse_options_header(kind)[0].lower() != "application/json":
         raise Problem(415, f"Content-Type is {kind or 'missing'}, expected application/json")
-    try:
-        body = parse_json(_read_body(environ, limit))
-    except BadJson as error:
-        raise Problem(400, f"the body is not valid JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise Problem(400, 'the body is not an object, expected {"entities": ...}')
-    return body
-
-
-def _read_body(environ: Environ, limit: int) -> bytes:
-    """The request's body. Problem 413 if it is larger than `limit` bytes."""
-    size = _size(environ)
     data = b""
     if size is None or size <= limit:
         data = environ["wsgi.input"].read(limit + 1 if size is None else size)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from publisher import Publisher, service, services
 
-from serve.limits import LARGE_AT_ONCE, LARGE_BODY, Admission, Busy
+from serve.limits import LARGE_AT_ONCE, LARGE_BODY, LARGE_COMPUTED, SMALL_AT_ONCE, Admission, Busy
 
 NINE = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
 MiB = 1024 * 1024
@@ -96,6 +96,47 @@ def test_probes_are_answered_at_once_while_large_requests_wait(start, publisher)
     assert told[200] + told[503] + told[None] == 200
     assert told[503] > 0
     assert slowest < 2
+
+
+def test_slow_senders_without_a_balancer_take_places_and_no_probes(start, publisher, opened):
+    """As docs/deploy.md says: large ones hold up large ones only, and then small ones small ones."""
+    server = start("--folder", publisher.folder, **NINE)
+    pair = post("/v1/services/pairs", json.dumps({"entities": [{"left_id": "1", "right_id": "11"}]}).encode())
+    large = post("/v1/services/echo", LARGE.encode())
+
+    def status(request):
+        connection = opened(server)
+        with contextlib.suppress(OSError):  # turned away before all of it was sent
+            connection.sendall(request)
+        return answer(connection)[0]
+
+    def hold(request, count):
+        held = [opened(server) for _ in range(count)]
+        for connection in held:
+            connection.sendall(request[:-10])
+        return held
+
+    hold(large, LARGE_COMPUTED)
+    assert status(large) == 200
+    # Some more each time: who comes before a place is free again is turned away, and holds none
+    assert wait_for(lambda: hold(large, LARGE_COMPUTED) and status(large) in (503, None))
+    assert status(pair) == 200
+    small = hold(pair, SMALL_AT_ONCE)
+    assert wait_for(lambda: small.extend(hold(pair, 1)) or status(pair) == 503)
+    began = time.monotonic()
+    assert server.get("/health")["status"] == "up"
+    assert server.get("/ready")["status"] == "ready"
+    assert time.monotonic() - began < 2
+    for connection in small:
+        connection.close()
+    assert wait_for(lambda: status(pair) == 200)
+
+
+def wait_for(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
 
 
 def test_large_requests_take_no_place_of_small_ones(monkeypatch):
