@@ -136,6 +136,9 @@ def test_mistakes_are_named_at_the_start(tmp_path):
     assert ended.returncode == 2
     assert "ASOF_NOW" in ended.stderr
     assert run("--port", "x").returncode == 2
+    for ended in (run("--request-seconds", "5"), run(ASOF_REQUEST_SECONDS="5")):  # an option that went
+        assert ended.returncode == 2
+        assert "nginx" in ended.stderr
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes its certificate with openssl")
