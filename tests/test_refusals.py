@@ -273,6 +273,52 @@ GRAPH_FAULTS = {
             "Say in which zone the source keeps it: `known_at at time zone 'UTC' as known_at` (or another, such",
         ],
     ),
+    "a group declares what no column may be": Fault(
+        [(GROUP_YAML, "events_lifetime, data_type: bigint", "events_lifetime, data_type: hugeint")],
+        [
+            "models/features/thing_v1.sql: thing@1 declares events_lifetime as hugeint, which is no type of a column.",
+            "Write `cast(<expression> as bigint) as events_lifetime` in its SQL, and `data_type: bigint` in its YAML. "
+            "The types are varchar, uuid, boolean, tinyint, smallint, integer, bigint, float, double, date, "
+            "timestamptz, decimal(p,s) of up to 38 digits, and lists of one of these.",
+        ],
+    ),
+    "a label is of a type that no column may be": Fault(
+        [(SERVICE_YAML, "outcome, data_type: boolean", "outcome, data_type: time")],
+        [
+            "models/services/score_examples.sql: score_examples declares outcome as time, which is no type of a "
+            "column. Write `cast(<expression> as varchar) as outcome` in its SQL, and `data_type: varchar` in its YAML."
+        ],
+    ),
+    "a key is a float": Fault(
+        [("models/features/place.yml", "place_id, data_type: varchar", "place_id, data_type: double")],
+        [
+            "place@1 has the key place_id of type double, which is no type of a key",
+            "Write `cast(<expression> as bigint) as place_id` in the staging models and in places "
+            "(models/entities/places.sql), and `data_type: bigint` in the YAML.",
+        ],
+    ),
+    "a lookup goes through a column of another type than its key": Fault(
+        [("models/features/place.yml", "place_id, data_type: varchar", "place_id, data_type: bigint")],
+        [
+            "score@1 looks place@1 up through thing.place_id, which is varchar, but the key of place@1, place_id, is",
+            "is bigint. A key is found by values of its own type only.",
+            "as in `cast(<expression> as varchar) as place_id` in the staging models of places",
+        ],
+    ),
+    "two groups are found by one key of two types": Fault(
+        [
+            ("models/features/place.yml", "place_id, data_type: varchar", "place_id, data_type: bigint"),
+            (SERVICE_YAML, "place: thing.place_id", "place: thing_id"),
+        ],
+        ["score@1 finds thing@1 and place@1 by thing_id, which is varchar in the one and bigint in the other."],
+    ),
+    "examples have a key of another type": Fault(
+        [(SERVICE_YAML, "thing_id, data_type: varchar", "thing_id, data_type: bigint")],
+        [
+            "score_examples declares thing_id as bigint; score@1 needs it as varchar, as thing@1 has it. "
+            "Write `cast(<expression> as varchar) as thing_id` in its SQL, and `data_type: varchar` in its YAML."
+        ],
+    ),
     "a session in another zone": Fault(
         [("profiles.yml", "settings: {TimeZone: UTC}", "settings: {TimeZone: America/New_York}")],
         ["time zone is America/New_York", "Set it to UTC in profiles.yml"],
@@ -630,6 +676,27 @@ def test_an_entity_holds_keys_and_times_of_knowing_only(faulty: World) -> None:
     assert_says(run, "models/staging/stg_events.sql: stg_events calls asof.now()", "write its load time")
     assert_says(run, "models/entities/places.sql: the entity places returns size", "put it in a feature group")
     assert_says(run, "models/entities/things.sql: the entity things uses now, whose value depends on when it runs")
+
+
+def test_keys_and_request_columns_are_of_the_types_that_are_declared(faulty: World) -> None:
+    """Joins and lookups would differ: SQL casts, and the API does not."""
+    faulty.replace("models/staging/stg_events.sql", "known_at, thing_id,", "known_at, hash(thing_id) as thing_id,")
+    run = faulty.dbt("run", "--select", "clock", "stg_events", "thing", now=NOW, fails=True)
+    assert_says(
+        run,
+        "models/features/thing_v1.sql: thing@1 declares its key thing_id as varchar, but in stg_events "
+        "(models/staging/stg_events.sql) it is ubigint. A key is found by values of its own type only: write "
+        "`cast(<expression> as varchar) as thing_id` there.",
+    )
+    faulty.replace(
+        "models/services/score_examples.sql", "request_amount,", "cast(request_amount as double) as request_amount,"
+    )
+    run = faulty.dbt("run", "--select", "clock", "score_examples", "score_v1_rows", now=NOW, fails=True)
+    assert_says(
+        run,
+        "models/services/score_examples.sql: score_examples declares request_amount as decimal(12,2), but its SQL "
+        "gives double. Write `cast(<expression> as decimal(12,2)) as request_amount`, or declare `data_type: double`.",
+    )
 
 
 # ------------------------------------------------------------------------------------------------- times and windows

@@ -12,6 +12,7 @@ from uuid import UUID
 import duckdb
 import pytest
 
+from serve.sqltypes import parse_type
 from tests.world import World
 
 # Of each type the smallest, the largest, and what is apt to be lost, as SQL and as JSON spells it
@@ -44,6 +45,28 @@ FLOATS = ("float", "double")
 NOW = "2026-05-01 12:00"
 
 
+# What the engine has beside them: how to write one, where its name alone is no type of a value
+INSTANCES = {
+    "array": "cast(null as integer[3])",
+    "list": "cast(null as integer[])",
+    "map": "cast(null as map(varchar, integer))",
+    "struct": "cast(null as struct(a integer))",
+    "row": "cast(null as row(a integer))",
+    "tuple": "row(1)",
+    "union": "cast(null as union(a integer))",
+    "enum": "cast(null as enum('a'))",
+    "null": "null",
+    "type": None,  # of no value
+}
+MORE = {
+    text: f"cast(null as {text})"
+    for text in (
+        *("integer[][]", "hugeint[]", "timestamp[]", "decimal(38,38)", "numeric( 5 , 2 )", "varchar(20)", "text[]"),
+        *("timestamp with time zone", "double precision", "json[]", "decimal(5,2)[]"),
+    )
+}
+
+
 def column_of(type_: str) -> str:
     return "k_" + "".join(each if each.isalnum() else "_" for each in type_)
 
@@ -70,6 +93,8 @@ COLUMNS.append(("k_last", "timestamptz[]", [LAST[0]] * 3, [LAST[1]] * 3))
 # The same sent along; a list that holds null is none that a caller may send
 SENT = [(f"request_{name}", type_, [*sql[:2], "null"], [*texts[:2], "null"]) for name, type_, sql, texts in COLUMNS]
 ROWS = range(3)
+# A key of every type that may be one, all in one group
+KEYS = [each for each in COLUMNS if not each[1].endswith("[]") and each[1] not in FLOATS]
 
 
 def yaml_columns(columns: list[tuple[str, str]], more: str = "") -> str:
@@ -151,9 +176,55 @@ def kinds(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World
         + yaml_columns([("row_id", "varchar"), *stored, *sent, *computed])
         + "    versions: [{v: 1}]\n"
     )
+    add_keyed(world)
     world.build(NOW)
     world.build("2026-05-01 13:00")
     return world
+
+
+def add_keyed(world: World) -> None:
+    """A group of one row per composite key, and a service that finds it by what is sent."""
+    models, names = world.folder / "models", [name for name, *_ in KEYS]
+    (models / "entities" / "keyed.sql").write_text(
+        f"select {', '.join(names)}, min(known_at) as first_seen_at from {{{{ ref('stg_kinds') }}}}"
+        f" where kind_id <> '2' group by {', '.join(names)}"
+    )
+    (models / "entities" / "keyed.yml").write_text(
+        "models:\n  - name: keyed\n    description: Keys.\n    data_tests: [asof.entity]\n"
+        f"    columns: [{', '.join(f'{{name: {name}}}' for name in [*names, 'first_seen_at'])}]\n"
+    )
+    (models / "features" / "key_v1.sql").write_text(
+        f"select {', '.join(f'point.{name}' for name in names)}, point.as_of, max(kind.kind_id) as found_id\n"
+        "from {{ asof.points(ref('keyed')) }} as point\n"
+        f"{{{{ asof.left_join_known(ref('stg_kinds'), as='kind', on={names}) }}}} group by all"
+    )
+    keys = [(name, type_) for name, type_, *_ in KEYS]
+    (models / "features" / "key.yml").write_text(
+        "models:\n  - name: key\n    latest_version: 1\n    description: Of each type one.\n"
+        "    config: {meta: {owner: tests, max_age: 2 hours}}\n    data_tests: [asof.feature_group]\n    columns:\n"
+        + yaml_columns([*keys, ("as_of", "timestamptz"), ("found_id", "varchar")])
+        + "    versions: [{v: 1}]\n"
+    )
+    (models / "history" / "key_v1_history.sql").write_text("{{ asof.history() }}")
+    (models / "online" / "key_v1_latest.sql").write_text("{{ asof.latest() }}")
+    (models / "services" / "find_examples.sql").write_text(
+        f"select kind_id as row_id, {', '.join(names)}, timestamptz '2026-05-01 12:30:00+00' as prediction_time,"
+        " timestamptz '2026-05-01 12:30:00+00' as label_known_at from {{ ref('stg_kinds') }} where kind_id <> '2'"
+        " and timestamptz '2026-05-01 12:30:00+00' < {{ asof.cutoff() }}"
+    )
+    (models / "services" / "find_v1_rows.sql").write_text("{{ asof.rows(['key@1']) }}")
+    (models / "services" / "find_v1.sql").write_text("select row_id, found_id from {{ ref('find_v1_rows') }}")
+    (models / "training" / "find_v1_training.sql").write_text("{{ asof.training() }}")
+    times = [("prediction_time", "timestamptz"), ("label_known_at", "timestamptz")]
+    (models / "services" / "find.yml").write_text(
+        "models:\n  - name: find_examples\n    description: Keys.\n    config: {materialized: table}\n"
+        "    data_tests: [asof.examples]\n    columns:\n"
+        + yaml_columns([("row_id", "varchar"), *keys, *times])
+        + "  - name: find\n    latest_version: 1\n    description: What is found.\n"
+        "    config: {meta: {owner: tests}}\n    data_tests: [asof.service]\n    columns:\n"
+        + yaml_columns([("row_id", "varchar"), ("found_id", "varchar")])
+        + "    versions: [{v: 1}]\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +295,140 @@ def test_every_type_is_recorded_and_answered_in_a_batch_as_it_is_stored(kinds: W
     kinds.dbt("run-operation", "batch", "--args", "{service: echo, to: batch.parquet}", now="2026-05-01 13:10")
     batch = rows_of(kinds.folder / "batch.parquet", "kind_id")
     assert {key: {name: spelled(row[name]) for name in names} for key, row in batch.items()} == expected
+
+
+def test_a_key_of_every_type_is_found_by_the_api_and_in_training(kinds: World) -> None:
+    keys = [{name: json.loads(texts[at], parse_float=str, parse_int=int) for name, *_, texts in KEYS} for at in (0, 1)]
+    body = ", ".join("{" + ", ".join(f'"{name}": {texts[at]}' for name, *_, texts in KEYS) + "}" for at in (0, 1))
+    with kinds.shim("2026-05-01 12:30") as client:
+        posted = client.post("/v1/services/find", data=f'{{"entities": [{body}]}}', content_type="application/json")
+        got = [client.get("/v1/services/find", query_string=each | spelled_in_a_query(each)) for each in keys]
+    assert [row["features"] for row in posted.get_json()["rows"]] == [{"found_id": "0"}, {"found_id": "1"}]
+    assert [one.get_json()["rows"] for one in got] == [[row] for row in posted.get_json()["rows"]]
+    trained = kinds.training("find_v1")
+    assert {row_id: (row["status"], row["found_id"]) for row_id, row in trained.items()} == {
+        "0": ("OK", "0"),
+        "1": ("OK", "1"),
+    }
+    for row_id, row in trained.items():
+        assert [spelled(row[name]) for name, *_ in KEYS] == [read(texts[int(row_id)]) for *_, texts in KEYS]
+
+
+def spelled_in_a_query(key: dict[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in key.items() if not isinstance(value, str)}
+
+
+def test_each_type_of_the_engine_is_taken_or_refused_with_a_cast_that_gives_one_that_is(kinds: World) -> None:
+    """By the build and the shim alike. What the engine adds in a later version is met here too."""
+    (kinds.folder / "macros" / "parsed_types.sql").write_text(
+        "{% macro parsed_types(types) %}{% set found = {} %}"
+        "{% for type in types %}{% do found.update({type: asof.parse_type(type)}) %}{% endfor %}"
+        "{% do print(tojson(found)) %}{% endmacro %}\n"
+    )
+    with duckdb.connect() as engine:
+        engine.execute("set TimeZone = 'UTC'")
+
+        def type_of(sql: str) -> str:
+            return engine.execute(f"describe select {sql} as v").fetchone()[1]
+
+        names = [name for (name,) in engine.execute("select distinct type_name from duckdb_types()").fetchall()]
+        written = {name.lower(): INSTANCES.get(name.lower(), f"cast(null as {name})") for name in names} | MORE
+        given = {name: type_of(sql) for name, sql in written.items() if sql}
+        parsed = parsed_types(kinds, [*given, *given.values()])
+        casts = {name: parsed[given[name]]["cast"].replace("x", f"({written[name]})", 1) for name in given}
+        cast_types = parsed_types(
+            kinds, [type_of(sql) for name, sql in casts.items() if not parsed[given[name]]["name"]]
+        )
+        for name, found in given.items():
+            taken, is_key, cast_type = (parsed[found][each] for each in ("name", "is_key", "cast_type"))
+            if name not in INSTANCES:  # a YAML that spells it so is understood as the engine does
+                assert parsed[name]["name"] == taken or name in ("decimal", "dec", "numeric"), name
+            if taken:
+                assert parse_type(taken).name == taken
+                assert taken.partition("(")[0].removesuffix("[]") in {each.partition("(")[0] for each in TAKEN}, name
+                assert is_key == (taken not in FLOATS and not taken.endswith("[]")), name
+                continue
+            assert not is_key
+            assert cast_types[type_of(casts[name])]["name"] == cast_type, (name, casts[name])
+            if name != "integer[][]":  # which snapshots of format 1 may hold
+                with pytest.raises(ValueError, match="type"):
+                    parse_type(found)
+    assert {"hugeint", "time", "json", "interval", "timestamp"} <= {name for name in given if not parsed[name]["name"]}
+
+
+def parsed_types(world: World, types: list[str]) -> dict[str, dict[str, Any]]:
+    run = world.dbt("run-operation", "parsed_types", "--args", json.dumps({"types": types}), now="2026-05-01 13:20")
+    return json.loads(next(line for line in run.output.splitlines() if line.startswith("{")))
+
+
+def test_sql_that_gives_another_type_than_declared_is_refused_before_anything_is_recorded(kinds: World) -> None:
+    """Each in a version of its own; among them a type that a column may have, but not this one."""
+    models = kinds.folder / "models"
+    sound = (models / "features" / "place_v1.sql").read_text()
+    says = {
+        "sum(attribute.size)": "but its SQL gives hugeint. Write `cast(sum(x) as integer) as size`: hugeint is no type",
+        "cast(null as decimal(9,2))": "but its SQL gives decimal(9,2). Write `cast(<expression> as integer) as size`, "
+        "or declare `data_type: decimal(9,2)`.",
+        "cast(null as timestamp)": "but its SQL gives timestamp. Write `<expression> at time zone 'UTC' as size`: "
+        "timestamp is no type of a column. The types are varchar, uuid, ",
+        "cast(null as json)": "but its SQL gives json. Write `cast(<expression> as integer) as size`",
+        "cast(null as time)": "but its SQL gives time. Write",
+        "cast(null as interval)": "Write `cast(epoch_us(<expression>) as bigint) as size`",
+        "cast(null as struct(a integer))": "Write `cast(to_json(<expression>) as varchar) as size`",
+        "cast(null as integer[3])": "Write `cast(<expression> as integer) as size`: integer[3] is no type of a column",
+        "cast(null as hugeint[])": "Write `list_transform(<expression>, lambda item: cast(item as bigint)) as size`",
+        "null": 'but its SQL gives "null". Write `cast(<expression> as integer) as size`',
+    }
+    yaml = (models / "features" / "place.yml").read_text()
+    kinds.replace(
+        "models/features/place.yml", "[{v: 1}]", f"[{', '.join(f'{{v: {n}}}' for n in range(1, len(says) + 2))}]"
+    )
+    for number, expression in enumerate(says, start=2):
+        grouped = "\ngroup by 1, 2" if "sum" in expression else ""
+        (models / "features" / f"place_v{number}.sql").write_text(
+            sound.replace("attribute.size", f"{expression} as size") + grouped
+        )
+        for file in ("history/place_v{}_history.sql", "online/place_v{}_latest.sql"):
+            (models / file.format(number)).write_text((models / file.format(1)).read_text())
+    try:
+        run = kinds.dbt("run", "--select", "path:models/features", now="2026-05-01 13:30", fails=True)
+    finally:
+        (models / "features" / "place.yml").write_text(yaml)
+        for path in models.rglob("place_v*"):
+            if not path.name.startswith("place_v1"):
+                path.unlink()
+    for number, (expression, expected) in enumerate(says.items(), start=2):
+        begins = (
+            f"asof: models/features/place_v{number}.sql: place@{number} declares size as integer, but its SQL gives "
+        )
+        (said,) = [line for line in run.said if f"asof: {line}".startswith(begins)]
+        assert expected in said, expression
+    assert run.output.count("asof: models/features/place_v") == len(says)
+
+
+def test_times_without_end_are_refused_before_anything_is_recorded(kinds: World) -> None:
+    """In a group, in what is sent along, and in a label; also within a list, and a year that Python does not have."""
+    history, pointer = kinds.history("kind", "kind_id, as_of"), kinds.pointer
+    kinds.execute(
+        "insert into raw.kinds (kind_id, k_date, k_last) values ('3', 'infinity', ['10000-01-01 00:00:00+00'])"
+    )
+    kinds.execute("insert into raw.asked (row_id, kind_id, request_k_timestamptz) values ('3', '0', '-infinity')")
+    kinds.execute("insert into raw.asked (row_id, kind_id, request_k_date_list) values ('4', '0', ['-4711-01-01'])")
+    try:
+        run = kinds.build("2026-05-01 14:00", fails=True)
+    finally:
+        kinds.execute("delete from raw.kinds where kind_id = '3'")
+        kinds.execute("delete from raw.asked where row_id in ('3', '4')")
+    bad = "is infinite, or not in the years 1 to 9999 (null says that there is none)"
+    assert run.says(
+        "kind@1 (models/features/kind_v1.sql) at 2026-05-01 14:00:00.000000+00:00 gives what no answer can hold"
+    )
+    assert run.says(f"k_date {bad} (1 row, for example {{'kind_id': 3")
+    assert run.says(f"k_last {bad} (1 row, for example {{'kind_id': 3")
+    assert run.says(f"request_k_timestamptz {bad}, which echo@1 would refuse | 1 | {{'row_id': 3}}")
+    assert run.says(f"request_k_date_list {bad}, which echo@1 would refuse | 1 | {{'row_id': 4}}")
+    assert (kinds.history("kind", "kind_id, as_of"), kinds.pointer) == (history, pointer)
+    assert kinds.query("select count(*) from kind_v1_history where kind_id = '3'") == [(0,)]
 
 
 def rows_of(path: Path, key: str) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,8 @@
 
 {# -0.0 + 0 is 0.0, and any other float plus 0 is itself, NaN and infinities too (IEEE 754). #}
 {% macro duckdb__unsigned_zero(expression, type) %}
-    {%- if not modules.re.match('^(double|float|real)', type) -%}{{- return(expression) -}}{%- endif -%}
-    {{- return('list_transform(' ~ expression ~ ', lambda item: item + 0)' if type.endswith('[]') else expression ~ ' + 0') -}}
+    {%- if type in ['float[]', 'double[]'] -%}
+        {{- return('list_transform(' ~ expression ~ ', lambda asof_item: asof_item + 0)') -}}
+    {%- endif -%}
+    {{- return(expression ~ ' + 0' if type in ['float', 'double'] else expression) -}}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
   Examples: row_id unique, keys and prediction_time never null, nothing asked after now, and no request that the API
-  would have refused (see asof.request_rules), or that is not of the declared types.
+  would have refused (see asof.request_rules). That they are of the declared types is checked where rows are made of them.
 #}
 {% test examples(model) %}
     {%- if execute -%}
@@ -9,8 +9,7 @@
     {%- for rows_node in asof.models_of('rows') if rows_node.config.meta.asof_examples == node.name -%}
         {%- set service = asof.parse_model_name(rows_node.name, 'rows') -%}
         {%- set spec = asof.service_spec(service.name, service.version) -%}
-        {%- do checks.extend(asof.request_checks(model, spec)) -%}
-        {%- if not node.config.contract.enforced -%}{%- do checks.extend(asof.type_checks(model, spec)) -%}{%- endif -%}
+        {%- do checks.extend(asof.request_checks(model, spec) + asof.label_checks(model, spec)) -%}
     {%- endfor -%}
     {{ asof.problems(checks) }}
     {%- endif -%}
@@ -36,14 +35,8 @@
     {{- return(checks + asof.null_rate_checks(relation, spec.request)) -}}
 {% endmacro %}
 
-{# Checks that keys and request columns hold what their declared types do, where no contract sees to it. #}
-{% macro type_checks(relation, spec) %}
-    {%- set given = asof.columns_of(relation) -%}
-    {%- set checks = [] -%}
-    {%- for column in spec['keys'] + spec.request if column.name in given -%}
-        {%- do checks.append({'rule': column.name ~ ' holds what is no ' ~ column.type ~ ', or would have to be rounded',
-            'sql': 'select row_id, ' ~ column.name ~ ' from ' ~ relation ~ ' where '
-                ~ asof.is_another_as(column.name, given[column.name], column.type)}) -%}
-    {%- endfor -%}
-    {{- return(checks) -}}
+{# Checks that labels hold times that can be read back: a DataFrame would have the last day there is for infinity. #}
+{% macro label_checks(relation, spec) %}
+    {%- set times = spec.labels | selectattr('type', 'in', ['date', 'timestamptz']) | list -%}
+    {{- return(asof.value_checks(relation, asof.finite_rules(times))) -}}
 {% endmacro %}

@@ -36,7 +36,7 @@
     {{- return({'name': name, 'version': version, 'base': name ~ '_v' ~ version}) -}}
 {% endmacro %}
 
-{# Checks of declared columns: meta.range, meta.categories (`other` is one of them), meta.max_null_rate, and no NaN. #}
+{# Checks of declared columns: meta.range, meta.categories (`other` is one of them), meta.max_null_rate, and finite_rules. #}
 {% macro column_checks(relation, columns) %}
     {{- return(asof.value_checks(relation, asof.range_rules(columns) + asof.category_rules(columns, ['other'])
         + asof.finite_rules(columns)) + asof.null_rate_checks(relation, columns)) -}}
@@ -70,13 +70,12 @@
     {{- return(rules) -}}
 {% endmacro %}
 
+{# What no answer can hold, and no history (see asof.is_infinite). #}
 {% macro finite_rules(columns) %}
     {%- set rules = [] -%}
-    {%- for column in columns if modules.re.match('^(double|float|real)', column.type) -%}
-        {#- spelled `nan`, `NaN`, `inf`, `Infinity`; also within a list -#}
-        {%- set text = 'lower(cast(' ~ column.name ~ ' as varchar))' -%}
-        {%- do rules.append({'rule': column.name ~ ' is NaN or infinite',
-            'broken': '(' ~ text ~ " like '%nan%' or " ~ text ~ " like '%inf%')"}) -%}
+    {%- for column in columns if asof.is_infinite(column.name, column.type) -%}
+        {%- set what = 'NaN or infinite' if column.type.startswith(('float', 'double')) else 'infinite, or not in the years 1 to 9999 (null says that there is none)' -%}
+        {%- do rules.append({'rule': column.name ~ ' is ' ~ what, 'broken': asof.is_infinite(column.name, column.type)}) -%}
     {%- endfor -%}
     {{- return(rules) -}}
 {% endmacro %}

@@ -2,7 +2,7 @@
   Records one moment of a group in one transaction and returns the number of rows appended. What a backfill's moment
   evaluated stays in a temporary table, since the next one compares with just that: reading the history for it would cost
   more with every moment. What needs no answer between goes in one statement, for the sake of backfills of thousands.
-  Errors: anything but exactly one row per point. Tombstones come from points only, so a group that loses rows (an
+  Errors: values that no answer can hold; anything but exactly one row per point. Tombstones come from points only, so a group that loses rows (an
   inner join, a filter) must never pass for entities that went.
 #}
 {% macro record_moment(spec, plan, moment) %}
@@ -17,6 +17,11 @@
         {{ asof.rows_and_points_sql(spec, at, current) }}
     {%- endcall -%}
     {%- set points = asof.check_points(spec, moment, load_result('evaluate').table.rows[0]) -%}
+    {%- set rules = asof.finite_rules(spec['keys'] + spec.features) -%}
+    {%- if rules -%}
+        {%- do asof.refuse_problems(asof.value_checks(current, rules), spec.id ~ ' (' ~ spec.node.original_file_path ~ ') at ' ~ moment
+            ~ ' gives what no answer can hold, so nothing was recorded') -%}
+    {%- endif -%}
     {%- do asof.fault_point('before_history') -%}
     {%- call statement('append', fetch_result=true) -%}
         -- of the history's own types: what is summed up is what is kept

@@ -16,5 +16,5 @@
             {%- do rules.append({'rule': column.name ~ ' holds a null', 'broken': asof.holds_null(column.name)}) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{- return(rules + asof.range_rules(request) + asof.category_rules(request) + asof.finite_rules(request)) -}}
+    {{- return(rules + asof.range_rules(request) + asof.category_rules(request) + asof.finite_rules(keys + request)) -}}
 {% endmacro %}

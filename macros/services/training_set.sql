@@ -111,7 +111,8 @@
     {%- do asof.refuse_problems(lost, 'these examples are not those of ' ~ spec.id) -%}
 
     {%- do run_query('create temporary table asof_set_given as select ' ~ selected | join(', ') ~ ' from ' ~ source ~ ' as given') -%}
-    {%- do asof.refuse_problems(asof.example_checks('asof_set_given', asof.sql_time(now)) + asof.request_checks('asof_set_given', spec),
+    {%- do asof.refuse_problems(asof.example_checks('asof_set_given', asof.sql_time(now)) + asof.request_checks('asof_set_given', spec)
+        + (asof.label_checks('asof_set_given', spec) if has_labels else []),
         'these examples are not those of ' ~ spec.id) -%}
     {%- set at = asof.sql_time(cutoff) -%}
     {%- set kept, typed = [], [] -%}
