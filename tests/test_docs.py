@@ -81,6 +81,7 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
     assert "starts over" in reader.run()
     assert "the backfill is complete and counts" in reader.run()
     assert "added version 2 to models/features/shipment_activity.yml" in reader.run()
+    assert "calendar" in reader.next("sql")  # built in test_honest.py
     assert not reader.blocks
 
     reader.open("docs/add-a-service.md")
