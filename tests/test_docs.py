@@ -86,13 +86,16 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
 
     reader.open("docs/add-a-service.md")
     assert "wrote models/training/reroute_v1_training.sql" in reader.run()
-    reader.write("models/services/reroute_examples.sql", reader.next("sql"))
-    reader.write("models/services/reroute_v1.sql", reader.next("sql"))
     yaml = reader.folder / "models/services/reroute.yml"
+    reader.write("models/services/reroute_examples.sql", reader.next("sql"))
+    assert reader.next("yaml") in yaml.read_text().replace("    description: One row per prediction asked for.\n", "")
+    reader.write("models/services/reroute_v1.sql", reader.next("sql"))
     request, contract = reader.next("yaml"), reader.next("yaml")
     examples, _, service = yaml.read_text().partition("      - name: outcome\n")
     service = re.sub(r"(      - name: row_id\n.*\n.*\n)(?:.*\n)*?(    versions:)", rf"\1{contract}\2", service)
     yaml.write_text(f"{examples}{request}      - name: outcome\n{service}")
+    assert " as origin'" in reader.next("sql")  # built in test_lookups.py
+    assert "lookups:" in reader.next("yaml")
     printed = reader.run()
     assert re.search(r"published \S+ as number 1", printed)
     assert '"status":"OK"' in printed

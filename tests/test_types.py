@@ -125,7 +125,8 @@ def kinds(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World
     models = world.folder / "models"
     (models / "staging" / "stg_kinds.sql").write_text(
         "select kind_id as event_id, timestamptz '2026-05-01 08:00:00+00' as occurred_at, "
-        "timestamptz '2026-05-01 08:00:00+00' as known_at, * from raw.kinds"
+        "timestamptz '2026-05-01 08:00:00+00' + interval (if(kind_id = '3', 330, 0)) minute as known_at, "
+        "* from raw.kinds"
     )
     (models / "staging" / "stg_kinds.yml").write_text(
         "models:\n  - name: stg_kinds\n    description: Kinds.\n    data_tests: [asof.events]\n"
