@@ -398,12 +398,15 @@ def _catalog_schemas() -> dict[str, Schema]:
         **head,
         "is_latest": _FLAG,
         "path": _TEXT,
+        "parity": {"anyOf": [_ref("catalog_parity"), {"type": "null"}]},
         "keys": _list(_object(column)),
         "request": _list(_object({**column, "required": _FLAG})),
         "groups": _list({"type": "object"}),
         "features": _list(_object(feature)),
     }
+    counts = dict.fromkeys(("same", "different", "not_compared", "not_comparable", "open"), _INTEGER)
     return {
+        "catalog_parity": _object({"compared_at": _TIME, "age_seconds": _NUMBER, **counts}),
         "catalog_snapshot": _object(snapshot),
         "catalog_group": _object(group),
         "catalog_service": _object(service),

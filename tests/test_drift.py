@@ -48,8 +48,7 @@ def test_a_source_that_drifts_fails_the_build_and_what_is_served_stays(world: Wo
     world.replace("models/staging/stg_departures.sql", "known_at", "{{ asof.known_after('occurred_at') }} as known_at")
     run = world.build("2026-05-01 11:00", fails=True)
     assert run.says('Referenced column "color" not found')
-    assert run.says("This model has an enforced contract that failed.")
-    assert run.says("| size | BIGINT | INTEGER | data type mismatch |")
+    assert run.says("models/features/place_v1.sql: place@1 declares size as integer, but its SQL gives bigint")
     assert run.says("models/staging/stg_departures.sql: asof.known_after('occurred_at') names no length.")
     assert run.says("nothing published: ")
     assert world.pointer == pointer

@@ -47,6 +47,7 @@ HOLDING = ["before_hold", "after_hold"]
 BACKFILLING = ["after_begun", "before_completion", "within_completion", "after_completion"]
 CAPTURING = ["within_capture"]  # in test_observed.py
 KEEPING = ["between_set_files", "before_set_manifest"]  # in test_training_sets.py
+UPGRADING = ["after_upgrade_of_records"]  # in test_upgrade.py
 
 # What a test process does that is killed while dbt stands still.
 KILLED_TEST = """
@@ -206,6 +207,7 @@ def test_every_fault_point_is_tried_here() -> None:
     points = re.findall(r"asof\.fault_point\('(\w+)'\)", macros)
     assert len(points) == macros.count("fault_point(") - 1, "one of them is named otherwise (the other is its macro)"
     tried = BUILDING + PUBLISHING + PUBLISHED + ON_THE_WAY + REPAIRING + HOLDING + BACKFILLING + CAPTURING + KEEPING
+    tried += UPGRADING
     assert sorted(points) == sorted(tried)
 
 

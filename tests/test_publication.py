@@ -170,7 +170,7 @@ def test_a_failed_test_keeps_the_snapshot_before_and_a_changed_text_holds_the_pu
     world.replace("models/features/thing_v1.sql", "sum(event.amount)", "sum(2 * event.amount)")
     run = world.build("2026-05-01 13:00", fails=True)
     assert run.says("evaluated again, a past point differs from what was recorded")
-    assert run.says("a changed meaning is a new version")
+    assert run.says("the formula was edited (write it as a new version)")
     assert files(world.folder / "published") == before
     world.replace("models/features/thing_v1.sql", "sum(2 * event.amount)", "sum(event.amount)")
     world.build("2026-05-01 14:00")

@@ -73,7 +73,6 @@ class Ranged:
 @pytest.fixture(scope="module")
 def ranged(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Ranged:
     world = World(tmp_path_factory.mktemp("ranges") / "world", template=parsed_world)
-    world.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_request_log: {test: request_log}\n")
     (world.folder / "request_log").mkdir()
     (world.folder / "models/services/score_examples.sql").write_text(EXAMPLES)
     yaml = world.folder / "models/services/score.yml"

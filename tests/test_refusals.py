@@ -870,9 +870,8 @@ def test_examples_that_could_not_have_been_asked_fail_the_build_and_are_named(fa
             run,
             "asked at or after the moment of this run (end the examples by asof.cutoff()) | 2 | {'row_id': asked ",
             "row_id is null or not unique | 1 | {'row_id': twice}",
-            "the request column request_amount is null, which score@1 would refuse (declare it optional, or leave the "
-            "rows out) | 1 | {'row_id': without amount}",
-            "the key thing_id is null | 1 | {'row_id': nobody}",
+            "the request column request_amount is null, which score@1 would refuse | 1 | {'row_id': without amount}",
+            "the key thing_id is null, which score@1 would refuse | 1 | {'row_id': nobody}",
         )
     finally:
         faulty.execute("delete from raw.examples where row_id <> 'x'")
