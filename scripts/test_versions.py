@@ -9,6 +9,7 @@ Exits 1 where the tests fail on one of them; the others are run all the same.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -50,6 +51,7 @@ def install(name: str) -> Path:
     subprocess.run([*pip, "--upgrade", "--upgrade-strategy=eager", f"{ROOT}[dev]", "-c", constraints], check=True)
     # the tests run the checkout
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "asof"], check=True)
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
     return python
 
 
