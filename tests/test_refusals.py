@@ -692,11 +692,8 @@ def test_keys_and_request_columns_are_of_the_types_that_are_declared(faulty: Wor
         "models/services/score_examples.sql", "request_amount,", "cast(request_amount as double) as request_amount,"
     )
     run = faulty.dbt("run", "--select", "clock", "score_examples", "score_v1_rows", now=NOW, fails=True)
-    assert_says(
-        run,
-        "models/services/score_examples.sql: score_examples declares request_amount as decimal(12,2), but its SQL "
-        "gives double. Write `cast(<expression> as decimal(12,2)) as request_amount`, or declare `data_type: double`.",
-    )
+    # by dbt itself, since these examples have an enforced contract
+    assert_says(run, "| request_amount | DOUBLE | DECIMAL(12,2) | data type mismatch |")
 
 
 # ------------------------------------------------------------------------------------------------- times and windows
