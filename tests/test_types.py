@@ -396,9 +396,10 @@ def test_sql_that_gives_another_type_than_declared_is_refused_before_anything_is
     )
     for number, expression in enumerate(says, start=2):
         grouped = "\ngroup by 1, 2" if "sum" in expression else ""
-        (models / "features" / f"place_v{number}.sql").write_text(
-            sound.replace("attribute.size", f"{expression} as size") + grouped
-        )
+        sql = sound.replace("attribute.size", f"{expression} as size") + grouped
+        if expression == "null":  # two wrong columns are named at once
+            sql = sql.replace("point.place_id", "7 as place_id")
+        (models / "features" / f"place_v{number}.sql").write_text(sql)
         for file in ("history/place_v{}_history.sql", "online/place_v{}_latest.sql"):
             (models / file.format(number)).write_text((models / file.format(1)).read_text())
     try:
@@ -414,7 +415,8 @@ def test_sql_that_gives_another_type_than_declared_is_refused_before_anything_is
         )
         (said,) = [line for line in run.said if f"asof: {line}".startswith(begins)]
         assert expected in said, expression
-    assert run.output.count("asof: models/features/place_v") == len(says)
+    assert f"place@{len(says) + 1} declares place_id as varchar, but its SQL gives integer." in run.output
+    assert run.output.count("asof: models/features/place_v") == len(says) + 1
 
 
 def test_times_without_end_are_refused_before_anything_is_recorded(kinds_alone: World) -> None:

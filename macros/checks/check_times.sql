@@ -58,14 +58,14 @@
     {%- set type = type | lower | replace('"', '') -%}
     {%- if type in ['timestamptz', 'timestamp with time zone', 'null'] -%}{{- return(none) -}}{%- endif -%}
     {%- if type.startswith('timestamp') -%}
-        {%- set remedy = 'Say in which zone the source keeps it: `' ~ name ~ " at time zone 'UTC' as " ~ name ~ "` (or another, such as "
+        {%- set remedy = 'Say in which zone the source keeps it: `<expression> at time zone \'UTC\' as ' ~ name ~ "` (or another, such as "
             ~ "'Europe/Berlin')" -%}
     {%- elif type == 'date' -%}
-        {%- set remedy = 'Say when that day begins: `cast(' ~ name ~ " as timestamp) at time zone 'UTC' as " ~ name ~ "` (or another, such as "
+        {%- set remedy = 'Say when that day begins: `cast(<expression> as timestamp) at time zone \'UTC\' as ' ~ name ~ "` (or another, such as "
             ~ "'Europe/Berlin')" -%}
     {%- else -%}
-        {%- set remedy = 'Write `cast(' ~ name ~ ' as timestamptz) as ' ~ name ~ "`, or, where its text has no offset, `cast(" ~ name
-            ~ " as timestamp) at time zone 'UTC' as " ~ name ~ '`' -%}
+        {%- set remedy = 'Write `cast(<expression> as timestamptz) as ' ~ name
+            ~ "`, or, where its text has no offset, `cast(<expression> as timestamp) at time zone 'UTC' as " ~ name ~ '`' -%}
     {%- endif -%}
     {{- return(where ~ ': ' ~ name ~ ' of ' ~ model_name ~ ' is ' ~ type ~ ', which has no time zone, and a time is a timestamptz. ' ~ remedy
         ~ ', and data_type: timestamptz where the YAML has one.') -}}

@@ -69,22 +69,24 @@
 
 {#
   Refuses SQL that gives another type than its YAML declares, as the engine binds it. (dbt's contract does so too, but tells
-  people to declare what was found.) where: the file and the model; declared: columns; given: {name: type} of the SQL.
+  people to declare what was found.) All such columns are named at once.
+  where: the file and the model; declared: columns; given: {name: type} of the SQL.
 #}
 {% macro check_built_types(where, declared, given) %}
-    {%- set types = {} -%}
+    {%- set types, problems = {}, [] -%}
     {%- for name, type in given.items() -%}{%- do types.update({name | lower: type}) -%}{%- endfor -%}
     {%- for column in declared if column.name | lower in types -%}
         {%- set type = types[column.name | lower] -%}
         {%- set found = asof.parse_type(type) -%}
         {%- if found.name != column.type -%}
             {%- set own = found.cast if found.name is none and not found.cast.startswith('cast(x as') else 'cast(x as ' ~ column.type ~ ')' -%}
-            {{- asof.refuse(where ~ ' declares ' ~ column.name ~ ' as ' ~ column.type ~ ', but its SQL gives ' ~ (found.name or type)
+            {%- do problems.append(where ~ ' declares ' ~ column.name ~ ' as ' ~ column.type ~ ', but its SQL gives ' ~ (found.name or type)
                 ~ '. Write `' ~ asof.cast_of('sum(x)' if type == 'hugeint' else '<expression>', own) ~ ' as ' ~ column.name ~ '`'
                 ~ (', or declare `data_type: ' ~ found.name ~ '`.' if found.name else ': ' ~ type ~ ' is no type of a column'
-                ~ (' (every sum of integers is one)' if type == 'hugeint' else '') ~ '. ' ~ asof.types_in_words() ~ '.')) -}}
+                ~ (' (every sum of integers is one)' if type == 'hugeint' else '') ~ '. ' ~ asof.types_in_words() ~ '.')) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- do asof.refuse_all(problems) -%}
 {% endmacro %}
 
 {# A cast of x, of another expression. #}
