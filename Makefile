@@ -12,12 +12,13 @@ unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_H
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-env: $(READY) ## make the environment (.venv) from requirements.lock
+env: $(READY) ## make the environment (.venv) from requirements.lock, with asof of this checkout in it
 
-$(READY): requirements.lock
+$(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "asof needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 demo: $(READY) ## build, publish, serve and look up the worked example, then show each answer beside its training row
@@ -26,7 +27,7 @@ demo: $(READY) ## build, publish, serve and look up the worked example, then sho
 serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000 (PORT=8010: on another port)
 	$(BIN)/python scripts/demo.py --serve $(if $(PORT),--port $(PORT))
 
-prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: python -m serve prove)
+prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: asof prove)
 	$(BIN)/python scripts/demo.py --prove
 
 test: lint pytest ## everything: lint, and pytest, which builds the worked example with its data and unit tests as dbt-test does

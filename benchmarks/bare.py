@@ -7,10 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from asof.serve.limits import THREADS
+from asof.serve.server import announce, free_port
 from flask import Flask, Response, request
-
-from serve.limits import THREADS
-from serve.server import announce, free_port
 
 CONSTANT = b"x" * 2**20
 

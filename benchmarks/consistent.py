@@ -241,14 +241,15 @@ def asked(service: str, key: str, drawn: list[list[str]], **columns: Any) -> lis
 
 
 class Shim:
-    """`python -m serve` over a folder, with tokens and a request log, one worker unless said. It logs to a file."""
+    """`asof serve` over a folder, with tokens and a request log, one worker unless said. It logs to a file."""
 
     def __init__(self, folder: Path, scratch: Path, *options: str, port: int = 0, **environment: str) -> None:
         tokens = scratch / "tokens.json"
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
         tokens.write_text(json.dumps({"tokens": [{"name": "endurance", "sha256": digest, "services": ["*"]}]}))
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
-        command = [sys.executable, "-m", "serve", "--folder", folder, "--tokens", tokens, "--port", port, *options]
+        command = [sys.executable, "-m", "asof", "serve", "--folder", folder, "--port", port]
+        command += ["--tokens", tokens, *options]
         self.log = scratch / "shim.log"  # not a pipe: nobody reads it, and a full one would stop the shim
         with self.log.open("a") as log:
             self.process = subprocess.Popen(

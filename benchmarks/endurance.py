@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/endurance.py [--requests 1000000] [--fast 200000]
 
-First real builds: the worked example plays now, `python -m serve loop` builds, tests and publishes it without a pause,
+First real builds: the worked example plays now, `asof loop` builds, tests and publishes it without a pause,
 and transactions, purchases, scans and queue lengths arrive all the while, so that every publication has other values.
 Then swaps as often as the shim can take them: a small publisher (that of the tests) publishes four times per second.
 One worker, tokens, request log; one to five keys per request, of services that read one group, two, and two with a link

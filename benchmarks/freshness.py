@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/freshness.py [--events 30] [--settings whole,fraud-lean]
 
 The worked example plays now: its sources are files in a landing folder, where a loader drops what arrives (a row's
-loaded_at is when its file is there). `python -m serve loop --every 1s` builds, tests and publishes without a pause, the
+loaded_at is when its file is there). `asof loop --every 1s` builds, tests and publishes without a pause, the
 shim serves, transactions arrive at random moments, and the HTTP API is asked until its answer counts them. The clock is
 the machine's. Each answer's transactions_15m is held against the transactions that were sent, by its own as_of.
 
@@ -114,12 +114,12 @@ class Example:
 
 
 class Loop:
-    """`python -m serve loop` over an example; `rounds`: the seconds that each took, red rounds apart."""
+    """`asof loop` over an example; `rounds`: the seconds that each took, red rounds apart."""
 
     def __init__(self, example: Example, lean: bool) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
         options = [f"--dbt={' '.join(LEAN)}"] if lean else []
-        command = [sys.executable, "-m", "serve", "loop", "--every", "1s", "--back-off", "1s"]
+        command = [sys.executable, "-m", "asof", "loop", "--every", "1s", "--back-off", "1s"]
         self._process = subprocess.Popen(
             [*command, "--project", example.folder, "--folder", example.published, *options],
             cwd=ROOT,

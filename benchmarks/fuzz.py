@@ -27,13 +27,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
+from asof.serve.app import MAX_BODY  # noqa: E402
+from asof.serve.openapi import FEAST  # noqa: E402
 from fuzz import attack, read_document, spoilt  # noqa: E402
 from publisher import Publisher  # noqa: E402
 from schemathesis.core.failures import FailureGroup  # noqa: E402
 from server import Server  # noqa: E402
-
-from serve.app import MAX_BODY  # noqa: E402
-from serve.openapi import FEAST  # noqa: E402
 
 MIB = 1024 * 1024
 ROUND = 20  # cases of each operation and mode

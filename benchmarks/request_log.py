@@ -41,7 +41,7 @@ class Shim:
         head = f"POST /v1/services/late_delivery HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
         self._sent = f"{head}\r\nContent-Type: application/json\r\n\r\n{body}".encode()
         options = ["--request-log", str(log), "--request-log-share", str(share)] if share is not None else []
-        command = [sys.executable, "-m", "serve", "--port", "0", "--folder", str(published), *options]
+        command = [sys.executable, "-m", "asof", "serve", "--port", "0", "--folder", str(published), *options]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
         environment["ASOF_NOW"] = "2026-05-01T09:00:00Z"
         self._process = subprocess.Popen(

@@ -127,7 +127,7 @@ def shim(folder: Path, scratch: Path, workers: int = 1) -> Server:
     tokens = scratch / "tokens.json"
     tokens.write_text(json.dumps({"tokens": [{"name": "bench", "sha256": digest, "services": ["*"]}]}))
     options = ["--tokens", tokens, "--request-log", scratch / "log", "--port", "0", "--workers", workers]
-    one = Server("-m", "serve", "--folder", folder, *options)
+    one = Server("-m", "asof", "serve", "--folder", folder, *options)
     time.sleep(1)
     return one
 

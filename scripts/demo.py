@@ -82,14 +82,14 @@ def build_example() -> None:
 
 
 class Shim:
-    """`python -m serve` on the published folder, its now fixed at 09:00; stopped on leaving the block."""
+    """`asof serve` on the published folder, its now fixed at 09:00; stopped on leaving the block."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         published, log = (str(PATHS[name].relative_to(ROOT)) for name in ("ASOF_PUBLISHED", "ASOF_REQUEST_LOG"))
         options = ["--folder", published, "--port", str(port), "--request-log", log, "--request-log-share", "1"]
-        print(f"\n$ ASOF_NOW={ASKED} python -m serve {' '.join(options)}", flush=True)
-        command = [sys.executable, "-m", "serve", *options]
+        print(f"\n$ ASOF_NOW={ASKED} asof serve {' '.join(options)}", flush=True)
+        command = [sys.executable, "-m", "asof", "serve", *options]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "ASOF_NOW": ASKED})
 
     def __enter__(self) -> Shim:
@@ -164,9 +164,9 @@ def main() -> None:
     if options.build_only or options.prove:
         dbt("build", now=SECOND_BUILD)
     if options.prove:
-        print(f"\n$ ASOF_NOW={SECOND_BUILD} python -m serve prove", flush=True)
+        print(f"\n$ ASOF_NOW={SECOND_BUILD} asof prove", flush=True)
         environment = {**os.environ, **{name: str(path) for name, path in PATHS.items()}, "ASOF_NOW": SECOND_BUILD}
-        sys.exit(subprocess.run([sys.executable, "-m", "serve", "prove"], cwd=ROOT, env=environment).returncode)
+        sys.exit(subprocess.run([sys.executable, "-m", "asof", "prove"], cwd=ROOT, env=environment).returncode)
     if options.build_only:
         return
     if options.serve:

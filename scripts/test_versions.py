@@ -9,7 +9,6 @@ Exits 1 where the tests fail on one of them; the others are run all the same.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -45,13 +44,12 @@ def install(name: str) -> Path:
     if name == "dbt-1.12":
         subprocess.run([*pip, "-r", ROOT / "requirements.lock"], check=True)
         subprocess.run([*pip, *DBT_1_12], check=True)
+        subprocess.run([*pip, "--no-deps", "--editable", ROOT], check=True)
         return python
     constraints = folder / "constraints.txt"
     constraints.write_text("\n".join(lowest_versions() if name == "lowest" else []))
-    subprocess.run([*pip, "--upgrade", "--upgrade-strategy=eager", f"{ROOT}[dev]", "-c", constraints], check=True)
-    # the tests run the checkout
-    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "asof"], check=True)
-    shutil.rmtree(ROOT / "build", ignore_errors=True)
+    upgrade = ["--upgrade", "--upgrade-strategy=eager"]
+    subprocess.run([*pip, *upgrade, "--editable", f"{ROOT}[dev]", "-c", constraints], check=True)
     return python
 
 

@@ -1,4 +1,4 @@
-"""`python -m serve`: starts the shim under granian, or runs one of the commands in `commands.py`."""
+"""`asof serve`, in a checkout also `python -m serve`: starts the shim under granian."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import ssl
 import sys
 from pathlib import Path
 
-from serve import commands
-from serve.app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
-from serve.clock import ClockError, clock_from_environment
-from serve.request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
-from serve.server import CONNECTIONS, IDLE_SECONDS, LOG_FORMAT, run
-from serve.settings import GONE, SettingsError, check_environment
-from serve.tokens import Tokens, TokensError
+from .app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
+from .clock import ClockError, clock_from_environment
+from .request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
+from .server import CONNECTIONS, IDLE_SECONDS, LOG_FORMAT, run
+from .settings import GONE, SettingsError, check_environment
+from .tokens import Tokens, TokensError
+
+# Commands that were of `python -m serve` once
+MOVED = ("prune", "loop", "prove", "explain", "training", "batch", "compare", "new", "feast")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line; every option of serving is also read from ASOF_<OPTION>."""
-    parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `serve` to the command line of asof."""
+    add_options(commands.add_parser("serve", help="serve published snapshots over HTTP"))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of serving; each is also read from ASOF_<OPTION>."""
     env = os.environ.get
     parser.add_argument("--folder", type=Path, default=env("ASOF_FOLDER", "published"), help="the published folder")
     parser.add_argument(
@@ -85,10 +91,6 @@ def build_parser() -> argparse.ArgumentParser:
     for name in GONE:
         parser.add_argument(f"--{name.replace('_', '-')}", action=_Gone, nargs="?", help=argparse.SUPPRESS)
     parser.set_defaults(run=serve)
-    subcommands = parser.add_subparsers(title="commands", metavar="")
-    for module in commands.MODULES:
-        module.register(subcommands)
-    return parser
 
 
 class _Gone(argparse.Action):
@@ -101,7 +103,7 @@ class _Gone(argparse.Action):
 def serve(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    # Worker processes build the application themselves (serve.server.create_from_environment)
+    # Worker processes build the application themselves (server.create_from_environment)
     for name in (
         *("folder", "host", "tokens", "workers", "max_entities", "max_body"),
         *("request_log", "request_log_share", "request_log_bytes", "request_log_key"),
@@ -119,10 +121,10 @@ def serve(options: argparse.Namespace) -> int:
         if request_log := request_log_from_environment():
             request_log.make_folder()
     except (ConfigurationError, ClockError, TokensError, RequestLogError) as error:
-        print(f"serve: {error}", file=sys.stderr)
+        print(f"asof serve: {error}", file=sys.stderr)
         return 2
     if not Path(options.folder).is_dir():
-        print(f"serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
+        print(f"asof serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
     return run(options)
 
 
@@ -153,13 +155,21 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parses the command line and runs what it asks for; returns the exit code."""
+    """`python -m serve`: serves, or names the command that took the place of an old one. Returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in (*MOVED, "sync"):
+        is_gone = arguments[0] == "sync"
+        now = "copy the folder with rsync: docs/operations.md" if is_gone else f"run: asof {arguments[0]}"
+        print(f"`python -m serve {arguments[0]}` is no command any more; {now}", file=sys.stderr)
+        return 2
     try:
         check_environment(os.environ)
     except SettingsError as error:
         print(f"asof: {error}", file=sys.stderr)
         return 2
-    options = build_parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
+    add_options(parser)
+    options = parser.parse_args(arguments)
     return options.run(options)
 
 

@@ -14,15 +14,15 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from serve import catalog, feast
-from serve.clock import Clock, clock_from_environment, serving_now
-from serve.folder import Folder, Publication
-from serve.parity import read_parity
-from serve.problem import Problem, response_to
-from serve.request_log import RequestLog
-from serve.shim import RETRY_AFTER, SERVICE, Environ, Shim
-from serve.sqltypes import rfc3339
-from serve.tokens import Tokens
+from . import catalog, feast
+from .clock import Clock, clock_from_environment, serving_now
+from .folder import Folder, Publication
+from .parity import read_parity
+from .problem import Problem, response_to
+from .request_log import RequestLog
+from .shim import RETRY_AFTER, SERVICE, Environ, Shim
+from .sqltypes import rfc3339
+from .tokens import Tokens
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
@@ -72,7 +72,7 @@ def create_app(
     Raises ConfigurationError, TokensError, ClockError.
     """
     # Here and no earlier: the library looks at its import whether several workers share the counters
-    from serve.metrics import Metrics
+    from .metrics import Metrics
 
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
@@ -169,7 +169,7 @@ def _register_errors(app: Flask) -> None:
 
 
 def _register_metrics(app: Flask, shim: Shim) -> None:
-    from serve.metrics import CONTENT_TYPE
+    from .metrics import CONTENT_TYPE
 
     @app.get("/metrics")
     def get_metrics() -> Response:

@@ -8,10 +8,10 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from serve.folder import Publication
-from serve.parity import Parity
-from serve.snapshot import Group, Service
-from serve.sqltypes import rfc3339
+from .folder import Publication
+from .parity import Parity
+from .snapshot import Group, Service
+from .sqltypes import rfc3339
 
 _SAMPLES = {
     "varchar": "...",

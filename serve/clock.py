@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from serve.sqltypes import parse_rfc3339
+from .sqltypes import parse_rfc3339
 
 Clock = Callable[[], datetime]
 

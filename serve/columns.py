@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from serve.sqltypes import EPOCH, SqlType
+from .sqltypes import EPOCH, SqlType
 
 CHUNK = 8192  # rows that are Python objects at a time
 _EPOCH_DAY = date(1970, 1, 1).toordinal()

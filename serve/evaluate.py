@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from serve.batching import MAX_ROWS, Batcher
-from serve.columns import quote
-from serve.limits import Watch
-from serve.lookup import Entity, Finder
-from serve.snapshot import Service, Snapshot, SnapshotError
-from serve.sqltypes import SqlType, json_writer, parse_type
+from .batching import MAX_ROWS, Batcher
+from .columns import quote
+from .limits import Watch
+from .lookup import Entity, Finder
+from .snapshot import Service, Snapshot, SnapshotError
+from .sqltypes import SqlType, json_writer, parse_type
 
 log = logging.getLogger("asof.serve")
 

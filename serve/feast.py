@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from serve import catalog
-from serve.evaluate import Entity, Plan, Row
-from serve.snapshot import Group, Snapshot
-from serve.sqltypes import EPOCH, SqlType, WrongValue, describe_type, from_json, json_writer, rfc3339
-from serve.validation import Invalid, TooMany, check_body
+from . import catalog
+from .evaluate import Entity, Plan, Row
+from .snapshot import Group, Snapshot
+from .sqltypes import EPOCH, SqlType, WrongValue, describe_type, from_json, json_writer, rfc3339
+from .validation import Invalid, TooMany, check_body
 
 PRESENT, NULL, NOT_FOUND, OUTSIDE, INVALID = "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INVALID"
 _BY_GROUP_STATUS = {"NOT_FOUND": NOT_FOUND, "STALE": OUTSIDE}

@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from serve.clock import Clock, serving_now
-from serve.columns import CHUNK
-from serve.evaluate import Engine, Plan, plan_all
-from serve.loader import load_snapshot
-from serve.snapshot import Pointer, Snapshot, SnapshotError
+from .clock import Clock, serving_now
+from .columns import CHUNK
+from .evaluate import Engine, Plan, plan_all
+from .loader import load_snapshot
+from .snapshot import Pointer, Snapshot, SnapshotError
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 5.0  # a refused snapshot is tried again this often: a copy of the folder may still be arriving

@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from serve.columns import check_times, chunks, load_column, quote, storage
-from serve.manifest import read_snapshot
-from serve.snapshot import (
+from .columns import check_times, chunks, load_column, quote, storage
+from .manifest import read_snapshot
+from .snapshot import (
     Group,
     Pointer,
     Snapshot,
@@ -25,7 +25,7 @@ from serve.snapshot import (
     reason_of,
     types_of,
 )
-from serve.sqltypes import SqlType, parse_type
+from .sqltypes import SqlType, parse_type
 
 _TABLE = "loaded"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from serve.columns import literal, quote
-from serve.snapshot import LookedUp, Lookup, Service
-from serve.sqltypes import SqlType
+from .columns import literal, quote
+from .snapshot import LookedUp, Lookup, Service
+from .sqltypes import SqlType
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
 

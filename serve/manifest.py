@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from serve.snapshot import (
+from .snapshot import (
     Feature,
     Group,
     Input,
@@ -20,7 +20,7 @@ from serve.snapshot import (
     reason_of,
     types_of,
 )
-from serve.sqltypes import parse_rfc3339, parse_type
+from .sqltypes import parse_rfc3339, parse_type
 
 
 def read_snapshot(folder: Path, pointer: Pointer, raw: dict[str, Any], tables: dict[str, Table]) -> Snapshot:

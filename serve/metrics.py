@@ -28,12 +28,12 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serve import catalog
-from serve.clock import Clock, serving_now
-from serve.evaluate import Row
-from serve.folder import Folder
-from serve.parity import Parity, read_parity
-from serve.snapshot import Service
+from . import catalog
+from .clock import Clock, serving_now
+from .evaluate import Row
+from .folder import Folder
+from .parity import Parity, read_parity
+from .snapshot import Service
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds

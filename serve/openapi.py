@@ -11,8 +11,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from serve.snapshot import Feature, Input, Service, Snapshot
-from serve.sqltypes import LARGEST, TIMESTAMP_PATTERN, SqlType, describe_type
+from .snapshot import Feature, Input, Service, Snapshot
+from .sqltypes import LARGEST, TIMESTAMP_PATTERN, SqlType, describe_type
 
 Schema = dict[str, Any]
 

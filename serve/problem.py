@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 
-from serve.validation import Invalid
+from .validation import Invalid
 
 log = logging.getLogger("asof.serve")
 

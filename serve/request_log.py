@@ -22,9 +22,9 @@ from datetime import datetime
 from io import FileIO
 from pathlib import Path
 
-from serve.clock import Clock, machine_clock
-from serve.evaluate import Entity, Plan
-from serve.snapshot import Service
+from .clock import Clock, machine_clock
+from .evaluate import Entity, Plan
+from .snapshot import Service
 
 SHARE = 0.01
 MAX_BYTES = 1024**3  # of the folder

@@ -20,9 +20,9 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from serve.app import MAX_BODY, MAX_ENTITIES, create_app
-from serve.limits import THREADS
-from serve.request_log import request_log_from_environment
+from .app import MAX_BODY, MAX_ENTITIES, create_app
+from .limits import THREADS
+from .request_log import request_log_from_environment
 
 CONNECTIONS = 1024  # per worker
 IDLE_SECONDS = 75  # a connection may wait for its next request: longer than balancers keep one, which is 60
@@ -37,12 +37,12 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 def run(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then lets the workers finish what is in flight. Returns the exit code.
 
-    `options` as `serve.__main__` parses them; they are in the environment too, from which the workers take them.
+    `options` as `__main__` parses them; they are in the environment too, from which the workers take them.
     """
     try:
         port = free_port(options.host, options.port)
     except OSError as error:
-        print(f"serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        print(f"asof serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
         return 1
     # Here, since the other commands import this module too, and need no server
     from granian import Granian
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     # Not forked: what has threads does not survive that
     multiprocessing.set_start_method("spawn", force=True)
     server = Granian(
-        "serve.server:create_from_environment",
+        f"{__package__}.server:create_from_environment",
         factory=True,
         address=options.host,
         port=port,

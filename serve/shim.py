@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import duckdb
 from werkzeug.http import parse_options_header
 
-from serve import feast, openapi
-from serve.clock import Clock, serving_now
-from serve.evaluate import Entity, Plan, Row
-from serve.folder import Folder, Publication
-from serve.limits import SQL_SECONDS, Admission, Busy
-from serve.problem import Problem, unprocessable
-from serve.request_log import RequestLog
-from serve.snapshot import Service, Snapshot
-from serve.sqltypes import rfc3339
-from serve.tokens import Token, Tokens
-from serve.validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
+from . import feast, openapi
+from .clock import Clock, serving_now
+from .evaluate import Entity, Plan, Row
+from .folder import Folder, Publication
+from .limits import SQL_SECONDS, Admission, Busy
+from .problem import Problem, unprocessable
+from .request_log import RequestLog
+from .snapshot import Service, Snapshot
+from .sqltypes import rfc3339
+from .tokens import Token, Tokens
+from .validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
 
 if TYPE_CHECKING:
-    from serve.metrics import Metrics
+    from .metrics import Metrics
 
 RETRY_AFTER = "5"  # seconds, while there is no snapshot
 BUSY_RETRY_AFTER = "1"

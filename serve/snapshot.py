@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from serve.columns import Column
-from serve.sqltypes import SqlType, parse_rfc3339, parse_type
+from .columns import Column
+from .sqltypes import SqlType, parse_rfc3339, parse_type
 
 FORMATS = (1, 2)  # of the pointer and of the manifest: those that this shim reads
 

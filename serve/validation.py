@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from serve.evaluate import Entity
-from serve.snapshot import Input, Service
-from serve.sqltypes import WrongValue, bound_reader, describe_type, from_json
+from .evaluate import Entity
+from .snapshot import Input, Service
+from .sqltypes import WrongValue, bound_reader, describe_type, from_json
 
 MAX_ERRORS = 100
 

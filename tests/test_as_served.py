@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from serve.__main__ import main
+from asof.__main__ import main
 from tests.world import Run, World
 
 FEATURES = [
@@ -97,7 +97,7 @@ class Asked:
 
 
 def check_exported(world: World, repository: Path, groups: dict[str, str], row_ids: list[str]) -> dict[str, Row]:
-    """Looks examples up as Feast would in what `python -m serve feast` wrote, an entity's last row at or before the
+    """Looks examples up as Feast would in what `asof feast` wrote, an entity's last row at or before the
     time, and applies the SQL beside it: stored values are those of the rows, answers those of the training rows.
     Returns the answers.
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
+from asof.serve.settings import ENVIRONMENT, SettingsError, check_environment
 
-from serve.settings import ENVIRONMENT, SettingsError, check_environment
 from tests.world import ROOT, World
 
 GROUP, SERVICE, SOURCES = "models/features/thing.yml", "models/services/score.yml", "models/sources.yml"
@@ -175,25 +175,25 @@ def test_every_key_and_var_that_the_package_reads_is_in_the_schema(page: str) ->
 
 
 def test_every_environment_variable_that_is_read_is_declared_and_documented(page: str) -> None:
-    files = [path for folder in ("serve", "macros") for path in (ROOT / folder).rglob("*.*")]
+    files = [path for folder in ("asof", "serve", "macros") for path in (ROOT / folder).rglob("*.*")]
     read = {
         name
         for path in [*files, ROOT / "profiles.yml"]
         if path.suffix in (".py", ".sql", ".yml") and path.name != "settings.py"
         for name in re.findall(r"\bASOF_[A-Z_]*[A-Z]\b", path.read_text())
     }
-    parsed = subprocess.run([sys.executable, "-m", "serve", "--help"], cwd=ROOT, capture_output=True, text=True)
+    parsed = subprocess.run([sys.executable, "-m", "asof", "serve", "--help"], cwd=ROOT, capture_output=True, text=True)
     options = {f"ASOF_{name.upper().replace('-', '_')}" for name in re.findall(r"--([a-z-]+)", parsed.stdout)}
     assert read | options - {"ASOF_HELP"} == set(ENVIRONMENT)
     for name, meaning in ENVIRONMENT.items():
         assert f"| `{name}` | {meaning} |" in page
 
 
-@pytest.mark.parametrize("command", [["--help"], ["prune", "--keep", "1"]])
+@pytest.mark.parametrize("command", [["serve", "--help"], ["prune", "--keep", "1"]])
 def test_commands_refuse_an_environment_variable_that_nothing_reads(command: list[str]) -> None:
     environment = os.environ | {"ASOF_REQEST_LOG": "requests"}
     run = subprocess.run(
-        [sys.executable, "-m", "serve", *command], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "asof", *command], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert run.returncode == 2
     assert "ASOF_REQEST_LOG is set, which asof does not know: did you mean ASOF_REQUEST_LOG?" in run.stderr

@@ -122,7 +122,7 @@ def test_the_readme_reads_training_data_in_three_lines_and_its_plain_dbt_command
     assert (fresh.folder / "target/catalog.json").exists()
     # what explains a value runs as it stands there, too
     text = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
-    command = re.search(r"`(ASOF_NOW=\S+ python -m serve explain [^`]*)`", text)[1]
+    command = re.search(r"`(ASOF_NOW=\S+ asof explain [^`]*)`", text)[1]
     fresh.blocks = [("console", f"$ {command}\n")]
     assert "late_delivery@1 for order_id=O-204 at 2026-05-01T09:00:00.000000Z: OK" in fresh.run()
 

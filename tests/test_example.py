@@ -27,11 +27,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from asof.serve.app import create_app
+from asof.serve.request_log import RequestLog
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from scripts import demo
-from serve.app import create_app
-from serve.request_log import RequestLog
 from tests.exact import mean
 from tests.world import ROOT
 
@@ -154,10 +154,10 @@ def post(url: str, service: str, entities: list[Row]) -> Row:
 
 @pytest.fixture(scope="session")
 def ask(example: Example) -> Iterator[Callable[..., Row]]:
-    """Asks a `python -m serve` process that serves the first build at 09:00; one row, its answer with the envelope."""
+    """Asks a `asof serve` process that serves the first build at 09:00; one row, its answer with the envelope."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "serve", "--folder", str(example.published(1)), "--port", "0"],
+        [sys.executable, "-m", "asof", "serve", "--folder", str(example.published(1)), "--port", "0"],
         cwd=ROOT,
         env=environment | {"ASOF_NOW": ASKED},
         stdout=subprocess.PIPE,
@@ -450,7 +450,7 @@ def test_nothing_from_the_future_enters_it(example: Example) -> None:
     """The proof, as a user runs it, on a machine in another zone and another day."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
     run = subprocess.run(
-        [sys.executable, "-m", "serve", "prove", "--moments", "5", "--seed", "2"],
+        [sys.executable, "-m", "asof", "prove", "--moments", "5", "--seed", "2"],
         cwd=ROOT,
         env=environment
         | {"ASOF_WAREHOUSE": str(example.folder / "asof.duckdb"), "ASOF_NOW": BUILDS[2], "TZ": "Pacific/Kiritimati"},

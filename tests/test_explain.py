@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serve.__main__ import main
+from asof.__main__ import main
 from tests.world import World
 
 

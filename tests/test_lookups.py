@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from serve.__main__ import main
+from asof.__main__ import main
 from tests.test_as_served import as_json
 from tests.world import World
 

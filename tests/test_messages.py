@@ -125,7 +125,7 @@ def test_from_a_red_first_build_to_training_rows_by_what_is_said(world: World) -
     assert run.code == 1
     assert not run.says("keyboard interrupt")
     assert run.says("asof: publication held: the compiled text of thing@1 changed")
-    assert run.says("python -m serve new feature thing --version 2")
+    assert run.says("asof new feature thing --version 2")
     # and so does an examples model that reads a clock, which is found after it was built
     world.replace("models/features/thing_v1.sql", "'31 days'", "'30 days'")
     world.replace(

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import yaml
 
-from serve.feast_repository import ExportError, check_names
+from asof.feast_repository import ExportError, check_names
 from tests.world import World
 
 # Every name that the SQL of the package once gave, beside a user's columns, to something of its own.

@@ -1,4 +1,4 @@
-"""`python -m serve new`: what it writes builds as it is, beside what was there, and a new version changes no other."""
+"""`asof new`: what it writes builds as it is, beside what was there, and a new version changes no other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serve.__main__ import main
-from serve.project_yaml import columns_of, with_version
+from asof.__main__ import main
+from asof.project_yaml import columns_of, with_version
 from tests.world import ROOT, World
 
 
@@ -168,7 +168,7 @@ def test_what_a_new_project_needs_is_what_the_small_project_has(
 
 
 def test_the_wheel_holds_the_templates() -> None:
-    held = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["serve"]
-    found = {path for pattern in held for path in (ROOT / "serve").glob(pattern)}
-    assert found == {path for path in (ROOT / "serve").rglob("*") if path.is_file() and path.parent.name == "templates"}
+    held = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["asof"]
+    found = {path for pattern in held for path in (ROOT / "asof").glob(pattern)}
+    assert found == {path for path in (ROOT / "asof").rglob("*") if path.is_file() and path.parent.name == "templates"}
     assert len(found) > 10

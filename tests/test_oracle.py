@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from serve.__main__ import main
+from asof.__main__ import main
 from tests.exact import mean
 from tests.test_as_served import check_exported
 from tests.world import World
@@ -518,7 +518,7 @@ def test_training_equals_the_oracle_by_the_as_served_rule(told: tuple[World, Ora
 
 @pytest.fixture(scope="module")
 def repository(told: tuple[World, Oracle], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `python -m serve feast` writes."""
+    """What `asof feast` writes."""
     folder = tmp_path_factory.mktemp("feast") / "it's" / "new"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in told[0].environment("2024-04-03 18:00").items():

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from serve.builder import check_zone
-from serve.rebuild import ProofError
-from serve.workbench import Workbench
-from tests.world import ROOT, World
+from asof.builder import check_zone
+from asof.rebuild import ProofError
+from asof.workbench import Workbench
+from tests.world import World
 
 # Macros of the project's own that read a relation without a time. They forge the mark of our joins, without which the
 # build refuses them (test_refusals.py): the proof goes by what comes out, not by what the text looks like.
@@ -229,9 +229,9 @@ def plant(world: World) -> None:
 
 def prove(world: World, *arguments: str, now: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "serve", "prove", *arguments],
+        [sys.executable, "-m", "asof", "prove", *arguments],
         cwd=world.folder,
-        env=world.environment(now) | {"PYTHONPATH": str(ROOT)} | environment,
+        env=world.environment(now) | environment,
         capture_output=True,
         text=True,
         timeout=300,

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from serve.compare import difference
+from asof.compare import difference
 from tests.test_as_served import as_json, name_publications
 from tests.test_training_sets import rows_of
 from tests.world import ROOT, World
@@ -227,7 +227,7 @@ def test_a_rollback_holds_until_released_and_every_publication_is_later_than_the
 
     world.dbt(operation, "hold", "--args", "{reason: holidays}", now="2026-05-01 11:06")
     assert (world.pointer["hold"]["reason"], world.pointer["sequence_number"]) == ("holidays", 6)
-    command = [sys.executable, "-m", "serve", "prune", "--folder", str(world.folder / "published"), "--keep", "1"]
+    command = [sys.executable, "-m", "asof", "prune", "--folder", str(world.folder / "published"), "--keep", "1"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
     pointer = world.pointer
     run = world.dbt(operation, "rollback", "--args", "{to: 2}", now="2026-05-01 11:07", fails=True)

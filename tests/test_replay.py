@@ -62,7 +62,7 @@ def test_a_leak_of_late_rows_is_found_among_many_entities(world: World) -> None:
     run = world.build("2026-05-01 11:00", fails=True)
     assert run.says(DIFFERS)
     # the source did not change: what to do first is to run the proof, not to accept
-    assert run.says(f"{DIFFERS}. Run `python -m serve prove`. If it is red, a model lets in what was not known then")
+    assert run.says(f"{DIFFERS}. Run `asof prove`. If it is red, a model lets in what was not known then")
     assert run.says("'thing_id': t321")
     assert run.says("0 was recorded, 1 comes out now")
     run = world.dbt("build", "--vars", "asof_replay: false", now="2026-05-01 12:00")

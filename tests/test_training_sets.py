@@ -12,9 +12,9 @@ import duckdb
 import pandas
 import pytest
 
-from serve.__main__ import main
-from serve.compare import difference
-from serve.sets import SetError
+from asof.__main__ import main
+from asof.compare import difference
+from asof.set_files import SetError
 from tests.test_as_served import FEATURES, as_json
 from tests.world import Run, World
 
@@ -278,7 +278,7 @@ def test_a_set_is_whole_or_none_and_never_written_again(life: Life, tmp_path: Pa
 def test_a_notebook_hands_in_a_frame_and_gets_one(
     life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from serve import batch, training
+    from asof import batch, training
 
     project = life.world.folder
     for name, value in life.world.environment("2026-05-01 14:00:00.5").items():

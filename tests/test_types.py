@@ -11,8 +11,8 @@ from uuid import UUID
 
 import duckdb
 import pytest
+from asof.serve.sqltypes import parse_type
 
-from serve.sqltypes import parse_type
 from tests.world import World
 
 # Of each type the smallest, the largest, and what is apt to be lost, as SQL and as JSON spells it

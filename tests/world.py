@@ -280,8 +280,8 @@ class World:
     @contextmanager
     def shim(self, now: str, is_logged: bool = False) -> Iterator[FlaskClient]:
         """A client of the shim over the published folder at a now; what it answers may be logged in request_log/."""
-        from serve.app import create_app
-        from serve.request_log import RequestLog
+        from asof.serve.app import create_app
+        from asof.serve.request_log import RequestLog
 
         key = self.folder / "request_log.key"  # hashes what is personal, where a test wrote one
         log = RequestLog(self.folder / "request_log", share=1, key=key if key.exists() else None) if is_logged else None

@@ -28,7 +28,6 @@ from load import HERE
 
 ROOT = HERE.parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
-ENVIRONMENT["PYTHONPATH"] = str(ROOT)  # for `python -m serve`, which a project of your own would install
 
 # Name, seconds on the clock and of processors, peak megabytes.
 steps: list[tuple[str, float, float, float]] = []
@@ -101,10 +100,10 @@ def look_up(flights: list[Flight], show: bool) -> dict[str, dict[str, Any]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = (HERE / ".demo" / "published").relative_to(ROOT)
-    print(f"\n$ ASOF_NOW={now} python -m serve --folder {folder} --port {port}", flush=True)
+    print(f"\n$ ASOF_NOW={now} asof serve --folder {folder} --port {port}", flush=True)
     started = time.monotonic()
     shim = subprocess.Popen(
-        [sys.executable, "-m", "serve", "--folder", str(folder), "--port", str(port)],
+        [sys.executable, "-m", "asof", "serve", "--folder", str(folder), "--port", str(port)],
         cwd=ROOT,
         env=ENVIRONMENT | {"ASOF_NOW": now},
     )
@@ -187,7 +186,7 @@ def main() -> None:
         for _, together in groupby(due, key=attrgetter("asked_at")):
             answers |= look_up(list(together), show=not answers)
     run("recompute by hand", "python", "check.py", "--seed", str(options.seed))
-    run("prove", "python", "-m", "serve", "prove", "--moments", "6", now=LIVE_BUILDS[-1])
+    run("prove", "python", "-m", "asof", "prove", "--moments", "6", now=LIVE_BUILDS[-1])
 
     trained = show_counts()
     is_complete = trained == len(flights)

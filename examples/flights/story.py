@@ -43,7 +43,7 @@ from sklearn.preprocessing import StandardScaler
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 sys.path.insert(0, str(ROOT))
-from serve.app import create_app as create_shim
+from asof.serve.app import create_app as create_shim
 
 # Five weeks from a Monday on, with two builds a day: before New York's first flights, and in its afternoon. Each serves
 # the flights that are asked about until it is too old. One more, when all have landed, makes their training rows.

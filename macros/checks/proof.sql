@@ -1,5 +1,5 @@
 {#
-  For `python -m serve prove`: prints what is to be proven, as JSON: {now, clock, leaves, recorded, guarded, records}.
+  For `asof prove`: prints what is to be proven, as JSON: {now, clock, leaves, recorded, guarded, records}.
   leaves: what it begins at, see leaf_of. recorded: the ids of the models that record or hand on what others compute.
   guarded: {unique_id, role, name, keys, labels, known_within, yaml} of each event model (that is rebuilt), entity, group,
   examples model, rows model and service; known_within in seconds.

@@ -69,7 +69,7 @@
         {{ asof.replay_differences_sql(spec, found[0][0]) }}
     {%- endset -%}
     {%- set rule -%}
-        evaluated again, a past point differs from what was recorded. Run `python -m serve prove`. If it is red, a model lets in what was
+        evaluated again, a past point differs from what was recorded. Run `asof prove`. If it is red, a model lets in what was
         not known then, and the proof names it. If it is green, the formula was edited (write it as a new version), or a source changed
         rows of its past (append versions; what it restated once is accepted by accept_restatement)
     {%- endset -%}

@@ -48,5 +48,5 @@
         ~ "run_id = coalesce(run_id, '" ~ invocation_id ~ "') where " ~ named | join(' and ') -%}
     {%- set logged = run_query('select count(*) from ' ~ asof.registry('requests') ~ ' where ' ~ named | join(' and ')).rows[0][0] | int -%}
     {%- do asof.run_together(unrecorded + deletions + [emptied, asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
-    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories and observed models, and ' ~ logged ~ ' logged requests. Now `dbt build`, then `python -m serve prune --keep 1`.') -%}
+    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories and observed models, and ' ~ logged ~ ' logged requests. Now `dbt build`, then `asof prune --keep 1`.') -%}
 {% endmacro %}

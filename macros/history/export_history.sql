@@ -1,7 +1,7 @@
 {#
   `dbt run-operation export_history --args '{to: folder}'`: what was served of each group of the current publication, and since when,
-  as <group>_v<n>.parquet in a folder that is there, for a system that takes an entity's last row at or before a time (`python -m serve
-  feast` makes a Feast repository of it). Prints the pointer, the manifest, and the files as {group id: {file, served_since, rows, bytes,
+  as <group>_v<n>.parquet in a folder that is there, for a system that takes an entity's last row at or before a time (`asof feast`
+  makes a Feast repository of it). Prints the pointer, the manifest, and the files as {group id: {file, served_since, rows, bytes,
   sha256}}, in JSON.
 
   The columns of a file:

@@ -19,7 +19,7 @@
     {%- set groups, services = [], [] -%}
     {%- for node in asof.models_of('group') if asof.is_published(node) -%}{%- do groups.append(asof.group_spec_of(node)) -%}{%- endfor -%}
     {%- for node in asof.models_of('service') if asof.is_published(node) -%}{%- do services.append(asof.service_spec_of(node)) -%}{%- endfor -%}
-    {%- if not groups -%}{{- return({'reason': 'there is no feature group to publish. Write one (python -m serve new feature), or take `publish: false` out of its meta.'}) -}}{%- endif -%}
+    {%- if not groups -%}{{- return({'reason': 'there is no feature group to publish. Write one (asof new feature), or take `publish: false` out of its meta.'}) -}}{%- endif -%}
     {%- set group_ids = groups | map(attribute='id') | list -%}
     {%- for service in services -%}
         {%- for group in service.groups if group.group not in group_ids -%}

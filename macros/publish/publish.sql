@@ -106,7 +106,7 @@
             ~ 'this version (' ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)'
             ~ (', and was not found to give the same values, as said above.' if is_upgrade else '.')
             ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
-            ~ ' (python -m serve new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name
+            ~ ' (asof new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name
             ~ ' --version ' ~ next_ ~ '). If the meaning is the same, accept it: dbt run-operation accept_definition --args '
             ~ '\'{id: ' ~ each.id ~ ', reason: "..."}\' and build again.') -%}
     {%- endfor -%}

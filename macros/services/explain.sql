@@ -1,6 +1,6 @@
 {#
   `dbt run-operation explain --args '{service: late_delivery@1, request: {order_id: O-204}, at: "2026-05-01T09:00:00Z"}'`: what the API
-  answered, or would have, and where each value is from, as one line of JSON (`python -m serve explain` makes it readable): the
+  answered, or would have, and where each value is from, as one line of JSON (`asof explain` makes it readable): the
   publication; per group the moment, the run, the definition and the recorded row; and the events that were known then, with
   what would have come out without each. Values are text, as the warehouse spells them; times RFC 3339 UTC.
 

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import duckdb
+from asof.serve.snapshot import parquet
 
-from serve.feast_repository import Export, export
-from serve.snapshot import parquet
+from asof.feast_repository import Export, export
 from tests.world import World
 
 

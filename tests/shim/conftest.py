@@ -11,10 +11,9 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
+from asof.serve.app import create_app  # noqa: E402
 from publisher import NOW, Publisher  # noqa: E402
 from server import Server  # noqa: E402
-
-from serve.app import create_app  # noqa: E402
 
 
 @pytest.fixture

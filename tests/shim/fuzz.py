@@ -9,13 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 import schemathesis
+from asof.serve.openapi import FEAST
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-
-from serve.openapi import FEAST
 
 ALL = list(HealthCheck)
 CONFIG = {

@@ -1,4 +1,4 @@
-"""The real process, `python -m serve`, for tests: on a free loopback port, or to its end."""
+"""The real process, `asof serve`, for tests: on a free loopback port, or to its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Server:
     def __init__(self, *options, **environment):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "serve", "--port", "0", *map(str, options)],
+            [sys.executable, "-m", "asof", "serve", "--port", "0", *map(str, options)],
             cwd=ROOT,
             env=clean | environment,
             stdout=subprocess.PIPE,
@@ -71,7 +71,7 @@ def workers_of(process):
 
 def run(*options, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "serve", *map(str, options)],
+        [sys.executable, "-m", "asof", "serve", *map(str, options)],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,

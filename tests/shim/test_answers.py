@@ -6,9 +6,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from asof.serve.clock import ClockError, clock_from_environment
 from publisher import AS_OF, KIND_TYPES, NOW, PUBLISHED
-
-from serve.clock import ClockError, clock_from_environment
 
 
 @pytest.fixture

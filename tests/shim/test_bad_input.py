@@ -9,11 +9,10 @@ import sys
 from decimal import Decimal
 
 import pytest
+from asof.serve.sqltypes import SqlType, WrongValue, from_json, parse_type
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from publisher import KIND_TYPES
-
-from serve.sqltypes import SqlType, WrongValue, from_json, parse_type
 
 
 def problem(response, status):

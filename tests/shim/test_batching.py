@@ -8,10 +8,9 @@ from datetime import timedelta
 
 import duckdb
 import pytest
+from asof.serve.batching import MAX_ROWS, Batcher
+from asof.serve.folder import Folder
 from publisher import NOW, Publisher, service, services
-
-from serve.batching import MAX_ROWS, Batcher
-from serve.folder import Folder
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import sys
 import pytest
 from server import ROOT
 
-from serve.__main__ import build_parser
+from asof.__main__ import build_parser
 
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text().replace("\\\n", "")
 
@@ -103,18 +103,18 @@ def unit(name):
 def test_the_units_start_what_there_is(name):
     text = (ROOT / f"deploy/{name}.service").read_text()
     known = {option.removeprefix("ASOF_") for option in re.findall(r"\bASOF_\w+", text)}
-    options = vars(build_parser().parse_args([]))
+    options = vars(build_parser().parse_args(["serve"]))
     assert {each.lower() for each in known} <= set(options)
     program, *arguments = shlex.split(unit(name)["Service"]["ExecStart"])
-    assert (program, arguments[:2]) == ("/opt/asof/bin/python", ["-m", "serve"])
-    assert callable(build_parser().parse_args(arguments[2:]).run)
+    assert program == "/opt/asof/bin/asof"
+    assert callable(build_parser().parse_args(arguments).run)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 @pytest.mark.parametrize("name", ["asof", "asof-loop"])
 def test_systemd_reads_the_units_without_a_warning(name, tmp_path):
     path = tmp_path / f"{name}.service"
-    path.write_text((ROOT / "deploy" / path.name).read_text().replace("/opt/asof/bin/python", sys.executable))
+    path.write_text((ROOT / "deploy" / path.name).read_text().replace("/opt/asof/bin/asof", sys.executable))
     verified = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60
     )

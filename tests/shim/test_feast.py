@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from asof.serve.request_log import RequestLog
 from test_folder import tokens_file
 from test_request_log import lines_of
-
-from serve.request_log import RequestLog
 
 EPOCH, AS_OF = "1970-01-01T00:00:00Z", "2026-05-01T08:58:00Z"
 

@@ -9,13 +9,13 @@ import time
 from datetime import timedelta
 
 import pytest
+from asof.serve import folder as folder_module
+from asof.serve.app import ConfigurationError
+from asof.serve.tokens import LOOK_SECONDS
 from publisher import GROUPS, NOW, Publisher
 
-from serve import folder as folder_module
-from serve.__main__ import main
-from serve.app import ConfigurationError
-from serve.prune import prune
-from serve.tokens import LOOK_SECONDS
+from asof.__main__ import main
+from asof.prune import prune
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_an_empty_group_is_served(client, publisher, watched, monkeypatch):
 
 
 def test_a_table_of_several_chunks(client, publisher, watched, monkeypatch):
-    monkeypatch.setattr("serve.columns.CHUNK", 1)
+    monkeypatch.setattr("asof.serve.columns.CHUNK", 1)
     publisher.publish(mark=8)
     watched.poll()
     sent = [{"order_id": each, "request_distance_km": 1.0} for each in ("O-150", "O-160", "O-170", "O-204")]

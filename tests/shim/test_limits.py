@@ -14,9 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from asof.serve.limits import LARGE_AT_ONCE, LARGE_BODY, LARGE_COMPUTED, SMALL_AT_ONCE, Admission, Busy
 from publisher import Publisher, service, services
-
-from serve.limits import LARGE_AT_ONCE, LARGE_BODY, LARGE_COMPUTED, SMALL_AT_ONCE, Admission, Busy
 
 NINE = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
 MiB = 1024 * 1024
@@ -140,8 +139,8 @@ def wait_for(condition, seconds=20):
 
 
 def test_large_requests_take_no_place_of_small_ones(monkeypatch):
-    monkeypatch.setattr("serve.limits.SMALL_AT_ONCE", 2)
-    monkeypatch.setattr("serve.limits.LARGE_AT_ONCE", 1)
+    monkeypatch.setattr("asof.serve.limits.SMALL_AT_ONCE", 2)
+    monkeypatch.setattr("asof.serve.limits.LARGE_AT_ONCE", 1)
     admission = Admission()
     for _ in range(2):  # a place is free again after its request
         with admission.of(0), admission.of(LARGE_BODY):
@@ -153,7 +152,7 @@ def test_large_requests_take_no_place_of_small_ones(monkeypatch):
 
 @pytest.mark.parametrize("how", ["get", "post", "feast"])
 def test_who_is_turned_away_is_told_when_to_try_again(make_app, publisher, monkeypatch, how):
-    monkeypatch.setattr("serve.limits.SMALL_AT_ONCE", 0)
+    monkeypatch.setattr("asof.serve.limits.SMALL_AT_ONCE", 0)
     client = make_app(publisher.folder).test_client()
     pair = {"left_id": "1", "right_id": "11"}
     if how == "get":

@@ -10,12 +10,11 @@ import urllib.request
 
 import pytest
 import yaml
+from asof.serve.request_log import RequestLog
 from prometheus_client.parser import text_string_to_metric_families
 from publisher import GROUPS
 from server import ROOT
 from test_folder import tokens_file
-
-from serve.request_log import RequestLog
 
 CARRIERS = ["northline", "swiftpost"]
 

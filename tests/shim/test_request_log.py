@@ -18,13 +18,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from asof.serve import request_log as request_log_module
+from asof.serve.request_log import RequestLog
 from publisher import NOW
 from server import run
 from test_answers import SENT
 
-from serve import request_log as request_log_module
-from serve.__main__ import main
-from serve.request_log import RequestLog
+from asof.__main__ import main
 
 FROZEN = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
 PAGE = (Path(__file__).parents[2] / "docs/operations.md").read_text()
@@ -57,10 +57,10 @@ def test_half_a_configuration_is_refused(option, publisher, monkeypatch, capsys)
     for variable in ("ASOF_REQUEST_LOG", "ASOF_REQUEST_LOG_SHARE", "ASOF_REQUEST_LOG_BYTES", "ASOF_REQUEST_LOG_KEY"):
         monkeypatch.delenv(variable, raising=False)
     said = f"--request-log-{name} (ASOF_REQUEST_LOG_{name.upper()}) is set, but nothing is logged: name the folder"
-    assert main(["--folder", str(publisher.folder), f"--request-log-{name}", value]) == 2
+    assert main(["serve", "--folder", str(publisher.folder), f"--request-log-{name}", value]) == 2
     assert said in capsys.readouterr().err
     monkeypatch.setenv(f"ASOF_REQUEST_LOG_{name.upper()}", value)
-    assert main(["--folder", str(publisher.folder)]) == 2
+    assert main(["serve", "--folder", str(publisher.folder)]) == 2
     assert said in capsys.readouterr().err
 
 

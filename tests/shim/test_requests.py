@@ -7,12 +7,11 @@ import signal
 import time
 
 import pytest
+from asof.serve.app import ServicesFirst
 from flask import Flask
 from test_limits import NINE, answer, connect, highest_memory, post
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
-
-from serve.app import ServicesFirst
 
 PAIR = json.dumps({"entities": [{"left_id": "1", "right_id": "11"}]}).encode()
 DELIVERY = json.dumps({"entities": [{"order_id": "O-204", "request_distance_km": 3.5}]}).encode()

@@ -1,4 +1,4 @@
-"""The real process: `python -m serve` on a free loopback port."""
+"""The real process: `asof serve` on a free loopback port."""
 
 from __future__ import annotations
 

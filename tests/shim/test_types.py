@@ -8,14 +8,13 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from asof.serve.columns import load_column
+from asof.serve.folder import Folder
+from asof.serve.lookup import argument_writer, from_argument, to_argument
+from asof.serve.sqltypes import SqlType, parse_type
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from publisher import KIND_TYPES, NOW, Publisher
-
-from serve.columns import load_column
-from serve.folder import Folder
-from serve.lookup import argument_writer, from_argument, to_argument
-from serve.sqltypes import SqlType, parse_type
 
 NAMES = [
     *("varchar", "uuid", "boolean", "tinyint", "smallint", "integer", "bigint", "float", "double", "decimal(4,4)"),

@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from serve.app import create_app
-from serve.request_log import RequestLog
+from asof.serve.app import create_app
+from asof.serve.request_log import RequestLog
+
 from tests.time_machine.oracle import MICROSECOND, Publication, Row
 from tests.time_machine.project import Project
 from tests.world import World

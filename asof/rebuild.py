@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from serve.dbt import DbtError, run_dbt
-from serve.workbench import RelationPath, dotted, walk
+from .dbt import DbtError, run_dbt
+from .workbench import RelationPath, dotted, walk
 
 _HARMLESS_FUNCTIONS = {"unnest", "range", "generate_series"}
 

@@ -1,4 +1,4 @@
-"""`python -m serve feast --to <folder>`: the way out, a Feast repository of all that was served.
+"""`asof feast --to <folder>`: the way out, a Feast repository of all that was served.
 
 dbt writes what was served of each group, and since when (the macro asof.export_history); here the definitions are
 written beside it, from the manifest of the current publication. Feast is not needed for it, nor asof afterwards.
@@ -19,8 +19,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from serve.dbt import DbtError, add_project_options, run_dbt
-from serve.sqltypes import parse_type
+from .dbt import DbtError, add_project_options, run_dbt
+from .serve.sqltypes import parse_type
 
 # What Feast calls a type in a schema, and the same as an entity's
 _TYPES = {
@@ -278,7 +278,7 @@ entity_key_serialization_version: 3
 _DEFINITIONS = '''\
 """The features of {{ project }}: publication {{ pointer.sequence_number }} of {{ pointer.published_at }}.
 
-Written by `python -m serve feast`. README.md says what the tables hold, and what Feast cannot say.
+Written by `asof feast`. README.md says what the tables hold, and what Feast cannot say.
 """
 
 from datetime import timedelta
@@ -377,7 +377,7 @@ _README = """\
 # {{ project }} in Feast
 
 The features of {{ project }} and all that was ever served of them, up to publication {{ pointer.sequence_number }}
-({{ pointer.published_at }}). Written once, by `python -m serve feast`; it does not follow the dbt project.
+({{ pointer.published_at }}). Written once, by `asof feast`; it does not follow the dbt project.
 
 ```console
 $ pip install feast

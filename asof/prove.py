@@ -1,4 +1,4 @@
-"""`python -m serve prove`: shows, on the user's own data, that nothing from the future enters a model.
+"""`asof prove`: shows, on the user's own data, that nothing from the future enters a model.
 
 For moments T of the project's own past, staging is rebuilt from its sources, and every entity, feature group, examples
 model, rows model and service from staging, by their compiled SQL, four times: with what became known after T cut off;
@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from serve.builder import Builder, Inputs, inputs_of
-from serve.dbt import add_options
-from serve.lateness import Lateness
-from serve.rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
-from serve.sqltypes import parse_rfc3339
-from serve.workbench import MICROSECOND, SPAN, Input, Workbench, dotted, literal, quote
+from .builder import Builder, Inputs, inputs_of
+from .dbt import add_options
+from .lateness import Lateness
+from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
+from .serve.sqltypes import parse_rfc3339
+from .workbench import MICROSECOND, SPAN, Input, Workbench, dotted, literal, quote
 
 # What is compared with the build whose future is cut off: a name, the future, and whether later moments stand beside.
 VARIANTS = [

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import duckdb
 
-from serve.rebuild import Model, Project, ProofError, Rebuild, relations_in
-from serve.workbench import Input, RelationPath, Workbench, column_of, dotted, literal, quote
+from .rebuild import Model, Project, ProofError, Rebuild, relations_in
+from .workbench import Input, RelationPath, Workbench, column_of, dotted, literal, quote
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`python -m serve new ...`: writes the skeleton of a staging model, an entity, a feature group, a service, the next
+"""`asof new ...`: writes the skeleton of a staging model, an entity, a feature group, a service, the next
 version of a group or service, or what a new project needs.
 
 What it writes builds as it is. Nothing that exists is overwritten; a new version adds an entry to the YAML. The texts
@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from serve.project_yaml import ScaffoldError, columns_of, declared, entity_keys, source_tables, with_version
+from .project_yaml import ScaffoldError, columns_of, declared, entity_keys, source_tables, with_version
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),

@@ -1,4 +1,4 @@
-"""`python -m serve compare`: what differs between two training sets, and why. Reads their files, nothing else."""
+"""`asof compare`: what differs between two training sets, and why. Reads their files, nothing else."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from serve.sets import Manifest, SetError, files_of, find_set
-from serve.workbench import quote
+from .set_files import Manifest, SetError, files_of, find_set
+from .workbench import quote
 
 # Why a row or a value differs, in the words that are shown
 REASONS = {

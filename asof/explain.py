@@ -1,4 +1,4 @@
-"""`python -m serve explain <service> <key>=<value> <time>`: where each value of an answer is from.
+"""`asof explain <service> <key>=<value> <time>`: where each value of an answer is from.
 
 The publication, per group the moment, run, definition and recorded row, and the events known then, each with what would
 have come out without it. dbt finds it in the warehouse (the macro asof.explain); here it is made readable.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from serve.dbt import DbtError, add_project_options, run_dbt
+from .dbt import DbtError, add_project_options, run_dbt
 
 
 def explain(

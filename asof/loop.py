@@ -19,10 +19,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from serve.dbt import add_project_options, dbt_program
-from serve.prune import prune
-from serve.snapshot import Pointer, SnapshotError
-from serve.sync import SyncError, synced
+from .dbt import add_project_options, dbt_program
+from .prune import prune
+from .serve.snapshot import Pointer, SnapshotError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _LOOK_SECONDS = 0.2  # how soon a signal is noticed while waiting
@@ -108,7 +107,7 @@ class Loop:
             if self._is_stopping:
                 following = "; ends as it was told to"
             line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {outcome(self._folder, code, output)}"
-            print(f"{_text(datetime.now(UTC))} {line}{self._passed_on()}{following}", flush=True)
+            print(f"{_text(datetime.now(UTC))} {line}{self._pruned()}{following}", flush=True)
             while not self._is_stopping and (left := due - time.monotonic()) > 0:
                 time.sleep(min(left, _LOOK_SECONDS))
 
@@ -132,18 +131,14 @@ class Loop:
             printed.seek(0)
             return code, printed.read()
 
-    def _passed_on(self) -> str:
-        """Prunes and syncs if it was asked to; says how it went. A failure is tried again in the next round."""
-        said = []
+    def _pruned(self) -> str:
+        """Prunes, with `--keep`; returns what went wrong, for the round's line. The next round tries again."""
         try:
-            # Each round, not only after a publication: a hold, or what failed the last time, is passed on too
-            if self._options.sync_to and (self._folder / "current.json").exists():
-                said.append(synced(self._folder, self._options.sync_to, self._options.keep))
             if self._options.keep and (self._folder / "current.json").exists():
                 prune(self._folder, self._options.keep)
-        except (SyncError, SnapshotError, OSError) as error:
-            said.append(f"NOT PASSED ON: {error}")
-        return "".join(f"; {each}" for each in said)
+        except (SnapshotError, OSError) as error:
+            return f"; NOT PRUNED: {error}"
+        return ""
 
 
 def outcome(folder: Path, code: int, output: str) -> str:
@@ -201,8 +196,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--folder", type=Path, default=os.environ.get("ASOF_PUBLISHED") or "published", help="where it publishes to"
     )
-    parser.add_argument("--sync-to", type=Path, metavar="FOLDER", help="pass on what is published, as `sync` does")
-    parser.add_argument("--keep", type=_positive, metavar="N", help="prune here and there: newest N snapshots stay")
+    parser.add_argument("--keep", type=_positive, metavar="N", help="prune after each round: N snapshots stay")
     add_project_options(parser)
     parser.set_defaults(run=_run)
 

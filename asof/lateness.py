@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from serve.rebuild import Model
-from serve.workbench import Workbench, dotted, literal
+from .rebuild import Model
+from .workbench import Workbench, dotted, literal
 
 # Lengths of time after which it is told how many examples were known, in seconds.
 RUNGS = [*(60 * each for each in (1, 5, 15, 30)), *(3600 * each for each in (1, 2, 6, 12))]

@@ -1,6 +1,6 @@
-"""Training sets and batches for the person at the notebook, `python -m serve training` and `python -m serve batch`.
+"""Training sets and batches for the person at the notebook, `asof training` and `asof batch`.
 
-    from serve import batch, training
+    from asof import batch, training
 
     train = training("late_delivery", examples=asked)   # a DataFrame or a file; the examples model unless given
     train.attrs["asof"]                                 # the manifest of the set: its id, what it is made of
@@ -24,18 +24,15 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from serve.dbt import DbtError, add_project_options, run_dbt
-from serve.sqltypes import parse_rfc3339
+from . import compare
+from .dbt import DbtError, add_project_options, run_dbt
+from .serve.sqltypes import parse_rfc3339
+from .set_files import Manifest, SetError, files_of, find_set, read_manifest
 
 if TYPE_CHECKING:
     import pandas
 
 Examples = Any  # a DataFrame (of pandas, or what else DuckDB reads), or the path of a Parquet or CSV file
-Manifest = dict[str, Any]
-
-
-class SetError(Exception):
-    """A training set or a batch could not be made or found; the message says why and what to do."""
 
 
 def training(
@@ -108,32 +105,6 @@ def make_batch(
     """Writes a batch (see `batch`); returns what the answers are from. Raises SetError."""
     arguments = {"service": service, "to": str(to.absolute())}
     return json.loads(_operation("batch", arguments, examples, project, dbt, {}))
-
-
-def read_manifest(path: Path) -> Manifest:
-    """A set's manifest, with `path`, where it was read. Raises SetError."""
-    try:
-        return json.loads(path.read_bytes()) | {"path": str(path)}
-    except (OSError, ValueError) as error:
-        raise SetError(f"the manifest {path} cannot be read: {error}") from None
-
-
-def find_set(name: str, project: str | Path = ".") -> Manifest:
-    """The manifest of a set by its path, its name or its id. Raises SetError."""
-    if name.endswith(".json"):
-        return read_manifest(Path(name))
-    folder = Path(project) / (os.environ.get("ASOF_TRAINING") or "training") / "sets"
-    found = [path for path in sorted(folder.glob("*.json")) if name in (path.stem, path.stem.rpartition("-")[2])]
-    if len(found) != 1:
-        there = ", ".join(path.stem for path in sorted(folder.glob("*.json"))) or "none"
-        raise SetError(f"there is no training set {name} in {folder} (there: {there}); name its .json otherwise")
-    return read_manifest(found[0])
-
-
-def files_of(manifest: Manifest) -> tuple[Path, Path]:
-    """The files of a set: its rows, and the examples that it is of."""
-    folder, files = Path(manifest["path"]).parent, manifest["files"]
-    return folder / files["rows"]["file"], folder / files["examples"]["file"]
 
 
 def _operation(
@@ -231,8 +202,6 @@ def _run_training(options: argparse.Namespace) -> int:
 
 def _rebuild(manifest: Manifest, options: argparse.Namespace) -> int:
     """Builds a set again from the examples it kept, elsewhere; says whether it is the same, and if not, why."""
-    from serve import compare
-
     with tempfile.TemporaryDirectory(prefix="asof-rebuild-") as scratch:
         again = make_set(
             f"{manifest['service']}@{manifest['version']}",
