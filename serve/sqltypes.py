@@ -2,7 +2,7 @@
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
 date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
-(macros/graph/column_types.sql) and spells each in one way. Python values: str (a uuid in lower case), bool, int, float,
+(macros/base/column_types.sql) and spells each in one way. Python values: str (a uuid in lower case), bool, int, float,
 Decimal, date, aware UTC datetime, list, and None for null.
 """
 

@@ -223,7 +223,7 @@ class World:
 
     @contextmanager
     def paused_at(self, point: str, *arguments: str, now: str) -> Iterator[Paused]:
-        """A dbt command that stands still at a fault point (macros/checks/fault_point.sql). Killed if still there."""
+        """A dbt command that stands still at a fault point (macros/base/fault_point.sql). Killed if still there."""
         pipe, log = self.folder / "fault.pipe", self.folder / "paused.log"
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)

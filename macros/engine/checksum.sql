@@ -11,5 +11,7 @@
 
 {# 60 or more bits of the md5 of a text, as a number. #}
 {% macro hash_number(text) %}{{ return(adapter.dispatch('hash_number', 'asof')(text)) }}{% endmacro %}
+
 {% macro default__hash_number(text) %}{{ return("cast(cast(('x' || substr(md5(" ~ text ~ "), 1, 15)) as bit(60)) as bigint)") }}{% endmacro %}
+
 {% macro duckdb__hash_number(text) %}{{ return('md5_number_lower(' ~ text ~ ')') }}{% endmacro %}

@@ -69,57 +69,10 @@
     {{- return(tojson(here | sort) == tojson(there | sort)) -}}
 {% endmacro %}
 
-{#
-  A published group or service keeps its meaning under its version. Holds the publication where its compiled text
-  changed, unless a person accepted that very text (accept_definition), or it changed over an upgrade and gives the same
-  values: a list of messages, empty where nothing is held.
-#}
-{% macro changed_definitions(verdict, current) %}
-    {%- if current is none -%}{{- return([]) -}}{%- endif -%}
-    {%- set messages = [] -%}
-    {%- set built = [] -%}
-    {%- for entry in verdict.groups -%}
-        {%- do built.append({'id': entry.spec.id, 'kind': 'group', 'spec': entry.spec, 'now_': entry.definition,
-            'was': current.groups.get(entry.spec.id)}) -%}
-    {%- endfor -%}
-    {%- for spec in verdict.services -%}
-        {%- do built.append({'id': spec.id, 'kind': 'service', 'spec': spec,
-            'now_': asof.service_manifest(spec).definition, 'was': current.services.get(spec.id)}) -%}
-    {%- endfor -%}
-    {%- set accepted_sql %}
-        select id, definition from {{ asof.registry('accepted') }}
-        union
-        select id, definition from {{ asof.registry('equal_definitions') }}
-    {%- endset -%}
-    {%- set accepted = [] -%}
-    {%- for id, definition in run_query(accepted_sql).rows -%}{%- do accepted.append([id, definition]) -%}{%- endfor -%}
-    {%- set changed = [] -%}
-    {%- for each in built if each.was and each.now_ != each.was.definition and [each.id, each.now_] not in accepted -%}
-        {%- do changed.append(each) -%}
-    {%- endfor -%}
-    {%- set is_upgrade = current.format < asof.current_version() -%}
-    {%- set differing = asof.accept_equal_definitions(changed) if is_upgrade
-        else changed | map(attribute='id') | list -%}
-    {%- for each in changed if each.id in differing -%}
-        {%- set next_ = each.spec.version + 1 -%}
-        {%- do messages.append('publication held: the compiled text of ' ~ each.id ~ ' changed since it was published under '
-            ~ 'this version (' ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)'
-            ~ (', and was not found to give the same values, as said above.' if is_upgrade else '.')
-            ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
-            ~ ' (asof new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name
-            ~ ' --version ' ~ next_ ~ '). If the meaning is the same, accept it: dbt run-operation accept_definition --args '
-            ~ '\'{id: ' ~ each.id ~ ', reason: "..."}\' and build again.') -%}
-    {%- endfor -%}
-    {{- return(messages) -}}
-{% endmacro %}
-
-{# `dbt run-operation accept_definition --args '{id: shipment@1, reason: "comment moved"}'`: lets the text as last built go out. #}
-{% macro accept_definition(id, reason) %}
-    {%- if not execute -%}{{- return('') -}}{%- endif -%}
-    {%- do asof.open_records() -%}
-    {%- set name, version = id.split('@') -%}
-    {%- set services = asof.models_of('service') | selectattr('name', 'equalto', name) | list -%}
-    {%- set definition = asof.service_manifest(asof.service_spec(name, version)).definition if services else asof.definition_in_force(id) -%}
-    {%- do run_query(asof.insert_sql('accepted', [[id, definition, reason, asof.wall_clock()]])) -%}
-    {%- do asof.say('accepted the present text of ' ~ id ~ ': ' ~ reason) -%}
+{# Says that this target publishes nowhere, and which ones do. #}
+{% macro say_publishes_nowhere() %}
+    {%- set targets = (var('asof_publish_to', none) or {}).keys() | join(', ') -%}
+    {%- do asof.say('nothing published: the target ' ~ target.name ~ ' publishes nowhere. The var asof_publish_to '
+        ~ ('lists ' ~ targets if targets else 'is not set') ~ '. Where this target should publish, add to dbt_project.yml: `vars: '
+        ~ '{asof_publish_to: {' ~ target.name ~ ': published}}`.') -%}
 {% endmacro %}

@@ -1,0 +1,52 @@
+{#
+  Refuses configuration that would do nothing, or not what it says: a value that its key does not take, a key of ours where it has no
+  effect, a key that is nearly one of ours, an unknown var, a target that is nearly one there is. Everything that is found is said at
+  once, before anything is built. Keys that are none of ours are left alone: they belong to other packages.
+#}
+{% macro check_configuration() %}
+    {%- set problems = [] -%}
+    {%- do asof.meta_problems(problems) -%}
+    {%- do asof.var_problems(problems) -%}
+    {%- do asof.target_problems(problems) -%}
+    {%- do asof.request_log_problems(problems) -%}
+    {%- do asof.materialized_problems(problems) -%}
+    {%- do asof.refuse_all(problems) -%}
+{% endmacro %}
+
+{# Appends what is wrong with the meta of models, their columns, seeds, snapshots and sources. #}
+{% macro meta_problems(problems) %}
+    {%- set known = asof.configuration() -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'seed', 'snapshot'] -%}
+        {%- set role = node.resource_type if node.resource_type != 'model' else (asof.role(node) or 'other') -%}
+        {%- set where = asof.yaml_of(node) -%}
+        {%- do asof.key_problems(problems, where ~ ': ' ~ node.name, node.config.meta or {}, known.meta, role) -%}
+        {%- for column in asof.declared_columns(node) if role in ['group', 'service', 'examples'] -%}
+            {%- do asof.key_problems(problems, where ~ ': ' ~ column.name ~ ' of ' ~ node.name, column.meta, known.columns, role, 'columns of ') -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for source in graph.sources.values() -%}
+        {%- do asof.key_problems(problems, source.original_file_path ~ ': the source ' ~ source.source_name ~ '.' ~ source.name,
+            source.config.meta or source.meta or {}, known.meta, 'source') -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{# Appends what is wrong with one meta. what: the file and whose it is. known: a list of configuration(). role: of the model, or
+   source. on: `columns of `, for those. #}
+{% macro key_problems(problems, what, meta, known, role, on='') %}
+    {%- set here = [] -%}
+    {%- for each in known if role in each.of -%}{%- do here.append(each.key) -%}{%- endfor -%}
+    {%- for key, value in meta.items() -%}
+        {%- set declared = known | selectattr('key', 'equalto', key) | first -%}
+        {%- set meant = asof.nearest(key, here) if not declared else none -%}
+        {%- if declared and role in declared.of and not asof.is_value(declared.type, value) -%}
+            {%- do problems.append(what ~ ' says `' ~ key ~ ': ' ~ (value if value is not none else 'null') ~ '` in its meta. ' ~ key ~ ' is '
+                ~ asof.expected_value(declared.type) ~ '.') -%}
+        {%- elif declared and role not in declared.of and key != 'owner' and role not in ['seed', 'snapshot', 'source', 'other'] -%}
+            {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, where it does nothing. It stands in the meta of ' ~ on
+                ~ asof.roles_in_words(declared.of) ~ '. Move it there, or leave it out.') -%}
+        {%- elif meant -%}
+            {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, which asof does not know. Write `' ~ meant ~ '`; or, if it belongs to another '
+                ~ 'package, give it a name that is not so near.') -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}

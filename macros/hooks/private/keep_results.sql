@@ -1,0 +1,30 @@
+{# Keeps the last result of each node, with the run it came from. Returns what must fail the command. #}
+{% macro keep_results(results) %}
+    {%- set number = run_query("select run_number from " ~ asof.registry('runs') ~ " where run_id = '" ~ invocation_id ~ "'").rows[0][0] -%}
+    {%- set rows, refused = [], [] -%}
+    {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity') + asof.models_of('examples')) -%}
+    {%- for result in results if result.node.resource_type in ['model', 'test', 'unit_test', 'seed', 'snapshot'] -%}
+        {%- set problems = asof.problems_in_sql(result.node, lineage) -%}
+        {%- do refused.extend(problems) -%}
+        {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if problems else result.status | string, number | int,
+            invocation_id, (result.node.depends_on.nodes | first) if result.node.resource_type == 'unit_test' else none]) -%}
+    {%- endfor -%}
+    {%- if rows -%}
+        {%- set ids = [] -%}
+        {%- for row in rows -%}{%- do ids.append(asof.literal(row[0])) -%}{%- endfor -%}
+        {%- do asof.run_together(['delete from ' ~ asof.registry('results') ~ ' where unique_id in (' ~ ids | join(', ') ~ ')',
+            asof.insert_sql('results', rows)]) -%}
+    {%- endif -%}
+    {%- do asof.fault_point('after_results') -%}
+    {{- return(refused) -}}
+{% endmacro %}
+
+{# What our own tests found, in words: dbt prints a count only. #}
+{% macro show_failures(results) %}
+    {%- for result in results if result.node.resource_type == 'test' and result.status | string in ['fail', 'warn']
+            and result.node.test_metadata and result.node.test_metadata.namespace == 'asof' -%}
+        {%- for row in run_query('select * from (' ~ result.node.compiled_code ~ ') as problem limit 10').rows -%}
+            {%- do asof.say(result.node.name ~ ': ' ~ row.values() | map('string') | join(' | ')) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}

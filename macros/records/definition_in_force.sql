@@ -1,0 +1,23 @@
+{# The hash of a group's or service's SQL as it was last built. #}
+{% macro definition_in_force(id) %}
+    {%- set found = run_query("select definition from " ~ asof.registry('definitions') ~ " where id = '" ~ id ~ "'").rows -%}
+    {%- if found | length == 0 -%}
+        {{- asof.refuse(id ~ ' was never built in this warehouse: run `dbt run` with its model selected too (dbt run -s +' ~ id | replace('@', '_v') ~ '_history).') -}}
+    {%- endif -%}
+    {{- return(found[0][0]) -}}
+{% endmacro %}
+
+{# Whether a row of asof_definitions is the definition of a moment, or was found to equal it. Both are aliases. #}
+{% macro is_equal_definition(definition, moment) -%}
+    (
+        {{ definition }}.definition = {{ moment }}.definition
+        or exists (
+            select 1
+            from {{ asof.registry('equal_definitions') }} as equal
+            where
+                equal.id = {{ definition }}.id
+                and equal.definition = {{ definition }}.definition
+                and equal.definition_before = {{ moment }}.definition
+        )
+    )
+{%- endmacro %}

@@ -1,0 +1,21 @@
+{# Runs the statements of a version and notes it, in one transaction: a kill leaves the version before, or this one. #}
+{% macro upgrade_records(version, statements) %}
+    {%- do asof.run_together(statements + [asof.insert_sql('version', [[version, asof.wall_clock()]])]) -%}
+    {%- do asof.fault_point('after_upgrade_of_records') -%}
+{% endmacro %}
+
+{# 1 to 2. Version 1 is what commit 54be2d8 and those before it wrote; it kept no version. #}
+{% macro upgrade_to_2() %}
+    {%- set statements = [] -%}
+    {%- do statements.append('create table ' ~ asof.registry('version') ~ ' (version bigint, since '
+        ~ asof.type_timestamptz() ~ ')') -%}
+    {#- the bookkeeping of entities has inner names -#}
+    {%- for node in asof.models_of('entity') -%}
+        {%- set relation = load_relation(asof.relation_of(node)) -%}
+        {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation is not none else [] -%}
+        {%- for name in ['seen_in_run', 'forgotten_in_run'] if name in columns -%}
+            {%- do statements.append('alter table ' ~ relation ~ ' rename column ' ~ name ~ ' to asof_' ~ name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{- return(statements) -}}
+{% endmacro %}

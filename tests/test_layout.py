@@ -1,0 +1,88 @@
+"""The folders of macros stand along the data flow: macros call those of their folder and of the folders before it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+import yaml
+
+MACROS = Path(__file__).parent.parent / "macros"
+# The order of the folders: one list, which dbt reads too.
+FOLDERS = yaml.safe_load((MACROS / "dbt_project.yml").read_text())["macro-paths"]
+
+Macros = dict[str, tuple[Path, set[str]]]
+
+
+def read_macros() -> Macros:
+    """By macro: its file, and the names that it calls or hands on (not those in comments, strings and plain SQL)."""
+    macros: Macros = {}
+    for path in sorted(MACROS.rglob("*.sql")):
+        calls: set[str] = set()
+        skipped = ("whitespace", "comment", "comment_begin", "comment_end", "data")
+        tokens = [(kind, text) for _, kind, text in jinja2.Environment().lex(path.read_text()) if kind not in skipped]
+        for at, (kind, text) in enumerate(tokens):
+            if kind == "name" and text in ("macro", "test", "materialization") and tokens[at - 1][0] == "block_begin":
+                name = tokens[at + 1][1] if text == "macro" else f"{text}_{tokens[at + 1][1]}"
+                calls = set()
+                assert name not in macros, f"{name} stands in {macros[name][0]} and in {path}"
+                macros[name] = (path.relative_to(MACROS), calls)
+            elif kind == "name" and tokens[at - 1][1] == ".":
+                if tokens[at - 2][1] == "asof":
+                    calls.add(text)
+                elif text == "dispatch":
+                    calls.add(tokens[at + 2][1].strip("'"))
+            elif kind == "name" and tokens[at + 1][1] == "(":
+                calls.add(text)
+    # a dispatched macro calls that of each engine
+    for name in list(macros):
+        if match := re.fullmatch(r"[a-z]+__(\w+)", name):
+            macros[match.group(1)][1].add(name)
+    return macros
+
+
+def calls_upwards(macros: Macros, folders: list[str]) -> list[str]:
+    """The calls from a folder to one that stands after it in `folders`."""
+    order = {folder: place for place, folder in enumerate(folders)}
+    return [
+        f"{path}: {name} calls {called} of {macros[called][0]}"
+        for name, (path, calls) in macros.items()
+        for called in sorted(calls & macros.keys())
+        if order[macros[called][0].parts[0]] > order[path.parts[0]]
+    ]
+
+
+def test_every_folder_has_a_place() -> None:
+    assert sorted(FOLDERS) == sorted(path.name for path in MACROS.iterdir() if path.is_dir())
+
+
+def test_calls_go_one_way() -> None:
+    assert calls_upwards(read_macros(), FOLDERS) == []
+
+
+def test_a_call_upwards_is_found() -> None:
+    """Turned round, the order finds what calls a folder below it: by name, through asof, and by dispatch."""
+    found = calls_upwards(read_macros(), FOLDERS[::-1])
+    assert "operations/rollback.sql: rollback calls move_pointer of publish/move_pointer.sql" in found
+    assert "features/within.sql: within calls seconds of base/seconds.sql" in found
+
+
+def test_every_macro_is_called() -> None:
+    """What nothing calls is for people: not private, and named as its file (STYLE: one macro, one file)."""
+    macros = read_macros()
+    called = {name for _, calls in macros.values() for name in calls}
+    for name, (path, _) in macros.items():
+        if name not in called:
+            assert path.stem == name.removeprefix("test_"), f"{path}: nothing calls {name}"
+            assert "private" not in path.parts, f"{path}: nothing calls {name}"
+
+
+def test_operations_are_in_one_folder() -> None:
+    """Each `dbt run-operation X` of the docs and of messages is a file of macros/operations."""
+    root = MACROS.parent
+    texts = [root / "README.md", *root.glob("docs/**/*.md"), *MACROS.rglob("*.sql"), *root.glob("asof/**/*.py")]
+    named = {name for text in texts for name in re.findall(r"dbt run-operation (?:asof\.)?(\w+)", text.read_text())}
+    operations = {path.stem for path in (MACROS / "operations").glob("*.sql")}
+    assert named
+    assert named <= operations
