@@ -42,6 +42,23 @@ def read_macros() -> Macros:
     return macros
 
 
+def read_signatures() -> dict[str, list[str]]:
+    """The public macros as headings of macros/README.md, with the names of their arguments. Tests take their model."""
+    private = {"base", "engine", "graph", "records", "guards", "parity", "publish", "private"}
+    public = {}
+    for path in MACROS.rglob("*.sql"):
+        if private & set(path.relative_to(MACROS).parts):
+            continue
+        kind, name = "test" if path.parent.name == "generic_tests" else "macro", path.stem
+        if name.startswith("materialization_"):
+            kind, name = "materialization", name.removeprefix("materialization_")
+        match = re.search(rf"\{{% {kind} {name}\b(?:\((.*?)\))?", path.read_text())
+        assert match, f"{path} holds no {kind} {name}"
+        arguments = [each.split("=")[0].strip() for each in (match[1] or "").split(",")] if kind == "macro" else []
+        public[name if kind == "macro" else f"{kind} {name}"] = [each for each in arguments if each]
+    return public
+
+
 def calls_upwards(macros: Macros, folders: list[str]) -> list[str]:
     """The calls from a folder to one that stands after it in `folders`."""
     order = {folder: place for place, folder in enumerate(folders)}
@@ -86,3 +103,13 @@ def test_operations_are_in_one_folder() -> None:
     operations = {path.stem for path in (MACROS / "operations").glob("*.sql")}
     assert named
     assert named <= operations
+
+
+def test_the_reference_has_every_public_macro_with_its_arguments() -> None:
+    sections = re.split(r"^### ", (MACROS / "README.md").read_text(), flags=re.M)[1:]
+    described = {
+        heading: re.findall(r"^- `(\w+)`: ", text.split("\n## ")[0], flags=re.M)
+        for heading, text in (section.split("\n", 1) for section in sections)
+    }
+    assert len(described) == len(sections)
+    assert described == read_signatures()

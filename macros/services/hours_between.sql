@@ -1,5 +1,3 @@
-{# Small words for contracts: each keeps null as null, which the bare functions of some engines don't. #}
-
 {# Hours from one time to a later one, to the microsecond, as double. #}
 {% macro hours_between(earlier, later) -%}
     (extract(epoch from ({{ later }} - {{ earlier }})) / 3600.0)
