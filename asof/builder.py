@@ -8,7 +8,8 @@ from datetime import datetime
 import duckdb
 
 from .rebuild import Model, Project, ProofError, Rebuild, relations_in
-from .workbench import Input, RelationPath, Workbench, column_of, dotted, literal, quote
+from .serve.sql import dotted, literal, parquet, quote
+from .workbench import Input, RelationPath, Workbench, column_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
     of_staging, of_rest = ({**_readers(models, project)} for models in (rebuild.staging, rebuild.rest))
     of_rest = {path: names for path, names in of_rest.items() if path not in streams}
     files = project.export(sorted(of_staging.keys() | of_rest.keys()))
-    held = {path: bench.hold(path, f"select * from read_parquet('{file}')") for path, file in files.items()}
+    held = {path: bench.hold(path, f"select * from {parquet(file)}") for path, file in files.items()}
 
     def taken(path: RelationPath, kind: str) -> tuple[Input | None, str]:
         """A relation with the SQL of its time, where it has one; and its name, with why it has none."""

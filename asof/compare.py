@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from .serve.sql import parquet, quote
 from .set_files import Manifest, SetError, files_of, find_set
-from .workbench import quote
 
 # Why a row or a value differs, in the words that are shown
 REASONS = {
@@ -50,7 +50,7 @@ def _difference(connection: duckdb.DuckDBPyConnection, a: Manifest, b: Manifest)
     for side, manifest in (("a", a), ("b", b)):
         rows_file, examples_file = files_of(manifest)
         for name, file, found in ((side, rows_file, columns), (f"{side}_example", examples_file, examples)):
-            connection.execute(f"create table {name} as select * from read_parquet('{_escaped(file)}')")
+            connection.execute(f"create table {name} as select * from {parquet(file)}")
             described = connection.execute(f"describe {name}").fetchall()
             found[side] = {column: kind for column, kind, *_ in described}
     both = [name for name in columns["a"] if name in columns["b"]]
@@ -197,10 +197,6 @@ def _changed(
 
 def _counts(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
     return dict(connection.execute(f"select why, count(*) from ({rows}) group by 1 order by 2 desc, 1").fetchall())
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _head(manifest: Manifest) -> dict[str, Any]:

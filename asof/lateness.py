@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from .rebuild import Model
-from .workbench import Workbench, dotted, literal
+from .serve.sql import dotted, literal
+from .workbench import Workbench
 
 # Lengths of time after which it is told how many examples were known, in seconds.
 RUNGS = [*(60 * each for each in (1, 5, 15, 30)), *(3600 * each for each in (1, 2, 6, 12))]

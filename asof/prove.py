@@ -21,8 +21,9 @@ from .builder import Builder, Inputs, inputs_of
 from .dbt import add_options
 from .lateness import Lateness
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
-from .serve.sqltypes import parse_rfc3339
-from .workbench import MICROSECOND, SPAN, Input, Workbench, dotted, literal, quote
+from .serve.clock import parse_rfc3339
+from .serve.sql import dotted, literal, quote
+from .workbench import MICROSECOND, SPAN, Input, Workbench
 
 # What is compared with the build whose future is cut off: a name, the future, and whether later moments stand beside.
 VARIANTS = [

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .serve.clock import parse_rfc3339
 from .serve.snapshot import Pointer, SnapshotError
-from .serve.sqltypes import parse_rfc3339
 
 _MANIFEST = re.compile(r"snapshot-(.+)\.json")
 

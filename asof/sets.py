@@ -26,7 +26,7 @@ import duckdb
 
 from . import compare
 from .dbt import DbtError, add_project_options, run_dbt
-from .serve.sqltypes import parse_rfc3339
+from .serve.clock import parse_rfc3339
 from .set_files import Manifest, SetError, files_of, find_set, read_manifest
 
 if TYPE_CHECKING:

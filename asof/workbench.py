@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from .serve.sql import dotted, literal, quote
 
 RelationPath = tuple[str, str, str]  # database, schema, name
 MICROSECOND = timedelta(microseconds=1)
@@ -31,21 +33,6 @@ class Input:
     relation: str
     time: str | None
     kind: str
-
-
-def quote(name: str) -> str:
-    """A name as SQL, in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def dotted(path: RelationPath) -> str:
-    """A relation as SQL."""
-    return ".".join(quote(part) for part in path)
-
-
-def literal(moment: datetime) -> str:
-    """An aware time as SQL, to the microsecond."""
-    return f"timestamptz '{moment.astimezone(UTC).isoformat()}'"
 
 
 class Workbench:

@@ -27,8 +27,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
-from asof.serve.app import MAX_BODY  # noqa: E402
 from asof.serve.openapi import FEAST  # noqa: E402
+from asof.serve.settings import MAX_BODY  # noqa: E402
 from fuzz import attack, read_document, spoilt  # noqa: E402
 from publisher import Publisher  # noqa: E402
 from schemathesis.core.failures import FailureGroup  # noqa: E402

@@ -9,12 +9,12 @@ import ssl
 import sys
 from pathlib import Path
 
-from .app import MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure
-from .clock import ClockError, clock_from_environment
-from .request_log import MAX_BYTES, SHARE, RequestLogError, request_log_from_environment
-from .server import CONNECTIONS, IDLE_SECONDS, LOG_FORMAT, run
-from .settings import GONE, SettingsError, check_environment
-from .tokens import Tokens, TokensError
+from .app import check_exposure
+from .clock import clock_from_environment
+from .request_log import request_log_from
+from .server import LOG_FORMAT, run
+from .settings import OPTIONS, ConfigurationError, SettingsError, add_options, check_environment, to_environment
+from .tokens import Tokens
 
 # Commands that were of `python -m serve` once
 MOVED = ("prune", "loop", "prove", "explain", "training", "batch", "compare", "new", "feast")
@@ -22,95 +22,16 @@ MOVED = ("prune", "loop", "prove", "explain", "training", "batch", "compare", "n
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `serve` to the command line of asof."""
-    add_options(commands.add_parser("serve", help="serve published snapshots over HTTP"))
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of serving; each is also read from ASOF_<OPTION>."""
-    env = os.environ.get
-    parser.add_argument("--folder", type=Path, default=env("ASOF_FOLDER", "published"), help="the published folder")
-    parser.add_argument(
-        "--host", default=env("ASOF_HOST", "127.0.0.1"), help="address; others than loopback need --tokens"
-    )
-    parser.add_argument("--port", type=int, default=env("ASOF_PORT", "8000"), help="0 takes a free one")
-    parser.add_argument(
-        "--workers", type=int, default=env("ASOF_WORKERS", "1"), help="processes, each with its own copy"
-    )
-    parser.add_argument(
-        "--tokens", type=Path, default=env("ASOF_TOKENS") or None, help="JSON file with the bearer tokens"
-    )
-    parser.add_argument(
-        "--tls-certificate",
-        type=Path,
-        default=env("ASOF_TLS_CERTIFICATE") or None,
-        help="PEM file with the certificate (and its chain): serves HTTPS, and that only",
-    )
-    parser.add_argument(
-        "--tls-key", type=Path, default=env("ASOF_TLS_KEY") or None, help="PEM file with its private key, unencrypted"
-    )
-    parser.add_argument(
-        "--max-entities",
-        type=int,
-        default=env("ASOF_MAX_ENTITIES", str(MAX_ENTITIES)),
-        help="rows per request",
-    )
-    parser.add_argument("--max-body", type=int, default=env("ASOF_MAX_BODY", str(MAX_BODY)), help="bytes per request")
-    parser.add_argument(
-        "--connections",
-        type=int,
-        default=env("ASOF_CONNECTIONS", str(CONNECTIONS)),
-        help="per worker; more must wait",
-    )
-    parser.add_argument(
-        "--idle-seconds",
-        type=int,
-        default=env("ASOF_IDLE_SECONDS", str(IDLE_SECONDS)),
-        help="that a connection may wait for a request and its headers",
-    )
-    parser.add_argument(
-        "--request-log", type=Path, default=env("ASOF_REQUEST_LOG") or None, help="folder to log served rows in"
-    )
-    parser.add_argument(
-        "--request-log-share",
-        type=float,
-        default=env("ASOF_REQUEST_LOG_SHARE") or None,
-        help=f"the part of the requests that is logged, 0 to 1 ({SHARE})",
-    )
-    parser.add_argument(
-        "--request-log-bytes",
-        type=int,
-        default=env("ASOF_REQUEST_LOG_BYTES") or None,
-        help=f"of the folder: the oldest files are deleted ({MAX_BYTES})",
-    )
-    parser.add_argument(
-        "--request-log-key",
-        type=Path,
-        default=env("ASOF_REQUEST_LOG_KEY") or None,
-        help="file with the secret that personal values are hashed with",
-    )
-    for name in GONE:
-        parser.add_argument(f"--{name.replace('_', '-')}", action=_Gone, nargs="?", help=argparse.SUPPRESS)
+    parser = commands.add_parser("serve", help="serve published snapshots over HTTP")
+    add_options(parser)
     parser.set_defaults(run=serve)
-
-
-class _Gone(argparse.Action):
-    """An option that went."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.error(f"{self.option_strings[0]} is no option any more: {GONE[self.dest]}")
 
 
 def serve(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    # Worker processes build the application themselves (server.create_from_environment)
-    for name in (
-        *("folder", "host", "tokens", "workers", "max_entities", "max_body"),
-        *("request_log", "request_log_share", "request_log_bytes", "request_log_key"),
-    ):
-        value = getattr(options, name)
-        os.environ[f"ASOF_{name.upper()}"] = "" if value is None else str(value)
-    os.environ["ASOF_FOLDER"] = str(Path(options.folder).absolute())
+    options.folder = options.folder.absolute()
+    to_environment(options)
     try:
         check_exposure(options.host, options.tokens)
         clock_from_environment()
@@ -118,22 +39,22 @@ def serve(options: argparse.Namespace) -> int:
         check_request_log(options)
         if options.tokens:
             Tokens(options.tokens)
-        if request_log := request_log_from_environment():
+        if request_log := request_log_from(options):
             request_log.make_folder()
-    except (ConfigurationError, ClockError, TokensError, RequestLogError) as error:
+    except ConfigurationError as error:
         print(f"asof serve: {error}", file=sys.stderr)
         return 2
-    if not Path(options.folder).is_dir():
+    if not options.folder.is_dir():
         print(f"asof serve: {options.folder} is not there yet; answering 503 until it is", file=sys.stderr)
     return run(options)
 
 
 def check_request_log(options: argparse.Namespace) -> None:
     """Raises ConfigurationError where the request log is set up by half."""
-    for name in ("request_log_share", "request_log_bytes", "request_log_key"):
-        if getattr(options, name) is not None and not options.request_log:
+    for each in OPTIONS:
+        if each.name.startswith("request_log_") and getattr(options, each.name) is not None and not options.request_log:
             raise ConfigurationError(
-                f"--{name.replace('_', '-')} (ASOF_{name.upper()}) is set, but nothing is logged: "
+                f"{each.flag} ({each.variable}) is set, but nothing is logged: "
                 "name the folder by --request-log (ASOF_REQUEST_LOG), or leave it out"
             )
 
@@ -170,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
     add_options(parser)
     options = parser.parse_args(arguments)
-    return options.run(options)
+    return serve(options)
 
 
 if __name__ == "__main__":

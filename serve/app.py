@@ -11,30 +11,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from . import catalog, feast
-from .clock import Clock, clock_from_environment, serving_now
+from .clock import Clock, clock_from_environment, rfc3339, serving_now
 from .folder import Folder, Publication
 from .parity import read_parity
 from .problem import Problem, response_to
 from .request_log import RequestLog
+from .settings import MAX_BODY, MAX_ENTITIES, ConfigurationError
 from .shim import RETRY_AFTER, SERVICE, Environ, Shim
-from .sqltypes import rfc3339
 from .tokens import Tokens
 
-MAX_ENTITIES = 1000
-MAX_BODY = 1024 * 1024  # bytes
 SERVICES = "/v1/services/"
 SERVICES_ROUTE = f"{SERVICES}<asked>"
 ROUTE = "asof.route"  # in a request's environ, where Flask has not seen it: the route that answers
 
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-
-
-class ConfigurationError(ValueError):
-    """The shim must not start like this."""
 
 
 def is_loopback(host: str) -> bool:
@@ -69,7 +63,7 @@ def create_app(
     `request_log` is started.
 
     `host` is where the server will listen: it decides what is allowed.
-    Raises ConfigurationError, TokensError, ClockError.
+    Raises ConfigurationError.
     """
     # Here and no earlier: the library looks at its import whether several workers share the counters
     from .metrics import Metrics
@@ -89,8 +83,10 @@ def create_app(
     if request_log:
         request_log.on_drop = metrics.request_log_dropped.inc
     shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, max_body, request_log, metrics)
-    app = Flask("serve", static_folder=None)
+    app = Flask(__package__, static_folder=None)
     app.json.sort_keys = False
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.filters |= {"duration": catalog.duration, "example_body": catalog.example_body}
     app.extensions["asof"] = shim
     _register_errors(app)
     app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), shim)
@@ -235,15 +231,13 @@ def _register_pages(app: Flask, shim: Shim) -> None:
     @app.get("/")
     def get_page() -> Response:
         shim.authorise(request.environ)
-        current, refused = shim.folder.current, shim.folder.refused
-        base, with_token = request.host_url.rstrip("/"), shim.tokens is not None
-        html = catalog.page(
-            current,
-            refused.reason if refused else None,
-            now_for(current),
-            base,
-            with_token=with_token,
-            parity=read_parity(shim.folder.path),
+        current = shim.folder.current
+        html = render_template(
+            "catalog.html",
+            refused=shim.folder.refused,
+            catalog=current and catalog.catalog(current, now_for(current), read_parity(shim.folder.path)),
+            base=request.host_url.rstrip("/"),
+            with_token=shim.tokens is not None,
         )
         response = Response(html, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"

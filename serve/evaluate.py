@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import duckdb
 
 from .batching import MAX_ROWS, Batcher
-from .columns import quote
 from .limits import Watch
 from .lookup import Entity, Finder
 from .snapshot import Service, Snapshot, SnapshotError
+from .sql import literal, quote
 from .sqltypes import SqlType, json_writer, parse_type
 
 log = logging.getLogger("asof.serve")
@@ -125,9 +125,9 @@ class Plan:
     def _evaluate_batch(self, batch: list[tuple[Entity, datetime]]) -> list[Row]:
         """Rows of several requests, each at its own time, by the plan that was made once."""
         # A statement that was prepared by SQL takes no parameters, only literals
-        rows = self._finder.argument(*map(list, zip(*batch, strict=True))).replace("'", "''")
+        rows = self._finder.argument(*map(list, zip(*batch, strict=True)))
         with _watch.over(self._batch_cursor):
-            answers = self._batch_cursor.execute(f"execute answer('{rows}')").fetchall()
+            answers = self._batch_cursor.execute(f"execute answer({literal(rows)})").fetchall()
         return self._answered(answers, len(batch))
 
     def _answered(self, answers: list[tuple[Any, ...]], count: int) -> list[Row]:

@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from . import catalog
+from .clock import EPOCH, rfc3339
 from .evaluate import Entity, Plan, Row
 from .snapshot import Group, Snapshot
-from .sqltypes import EPOCH, SqlType, WrongValue, describe_type, from_json, json_writer, rfc3339
+from .sqltypes import SqlType, WrongValue, from_json, json_writer
 from .validation import Invalid, TooMany, check_body
 
 PRESENT, NULL, NOT_FOUND, OUTSIDE, INVALID = "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INVALID"
@@ -205,7 +206,7 @@ def _typed(key: str, kind: SqlType, values: list[Any]) -> list[Any]:
     for at, value in enumerate(values):
         try:
             if value is None:
-                raise WrongValue("is null", describe_type(kind))
+                raise WrongValue("is null", kind.expected)
             typed.append(from_json(kind, value))
         except WrongValue as error:
             raise Refused(422, f"/entities/{key}/{at} {error}; expected {error.expected}") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from .columns import check_times, chunks, load_column, quote, storage
+from .columns import check_times, chunks, load_column
 from .manifest import read_snapshot
 from .snapshot import (
     Group,
@@ -20,11 +20,11 @@ from .snapshot import (
     SnapshotError,
     Table,
     check_file,
-    parquet,
     plain_name,
     reason_of,
     types_of,
 )
+from .sql import parquet, quote
 from .sqltypes import SqlType, parse_type
 
 _TABLE = "loaded"
@@ -101,10 +101,9 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, keys: dict[str, SqlType]) 
 
 
 def _key_chunks(connection: duckdb.DuckDBPyConnection, name: str, kind: SqlType) -> Iterator[list[Any]]:
-    stored = storage(kind)
-    for _, array in chunks(connection, _TABLE, stored.expression(quote(name))):
+    for _, array in chunks(connection, _TABLE, kind.stored.format(quote(name))):
         values = array.tolist()
-        yield values if stored.meaning is None else list(map(stored.meaning, values))
+        yield values if kind.restore is None else list(map(kind.restore, values))
 
 
 def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from .columns import literal, quote
 from .snapshot import LookedUp, Lookup, Service
+from .sql import literal, quote
 from .sqltypes import SqlType
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
@@ -51,7 +51,7 @@ class Finder:
             elif each.source == "max_age_seconds":
                 value = str(groups[each.lookup].max_age_seconds)
             else:
-                self._columns.append((_values(service, each), argument_writer(each.type)))
+                self._columns.append((_values(service, each), each.type.as_text))
                 value = from_argument(f"fields[{len(self._columns)}]", each.type)
             columns.append(f"{value}::{each.type.name} as {quote(each.name)}")
         rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
@@ -102,27 +102,14 @@ def _values(service: Service, column: LookedUp) -> _Values:
 
 
 def to_argument(columns: list[Sequence[Any]]) -> str:
-    """Columns of values that `argument_writer` has written, as JSON: a list of rows. `from_argument` reads it."""
+    """Columns of values (of types with `as_text`, that) as JSON: a list of rows. `from_argument` reads it."""
     return orjson.dumps(list(zip(*columns, strict=True))).decode()
-
-
-def argument_writer(kind: SqlType) -> Callable[[Any], Any] | None:
-    """Makes of a value, other than null, what JSON keeps to the last digit; None where orjson does so by itself. DuckDB
-    takes its text, and casts that.
-    """
-    if kind.kind in ("float", "double"):
-        return float.__repr__  # JSON has neither NaN nor infinity
-    if kind.kind == "decimal":
-        return "{:f}".format
-    if kind.kind == "list" and (item := argument_writer(kind.item)):
-        return lambda value: [None if each is None else item(each) for each in value]
-    return None
 
 
 def from_argument(field: str, kind: SqlType) -> str:
     """The SQL of a field of an argument, to be cast. A list within JSON is text, too."""
-    if kind.kind != "list":
+    if not kind.item:
         return field
-    if kind.item.kind != "list":
+    if not kind.item.item:
         return f"""from_json({field}, '["VARCHAR"]')"""
     return f"""list_transform(from_json({field}, '["VARCHAR"]'), lambda item: {from_argument("item", kind.item)})"""

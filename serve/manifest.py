@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .clock import parse_rfc3339
 from .snapshot import (
     Feature,
     Group,
@@ -20,7 +21,7 @@ from .snapshot import (
     reason_of,
     types_of,
 )
-from .sqltypes import parse_rfc3339, parse_type
+from .sqltypes import parse_type
 
 
 def read_snapshot(folder: Path, pointer: Pointer, raw: dict[str, Any], tables: dict[str, Table]) -> Snapshot:

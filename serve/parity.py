@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from .sqltypes import parse_rfc3339
+from .clock import parse_rfc3339
 
 FORMAT = 1
 

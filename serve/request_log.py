@@ -1,11 +1,12 @@
 """The request log: what was really served, one JSON line per row, in files that are only ever appended to.
 
-A request hands over what it has at hand; one thread per worker writes. Whatever fails here, answers go on: rows are
-dropped, counted, and the count is told.
+A request hands over what it has at hand (logging's QueueHandler); one thread per worker writes (QueueListener).
+Whatever fails here, answers go on: rows are dropped and counted, and the count is logged.
 """
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import logging
@@ -17,44 +18,32 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from io import FileIO
+from logging.handlers import BufferingHandler, QueueHandler, QueueListener
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from .clock import Clock, machine_clock
 from .evaluate import Entity, Plan
+from .settings import ConfigurationError
 from .snapshot import Service
 
 SHARE = 0.01
 MAX_BYTES = 1024**3  # of the folder
 MAX_FILE_BYTES = 16 * 1024**2
 MAX_QUEUED = 10_000  # rows
-FLUSH_SECONDS = 0.5
+BUFFERED = 256  # records that are written at once
+FLUSH_SECONDS = 0.05
 RETRY_SECONDS = 5.0  # after the disk failed
 WARN_SECONDS = 60.0
-CLOSE_SECONDS = 5.0
 MIN_SECRET = 16  # characters; a shorter one is found by trying
 
 log = logging.getLogger("asof.serve")
 
 
-class RequestLogError(ValueError):
-    """The request log must not start like this."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """An answered request. `head` is the answer's JSON up to its rows, `rows` the JSON of each."""
-
-    at: datetime
-    plan: Plan
-    head: str
-    entities: list[Entity]
-    rows: list[str]
-
-
-class RequestLog:
+class RequestLog(BufferingHandler):
     """The log of one worker. `put` may be called from any thread, and neither waits nor fails."""
 
     def __init__(
@@ -70,53 +59,56 @@ class RequestLog:
         """`share` is the part of the requests that is logged, `key` the file with the secret for personal values,
         `workers` how many processes share the folder, `clock` the wall clock, whatever the shim's now is.
 
-        Raises RequestLogError.
+        Raises ConfigurationError.
         """
+        super().__init__(capacity=BUFFERED)
         if not 0 <= share <= 1:
-            raise RequestLogError(f"--request-log-share is {share}, expected 0 to 1")
+            raise ConfigurationError(f"--request-log-share is {share}, expected 0 to 1")
         # Half of the folder at most are files that are still open, which nobody may delete
         self._file_bytes = min(MAX_FILE_BYTES, max_bytes // (2 * workers))
         if self._file_bytes < 4096:
-            raise RequestLogError(f"--request-log-bytes is {max_bytes}, expected {8192 * workers} at least")
+            raise ConfigurationError(f"--request-log-bytes is {max_bytes}, expected {8192 * workers} at least")
         self.folder = Path(folder).absolute()
+        self.on_drop: Callable[[int], None] = lambda rows: None  # called with each count of rows that are dropped
         self._share = share
         self._max_closed = max_bytes - workers * self._file_bytes
         self._secret = _read_secret(Path(key)) if key else None
         self._clock = clock
-        self._random = random.Random()  # its own: workers are forked, and would all draw alike
-        self._lock = threading.Lock()  # of the queue and the count of what was dropped
-        self._queue: list[Served] = []
-        self._queued = 0  # rows
-        self._dropped: Counter[str] = Counter()  # rows not yet told of, by reason
-        self.on_drop: Callable[[int], None] = lambda rows: None  # whoever sets it is told of each, at once
         self._refused: set[str] = set()  # services, each said once
-        self._wake = threading.Event()
-        self._closing = False
+        self._counting = threading.Lock()  # of the next two
+        self._waiting = 0  # rows that are queued and not written yet
+        self._dropped: Counter[str] = Counter()  # rows that no warning has counted yet, by reason
         self._warn_at = self._retry_at = 0.0
         self._failure = ""
         self._file: FileIO | None = None
         self._hour = ""
         self._size = self._number = 0
-        self._thread = threading.Thread(target=self._run, name="asof-request-log", daemon=True)
+        self._queue = QueueHandler(SimpleQueue())
+        self._queue.addFilter(self._has_room)
+        self._listener: _Listener | None = None
+
+    def start(self) -> None:
+        """Starts the writer. `stop` it, or what is queued then is lost."""
+        self._listener = _Listener(self._queue.queue, self)
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Writes what is queued and ends the writer."""
+        if self._listener:
+            self._listener.stop()
+            self._listener = None
+            self.flush()
+            self._end_file()
+            self._warn()
 
     def make_folder(self) -> None:
-        """Makes the folder. Raises RequestLogError if it cannot be written to: at the start, that is a mistake."""
+        """Makes the folder. Raises ConfigurationError if it cannot be written to: at the start, that is a mistake."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.W_OK | os.X_OK):
                 raise PermissionError(None, "is not writable")
         except OSError as error:
-            raise RequestLogError(f"--request-log {self.folder}: {error.strerror}") from None
-
-    def start(self) -> None:
-        """Starts the writer. `close` it, or what is queued then is lost."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Writes what is queued and ends the writer; waits for it, but not for ever."""
-        self._closing = True
-        self._wake.set()
-        self._thread.join(CLOSE_SECONDS)
+            raise ConfigurationError(f"--request-log {self.folder}: {error.strerror}") from None
 
     def check_services(self, services: Iterable[Service]) -> None:
         """Says, once each, which services cannot be logged."""
@@ -128,69 +120,75 @@ class RequestLog:
 
     def draws(self) -> bool:
         """Whether this request is one of those to be logged."""
-        return self._random.random() < self._share
+        return random.random() < self._share
 
     def put(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
-        """Queues the rows of an answered request, or drops them all. `head` and `rows` are JSON as answered."""
-        if not self._may_log(plan.service):
-            return
-        served = Served(self._clock(), plan, head, entities, rows)
-        with self._lock:
-            # More rows than ever fit are let in when they are alone
-            if self._queue and self._queued + len(rows) > MAX_QUEUED:
-                is_full = True
-            else:
-                is_full = False
-                self._queue.append(served)
-                self._queued += len(rows)
-            is_urgent = self._queued > MAX_QUEUED // 4
-        if is_full:
-            self._drop(len(rows), "the queue was full")
-        elif is_urgent:  # not for every request: each switch of threads costs the requests
-            self._wake.set()
+        """Queues the rows of an answered request, or drops them all. `head` is the answer's JSON up to its rows, `rows`
+        the JSON of each.
+        """
+        if self._may_log(plan.service):
+            answer = (self._clock(), plan, head, entities, rows)
+            self._queue.handle(logging.makeLogRecord({"answer": answer, "rows": len(rows)}))
 
     def _may_log(self, service: Service) -> bool:
         return self._secret is not None or not any(each.personal for each in service.inputs.values())
 
+    def _has_room(self, record: Any) -> bool:
+        with self._counting:
+            # More rows than ever fit are let in when they are alone
+            has_room = not self._waiting or self._waiting + record.rows <= MAX_QUEUED
+            self._waiting += record.rows if has_room else 0
+        if not has_room:
+            self._drop(record.rows, "the queue was full")
+        return has_room
+
+    def _drop(self, rows: int, reason: str) -> None:
+        with self._counting:
+            self._dropped[reason] += rows
+        self.on_drop(rows)
+
     # -------------------- the writer's thread
 
-    def _run(self) -> None:
-        closing = False
-        while not closing:
-            self._wake.wait(FLUSH_SECONDS)
-            self._wake.clear()
-            closing = self._closing  # looked at before the queue: what was put before it is written
-            with self._lock:
-                batch, self._queue, self._queued = self._queue, [], 0
-            try:
-                self._write(batch)
-            except Exception as error:  # whatever it is, the writer must outlive it
-                log.exception("writing the request log failed in a way that was not foreseen")
-                self._drop(sum(len(served.rows) for served in batch), str(error))
-            self._warn(at_once=closing)
-        self._end_file()
-
-    def _write(self, batch: list[Served]) -> None:
-        if self._file and self._is_over():
-            self._end_file()
-        lines = [line for served in batch for line in self._lines(served)]
-        while lines:
-            if time.monotonic() < self._retry_at:
-                self._drop(len(lines), self._failure)
-                return
-            try:
-                lines = lines[self._append(lines) :]
-            except OSError as error:
-                self._failure, self._retry_at = error.strerror or str(error), time.monotonic() + RETRY_SECONDS
+    def flush(self) -> None:
+        """Writes what is buffered, or drops it."""
+        records: list[Any] = self.buffer
+        self.buffer = []
+        lines = [line for record in records for line in self._lines(*record.answer)]
+        try:
+            if self._file and self._is_over(self._file):
                 self._end_file()
+            if lines and time.monotonic() < self._retry_at:
+                raise OSError(None, self._failure)
+            while lines:
+                lines = lines[self._append(lines) :]
+        except Exception as error:  # whatever it is, the writer must outlive it
+            if not isinstance(error, OSError):
+                log.exception("writing the request log failed in a way that was not foreseen")
+            self._failure = getattr(error, "strerror", None) or str(error)
+            self._end_file()
+            self._drop(len(lines), self._failure)
+            if time.monotonic() >= self._retry_at:
+                self._retry_at = time.monotonic() + RETRY_SECONDS
+        with self._counting:
+            self._waiting -= sum(record.rows for record in records)
+        if time.monotonic() >= self._warn_at:
+            self._warn()
 
-    def _lines(self, served: Served) -> list[bytes]:
-        start = f'{{"logged_at":"{_six_digits(served.at)}","request_id":"{uuid.uuid4().hex}","row":'
-        lines = []
-        for at, (entity, row) in enumerate(zip(served.entities, served.rows, strict=True)):
-            asked = served.plan.request_json(entity, self._pseudonym)
-            lines.append(f'{start}{at},{served.head[1:]},"request":{asked},{row[1:]}\n'.encode())
-        return lines
+    def _warn(self) -> None:
+        with self._counting:
+            dropped, self._dropped = self._dropped, Counter()
+        if dropped:
+            self._warn_at = time.monotonic() + WARN_SECONDS
+            why = ", ".join(f"{rows}: {reason}" for reason, rows in dropped.items())
+            log.warning("the request log dropped %s rows (%s)", dropped.total(), why)
+
+    def _lines(self, at: datetime, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> list[bytes]:
+        start = f'{{"logged_at":"{_six_digits(at)}","request_id":"{uuid.uuid4().hex}","row":'
+        requests = [plan.request_json(entity, self._pseudonym) for entity in entities]
+        return [
+            f'{start}{number},{head[1:]},"request":{request},{row[1:]}\n'.encode()
+            for number, (request, row) in enumerate(zip(requests, rows, strict=True))
+        ]
 
     def _pseudonym(self, text: str) -> str:
         return "sha256:" + hashlib.sha256(f"{self._secret}|{text}".encode()).hexdigest()
@@ -199,8 +197,7 @@ class RequestLog:
         """Appends as many of the lines as the current file takes; returns how many. Raises OSError."""
         if self._file and self._size + len(lines[0]) > self._file_bytes:
             self._end_file()
-        if self._file is None:
-            self._open_file()
+        file = self._file or self._open_file()
         count, size = 1, self._size + len(lines[0])
         while count < len(lines) and size + len(lines[count]) <= self._file_bytes:
             size += len(lines[count])
@@ -208,19 +205,19 @@ class RequestLog:
         data = memoryview(b"".join(lines[:count]))
         try:
             while data:
-                data = data[self._file.write(data) :]
+                data = data[file.write(data) :]
         except OSError:
             with suppress(OSError):
-                self._file.truncate(self._size)  # dropped whole, and no line is left torn
+                file.truncate(self._size)  # dropped whole, and no line is left torn
             raise
         self._size = size
         return count
 
-    def _is_over(self) -> bool:
+    def _is_over(self, file: FileIO) -> bool:
         """Whether the open file is of another hour, or was taken away."""
-        return self._hour != f"{self._clock():%Y%m%dT%H}" or not os.path.exists(self._file.name)
+        return self._hour != f"{self._clock():%Y%m%dT%H}" or not os.path.exists(file.name)
 
-    def _open_file(self) -> None:
+    def _open_file(self) -> FileIO:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._make_room()
         now = self._clock()
@@ -229,6 +226,7 @@ class RequestLog:
         file = (self.folder / name).open("xb", buffering=0)
         self._file, self._size, self._hour = file, 0, f"{now:%Y%m%dT%H}"
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held while it is open, also by a worker that is killed
+        return file
 
     def _end_file(self) -> None:
         file, self._file = self._file, None
@@ -252,22 +250,17 @@ class RequestLog:
             if _delete_closed(path):
                 surplus -= size
 
-    # -------------------- what was dropped
 
-    def _drop(self, rows: int, reason: str) -> None:
-        if rows:
-            with self._lock:
-                self._dropped[reason] += rows
-            self.on_drop(rows)
+class _Listener(QueueListener):
+    """The writer's thread."""
 
-    def _warn(self, *, at_once: bool) -> None:
-        if not self._dropped or (time.monotonic() < self._warn_at and not at_once):
-            return
-        self._warn_at = time.monotonic() + WARN_SECONDS
-        with self._lock:
-            dropped, self._dropped = self._dropped, Counter()
-        why = ", ".join(f"{rows}: {reason}" for reason, rows in dropped.items())
-        log.warning("the request log dropped %s rows (%s)", dropped.total(), why)
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """The next record. The queue is looked at now and then: a switch of threads for each record costs requests."""
+        while self.queue.empty():
+            for handler in self.handlers:
+                handler.flush()
+            time.sleep(FLUSH_SECONDS)
+        return super().dequeue(block)
 
 
 def _delete_closed(path: Path) -> bool:
@@ -292,21 +285,20 @@ def _read_secret(path: Path) -> str:
     try:
         secret = path.read_text("utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
-        raise RequestLogError(f"--request-log-key {path}: {getattr(error, 'strerror', None) or error}") from None
+        raise ConfigurationError(f"--request-log-key {path}: {getattr(error, 'strerror', None) or error}") from None
     if len(secret) < MIN_SECRET:
-        raise RequestLogError(f"--request-log-key {path}: the secret has fewer than {MIN_SECRET} characters")
+        raise ConfigurationError(f"--request-log-key {path}: the secret has fewer than {MIN_SECRET} characters")
     return secret
 
 
-def request_log_from_environment() -> RequestLog | None:
-    """The log that ASOF_REQUEST_LOG and its like ask for, not started; None without one. Raises RequestLogError."""
-    env = os.environ.get
-    if not (folder := env("ASOF_REQUEST_LOG")):
+def request_log_from(options: argparse.Namespace) -> RequestLog | None:
+    """The log that the options of serving ask for, not started; None without one. Raises ConfigurationError."""
+    if not options.request_log:
         return None
     return RequestLog(
-        folder,
-        share=float(env("ASOF_REQUEST_LOG_SHARE") or SHARE),
-        max_bytes=int(env("ASOF_REQUEST_LOG_BYTES") or MAX_BYTES),
-        key=env("ASOF_REQUEST_LOG_KEY"),
-        workers=max(1, int(env("ASOF_WORKERS") or 1)),
+        options.request_log,
+        share=SHARE if options.request_log_share is None else options.request_log_share,
+        max_bytes=options.request_log_bytes or MAX_BYTES,
+        key=options.request_log_key,
+        workers=max(1, options.workers),
     )

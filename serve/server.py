@@ -20,12 +20,11 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from .app import MAX_BODY, MAX_ENTITIES, create_app
+from .app import create_app
 from .limits import THREADS
-from .request_log import request_log_from_environment
+from .request_log import request_log_from
+from .settings import from_environment
 
-CONNECTIONS = 1024  # per worker
-IDLE_SECONDS = 75  # a connection may wait for its next request: longer than balancers keep one, which is 60
 STOP_SECONDS = 10  # what is in flight has so long to finish on a signal
 BACKLOG = 2048  # connections that the system accepts before a worker takes them
 HEAD_BYTES = 64 * 1024  # of a request: its path, query and headers
@@ -37,7 +36,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 def run(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then lets the workers finish what is in flight. Returns the exit code.
 
-    `options` as `__main__` parses them; they are in the environment too, from which the workers take them.
+    The options are in the environment too, from which the workers take them.
     """
     try:
         port = free_port(options.host, options.port)
@@ -92,14 +91,14 @@ def create_from_environment() -> Flask:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
-    env = os.environ.get
+    options = from_environment()
     app = create_app(
-        env("ASOF_FOLDER", "published"),
-        host=env("ASOF_HOST", "127.0.0.1"),
-        tokens=env("ASOF_TOKENS") or None,
-        max_entities=int(env("ASOF_MAX_ENTITIES", MAX_ENTITIES)),
-        max_body=int(env("ASOF_MAX_BODY", MAX_BODY)),
-        request_log=request_log_from_environment(),
+        options.folder,
+        host=options.host,
+        tokens=options.tokens,
+        max_entities=options.max_entities,
+        max_body=options.max_body,
+        request_log=request_log_from(options),
     )
     atexit.register(app.extensions["asof"].close)
     return app

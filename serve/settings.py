@@ -1,12 +1,58 @@
-"""The environment variables of asof: one declaration, which the commands check and docs/configuration.md shows."""
+"""The options of serving and the environment variables of asof: one declaration, which docs/configuration.md shows."""
 
 from __future__ import annotations
 
+import argparse
 import difflib
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
 
-# by name, what it means; `--option` is an option of serving, which has the meaning
+MAX_ENTITIES = 1000
+MAX_BODY = 1024 * 1024  # bytes
+
+
+class Option(NamedTuple):
+    """An option of serving: `--max-body` for the name max_body, also read from ASOF_MAX_BODY."""
+
+    name: str
+    type: Callable[[str], Any]
+    default: Any
+    meaning: str
+
+    @property
+    def flag(self) -> str:
+        """As it stands on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"ASOF_{self.name.upper()}"
+
+
+OPTIONS = (
+    Option("folder", Path, "published", "the published folder that the shim reads"),
+    Option("host", str, "127.0.0.1", "address; others than loopback need --tokens"),
+    Option("port", int, 8000, "0 takes a free one"),
+    Option("workers", int, 1, "processes, each with its own copy"),
+    Option("tokens", Path, None, "JSON file with the bearer tokens"),
+    Option("tls_certificate", Path, None, "PEM file with the certificate and its chain: serves HTTPS, and that only"),
+    Option("tls_key", Path, None, "PEM file with its private key, unencrypted"),
+    Option("max_entities", int, MAX_ENTITIES, "entities per request"),
+    Option("max_body", int, MAX_BODY, "bytes per request"),
+    Option("connections", int, 1024, "open ones per worker; more must wait"),
+    # Longer than balancers keep a connection, which is 60
+    Option("idle_seconds", int, 75, "seconds that a connection may wait for a request and its headers"),
+    Option("request_log", Path, None, "folder to log served rows in"),
+    Option("request_log_share", float, None, "the part of the requests that is logged, 0 to 1 (0.01)"),
+    Option("request_log_bytes", int, None, "bytes of that folder; the oldest files are deleted (1 GiB)"),
+    Option("request_log_key", Path, None, "file with the secret that personal values are hashed with"),
+)
+
+# Every environment variable of ours, and what it means
 ENVIRONMENT = {
     "ASOF_NOW": "a fixed now, for builds, publishing and the shim (RFC 3339 with an offset). Snapshots made under it "
     "say so, and are refused off loopback",
@@ -14,23 +60,11 @@ ENVIRONMENT = {
     "ASOF_TRAINING": "where dbt writes training sets, instead of the folder in `asof_training_to`, for a target listed "
     "there",
     "ASOF_CODE_VERSION": "kept in the manifests of snapshots and training sets, for example the git commit",
+    **{option.variable: f"`{option.flag}`, {option.meaning}" for option in OPTIONS},
     "ASOF_REQUEST_LOG": "the folder of the request log: the shim logs there (`--request-log`), and a dbt target that "
     "publishes compares what was logged with history",
     "ASOF_REQUEST_LOG_KEY": "the file with the secret that personal values are hashed with, for the shim "
     "(`--request-log-key`) and for dbt; not without `ASOF_REQUEST_LOG`",
-    "ASOF_REQUEST_LOG_SHARE": "`--request-log-share`",
-    "ASOF_REQUEST_LOG_BYTES": "`--request-log-bytes`",
-    "ASOF_FOLDER": "`--folder`, the published folder that the shim reads",
-    "ASOF_HOST": "`--host`",
-    "ASOF_PORT": "`--port`",
-    "ASOF_WORKERS": "`--workers`",
-    "ASOF_TOKENS": "`--tokens`",
-    "ASOF_TLS_CERTIFICATE": "`--tls-certificate`",
-    "ASOF_TLS_KEY": "`--tls-key`",
-    "ASOF_MAX_ENTITIES": "`--max-entities`",
-    "ASOF_MAX_BODY": "`--max-body`",
-    "ASOF_CONNECTIONS": "`--connections`",
-    "ASOF_IDLE_SECONDS": "`--idle-seconds`",
     "ASOF_WAREHOUSE": "the warehouse of the worked example (its `profiles.yml` reads it)",
     "ASOF_FAULT_POINT": "of tests: where a dbt command waits to be killed",
     "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
@@ -43,8 +77,42 @@ GONE = {"request_seconds": "slow senders are for the balancer to end: deploy/ngi
 _SERVICE_LINK = re.compile(r"ASOF_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)")
 
 
+class ConfigurationError(ValueError):
+    """The shim must not start like this."""
+
+
 class SettingsError(Exception):
     """Environment variables of our prefix that nothing reads; the message names them."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of serving. What is not given, or empty, is as the environment or else the default says."""
+    for option in OPTIONS:
+        default = os.environ.get(option.variable) or option.default
+        parser.add_argument(option.flag, type=option.type, default=default, help=option.meaning)
+    for name in GONE:
+        parser.add_argument(f"--{name.replace('_', '-')}", action=_Gone, nargs="?", help=argparse.SUPPRESS)
+
+
+class _Gone(argparse.Action):
+    """An option that went."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.error(f"{self.option_strings[0]} is no option any more: {GONE[self.dest]}")
+
+
+def to_environment(options: argparse.Namespace) -> None:
+    """Puts the options into the environment, for worker processes."""
+    for option in OPTIONS:
+        value = getattr(options, option.name)
+        os.environ[option.variable] = "" if value is None else str(value)
+
+
+def from_environment() -> argparse.Namespace:
+    """The options that `to_environment` has put there."""
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return parser.parse_args([])
 
 
 def check_environment(names: Iterable[str]) -> None:

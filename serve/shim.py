@@ -13,14 +13,13 @@ import duckdb
 from werkzeug.http import parse_options_header
 
 from . import feast, openapi
-from .clock import Clock, serving_now
+from .clock import Clock, rfc3339, serving_now
 from .evaluate import Entity, Plan, Row
 from .folder import Folder, Publication
 from .limits import SQL_SECONDS, Admission, Busy
 from .problem import Problem, unprocessable
 from .request_log import RequestLog
 from .snapshot import Service, Snapshot
-from .sqltypes import rfc3339
 from .tokens import Token, Tokens
 from .validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
 
@@ -135,7 +134,7 @@ class Shim:
         """Looks after the folder no longer, and writes what is queued for the request log."""
         self.folder.stop()
         if self.request_log:
-            self.request_log.close()
+            self.request_log.stop()
 
     def post_service(self, environ: Environ, name: str) -> bytes:
         """The JSON that answers `POST /v1/services/<name>`. Raises Problem."""

@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .clock import parse_rfc3339
 from .columns import Column
-from .sqltypes import SqlType, parse_rfc3339, parse_type
+from .sqltypes import SqlType, parse_type
 
 FORMATS = (1, 2)  # of the pointer and of the manifest: those that this shim reads
 
@@ -260,9 +261,3 @@ def check_file(path: Path, raw: dict[str, Any]) -> None:
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != raw["sha256"]:
             raise ValueError("its sha256 is not the one in the manifest")
-
-
-def parquet(path: Path, **options: bool) -> str:
-    """A Parquet file as an SQL relation, with DuckDB's options."""
-    quoted = str(path).replace("'", "''")
-    return f"read_parquet('{quoted}'{''.join([f', {name} = {value}' for name, value in options.items()])})"

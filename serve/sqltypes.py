@@ -1,4 +1,5 @@
-"""The column types of a manifest: what JSON stands for each, and how they are written as JSON.
+"""The column types of a manifest, in one place: for each, what JSON stands for it, how it is written, stored and
+described. To add a type, add it to _SIMPLE; to _SPELLINGS, too, if DuckDB calls it something else.
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
 date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
@@ -13,18 +14,282 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from .clock import EPOCH, RFC3339_PATTERN, parse_rfc3339, rfc3339
 
-# By canonical name. What stands beside it is how manifests of format 1 may spell it, and, of a time, how DuckDB does.
+Schema = dict[str, Any]  # as JSON schemas have it
+
+_DECIMAL_DIGITS = 38
+_EXACT = Context(prec=_DECIMAL_DIGITS)
+
+
+@dataclass(frozen=True, eq=False)
+class SqlType:
+    """A declared type: one object for each. What takes or gives a value does so for all but null.
+
+    `name` is its one spelling and valid DuckDB SQL; `kind` the name, but "integer" for every width, "decimal" and
+    "list" without what they are made of. `item` is set for lists only.
+
+    Requests: `words` tells what a caller must send, `accepts` which parsed JSON (numbers with a fraction are parsed as
+    Decimal); `read` makes the value, or raises ValueError. `comparable` makes what is held against declared bounds.
+    Answers: `write` gives the JSON text. OpenAPI: `schema` is of what is answered, `sent` of what may be sent.
+    Memory: `stored` is the SQL of what is stored, over a quoted column; `dtype` numpy's type of it, None for text;
+    `restore` makes the value of it, None where it is the value.
+    DuckDB: `as_text` makes the text that keeps every digit, None where plain JSON does.
+    """
+
+    name: str
+    kind: str
+    words: str
+    accepts: tuple[type, ...]
+    read: Callable[[Any], Any]
+    write: Callable[[Any], str]
+    schema: Schema
+    sent: Schema
+    example: Any
+    stored: str = "{}"
+    dtype: str | None = None
+    restore: Callable[[Any], Any] | None = None
+    as_text: Callable[[Any], Any] | None = None
+    comparable: Callable[[Any], Any] = lambda number: Decimal(str(number))
+    item: SqlType | None = None
+
+    @property
+    def expected(self) -> str:
+        """What a caller must send, in words."""
+        return f"{self.name}: {self.words}"
+
+
+@cache
+def parse_type(text: str) -> SqlType:
+    """The type that a manifest or DuckDB spells as `text`; ValueError for one that is not in use here."""
+    spelling = " ".join(text.lower().split())
+    if spelling.endswith("[]"):
+        return _list(parse_type(spelling[:-2]))
+    if match := re.fullmatch(r"(?:decimal|numeric|dec) ?\( ?(\d+) ?, ?(\d+) ?\)", spelling):
+        precision, scale = int(match[1]), int(match[2])
+        if not (1 <= precision <= _DECIMAL_DIGITS and scale <= precision):
+            raise ValueError(f"type {text!r}: a decimal has 1 to 38 digits, and no more of them after the point")
+        return _decimal(precision, scale)
+    if re.fullmatch(r"(?:varchar|character varying) ?\( ?\d+ ?\)", spelling):
+        spelling = "varchar"
+    name = next((name for name, others in _SPELLINGS.items() if spelling in others.split(", ")), spelling)
+    if name not in _SIMPLE:
+        raise ValueError(f"type {text!r} is not supported")
+    return _SIMPLE[name]
+
+
+# -------------------- JSON -> value of a type, else ValueError
+
+
+def _read_varchar(value: str) -> str:
+    # JSON can spell half of a surrogate pair ("\ud800"); no UTF-8 string, hence no stored value, holds one
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("holds half of a surrogate pair, which is no Unicode text")
+    return value
+
+
+def _read_uuid(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value, re.IGNORECASE):
+        raise ValueError("is no uuid")
+    return value.lower()
+
+
+def _read_date(value: str) -> date:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        raise ValueError("is not a date")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"is not a date ({error})") from None
+
+
+def _require_finite(value: int | Decimal) -> None:
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError("is NaN or an infinity, which is no number")
+
+
+# -------------------- value -> JSON
+
+
+def _write_time(value: datetime | str) -> str:
+    # DuckDB gives years that Python has no datetime for as text
+    return json.dumps(rfc3339(value) if isinstance(value, datetime) else value)
+
+
+def _write_float(value: float) -> str:
+    # JSON has no NaN and no infinity; repr keeps a decimal point (or an exponent), so floats stay floats
+    return float.__repr__(value) if math.isfinite(value) else "null"
+
+
+# -------------------- the types
+
+
+def _text(
+    name: str,
+    words: str,
+    read: Callable[[str], Any],
+    example: str,
+    write: Callable[[Any], str] = json.dumps,
+    format: str | None = None,
+    pattern: str | None = None,
+    **stored: Any,
+) -> SqlType:
+    """A type that JSON has texts for; `format` and `pattern` as in a JSON schema."""
+    schema = {"type": "string"} | ({"format": format} if format else {})
+    sent = schema | ({"pattern": pattern} if pattern else {})
+    return SqlType(name, name, words.format(f'"{example}"'), (str,), read, write, schema, sent, example, **stored)
+
+
+def _integer(name: str, bits: int) -> SqlType:
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+    def read(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"is out of the range of {name}")
+        return value
+
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    words, dtype = f"an integer from {low} to {high}", f"i{bits // 8}"
+    return SqlType(name, "integer", words, (int,), read, int.__repr__, schema, schema, 1, dtype=dtype)
+
+
+def _float(name: str, bits: int, largest: float, comparable: Callable[[Any], float]) -> SqlType:
+    exact = Decimal(repr(largest))
+
+    def read(value: int | Decimal) -> float:
+        _require_finite(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        # By the number as it is written: one just above would be rounded into the range
+        if abs(number) >= largest and not -exact <= value <= exact:
+            raise ValueError(f"is out of the range of {name}")
+        return number
+
+    schema = {"type": "number", "format": name, "minimum": -largest, "maximum": largest}
+    words, accepts, dtype = f"a {bits}-bit number", (int, Decimal), f"f{bits // 8}"
+    stored: dict[str, Any] = {"dtype": dtype, "as_text": float.__repr__, "comparable": comparable}
+    return SqlType(name, name, words, accepts, read, _write_float, schema, schema, 1.5, **stored)
+
+
+@cache
+def _decimal(precision: int, scale: int) -> SqlType:
+    name, before = f"decimal({precision},{scale})", precision - scale
+
+    def read(sent: int | Decimal) -> Decimal:
+        """At exactly the declared scale; refuses what would have to be rounded."""
+        _require_finite(sent)
+        value = Decimal(sent)
+        if value and value.adjusted() >= before:
+            raise ValueError(f"is out of the range of {name}")
+        _, digits, exponent = value.as_tuple()
+        surplus = -int(exponent) - scale
+        # First those that are far too small, such as 1e-999999999: never build that many digits
+        if value and (value.adjusted() < -scale - 40 or (surplus > 0 and any(digits[-surplus:]))):
+            raise ValueError(f"has more than {scale} digits after the point")
+        return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT) if value else Decimal(0).scaleb(-scale)
+
+    words = f"a number with at most {before} digits before and {scale} after the point"
+    schema = {"type": "number", "exclusiveMinimum": -(10**before), "exclusiveMaximum": 10**before}
+    sent, write = schema | {"multipleOf": 10**-scale if scale else 1}, "{:f}".format
+    stored: dict[str, Any] = {"stored": "{}::varchar", "restore": Decimal}
+    if precision <= 18:
+        # In the widest type: 18 digits leave no room to multiply
+        unscaled = f"cast({{}}::decimal(38,{scale}) * {10**scale} as bigint)"
+        stored = {"stored": unscaled, "dtype": "i8", "restore": lambda value: Decimal(value).scaleb(-scale)}
+    return SqlType(name, "decimal", words, (int, Decimal), read, write, schema, sent, 1, as_text=write, **stored)
+
+
+@cache
+def _list(item: SqlType) -> SqlType:
+    write_item, item_text = json_writer(item), item.as_text
+
+    def read(value: list[Any]) -> list[Any]:
+        items = []
+        for index, each in enumerate(value):
+            try:
+                items.append(from_json(item, each))
+            except ValueError as error:
+                raise ValueError(f"item {index} {error}") from None
+        return items
+
+    def write(value: list[Any]) -> str:
+        return f"[{','.join([write_item(each) for each in value])}]"
+
+    words = f"a list, each item {item.expected}"
+    schema = {"type": "array", "items": item.schema | {"type": [item.schema["type"], "null"]}}
+    sent = {"type": "array", "items": item.sent}
+    as_text = item_text and (lambda value: [None if each is None else item_text(each) for each in value])
+    return SqlType(f"{item.name}[]", "list", words, (list,), read, write, schema, sent, [], as_text=as_text, item=item)
+
+
+_SIMPLE = {
+    each.name: each
+    for each in (
+        _text("varchar", "a string", _read_varchar, "..."),
+        _text(
+            "uuid",
+            "a string such as {}",
+            _read_uuid,
+            "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11",
+            format="uuid",
+            stored="{}::varchar",
+        ),
+        SqlType(
+            "boolean",
+            "boolean",
+            "true or false",
+            (bool,),
+            bool,
+            json.dumps,
+            {"type": "boolean"},
+            {"type": "boolean"},
+            True,
+            dtype="?",
+        ),
+        _integer("tinyint", 8),
+        _integer("smallint", 16),
+        _integer("integer", 32),
+        _integer("bigint", 64),
+        _float("float", 32, 3.4028234663852886e38, lambda number: float(np.float32(number))),
+        _float("double", 64, 1.7976931348623157e308, float),
+        _text(
+            "date",
+            "a string such as {}",
+            _read_date,
+            "2026-05-01",
+            '"{}"'.format,
+            format="date",
+            stored="cast({} - date '1970-01-01' as integer)",
+            dtype="i4",
+            restore=lambda days: EPOCH.date() + timedelta(days),
+        ),
+        _text(
+            "timestamptz",
+            "an RFC 3339 string with an offset, to the microsecond, such as {}",
+            parse_rfc3339,
+            "2026-05-01T09:00:00Z",
+            _write_time,
+            format="date-time",
+            pattern=f"^{RFC3339_PATTERN}$",
+            # As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a timestamptz
+            stored="epoch_us({})",
+            dtype="i8",
+            restore=lambda value: EPOCH + timedelta(microseconds=value),
+        ),
+    )
+}
+# How manifests of format 1 may spell them, and, of a time, how DuckDB does
 _SPELLINGS = {
     "varchar": "text, string, char, bpchar, character varying",
-    "uuid": "",
     "boolean": "bool, logical",
     "tinyint": "int1",
     "smallint": "int2, short, int16",
@@ -32,56 +297,11 @@ _SPELLINGS = {
     "bigint": "int8, long, int64",
     "float": "real, float4",
     "double": "float8, double precision",
-    "date": "",
     "timestamptz": "timestamp with time zone",
 }
-_CANONICAL = {each: name for name, others in _SPELLINGS.items() for each in (name, *filter(None, others.split(", ")))}
-_BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
-LARGEST = {"float": 3.4028234663852886e38, "double": 1.7976931348623157e308}
-_WRITTEN = {name: Decimal(repr(most)) for name, most in LARGEST.items()}
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_DECIMAL_DIGITS = 38
-_EXACT = Context(prec=_DECIMAL_DIGITS)
-# Without \d: in the OpenAPI document, not every reader takes it for 0 to 9
-TIMESTAMP_PATTERN = (
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-_TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
 
 
-@dataclass(frozen=True)
-class SqlType:
-    """A declared type. `name` is its one spelling and is valid DuckDB SQL; `item` is set for lists only."""
-
-    name: str
-    kind: str  # as the name, but "integer" for every width, "decimal" and "list" without what they are made of
-    bits: int = 0
-    precision: int = 0
-    scale: int = 0
-    item: SqlType | None = None
-
-
-def parse_type(text: str) -> SqlType:
-    """The type that a manifest or DuckDB spells as `text`; ValueError for one that is not in use here."""
-    spelling = " ".join(str(text).lower().split())
-    if spelling.endswith("[]"):
-        item = parse_type(spelling[:-2])
-        return SqlType(f"{item.name}[]", "list", item=item)
-    if match := re.fullmatch(r"(?:decimal|numeric|dec) ?\( ?(\d+) ?, ?(\d+) ?\)", spelling):
-        precision, scale = int(match[1]), int(match[2])
-        if not (1 <= precision <= _DECIMAL_DIGITS and scale <= precision):
-            raise ValueError(f"type {text!r}: a decimal has 1 to 38 digits, and no more of them after the point")
-        return SqlType(f"decimal({precision},{scale})", "decimal", precision=precision, scale=scale)
-    if re.fullmatch(r"(?:varchar|character varying) ?\( ?\d+ ?\)", spelling):
-        spelling = "varchar"
-    name = _CANONICAL.get(spelling)
-    if name is None:
-        raise ValueError(f"type {text!r} is not supported")
-    return SqlType(name, "integer" if name in _BITS else name, bits=_BITS.get(name, 0))
-
-
-# -------------------- JSON -> value
+# -------------------- any type
 
 
 class WrongValue(ValueError):
@@ -92,196 +312,37 @@ class WrongValue(ValueError):
         self.expected = expected
 
 
-def describe_type(kind: SqlType) -> str:
-    """What a caller must send for this type, in words."""
-    if kind.kind == "integer":
-        return f"{kind.name}: an integer from {-(2 ** (kind.bits - 1))} to {2 ** (kind.bits - 1) - 1}"
-    if kind.kind == "decimal":
-        before = kind.precision - kind.scale
-        return f"{kind.name}: a number with at most {before} digits before and {kind.scale} after the point"
-    if kind.kind == "list":
-        return f"{kind.name}: a list, each item {describe_type(kind.item)}"
-    return {
-        "varchar": "varchar: a string",
-        "uuid": 'uuid: a string such as "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11"',
-        "boolean": "boolean: true or false",
-        "float": "float: a 32-bit number",
-        "double": "double: a 64-bit number",
-        "date": 'date: a string such as "2026-05-01"',
-        "timestamptz": "timestamptz: an RFC 3339 string with an offset, to the microsecond, such as "
-        '"2026-05-01T09:00:00Z"',
-    }[kind.kind]
-
-
-def _json_kind(value: Any) -> str:
-    """How a person would call a parsed JSON value (numbers with a fraction are parsed as Decimal)."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int):
-        return "an integer"
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            return "NaN or an infinity"
-        return "a number with a fraction or exponent"
-    return {str: "a string", list: "a list", dict: "an object"}.get(type(value), type(value).__name__)
-
-
 def from_json(kind: SqlType, value: Any) -> Any:
     """`value`, as `validation.parse_json` gives it, as the Python value of type `kind`. Not for null.
 
     Strict: true is no integer, "5" no number, 1.0 no integer. Raises WrongValue.
     """
-    if kind.kind == "varchar" and type(value) is str and value.isascii():  # nearly every key
+    if type(value) is str and kind.kind == "varchar" and value.isascii():  # nearly every key
         return value
-
-    def wrong(message: str) -> WrongValue:
-        return WrongValue(message, describe_type(kind))
-
-    match kind.kind:
-        case "varchar":
-            if not isinstance(value, str):
-                raise wrong(f"is {_json_kind(value)}")
-            # JSON can spell half of a surrogate pair ("\ud800"); no UTF-8 string, hence no stored value,
-            # holds one
-            if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-                raise wrong("holds half of a surrogate pair, which is no Unicode text")
-            return value
-        case "uuid":
-            if not isinstance(value, str):
-                raise wrong(f"is {_json_kind(value)}")
-            if not _UUID.fullmatch(value):
-                raise wrong("is no uuid")
-            return value.lower()
-        case "boolean":
-            if not isinstance(value, bool):
-                raise wrong(f"is {_json_kind(value)}")
-            return value
-        case "integer":
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise wrong(f"is {_json_kind(value)}")
-            if not -(2 ** (kind.bits - 1)) <= value < 2 ** (kind.bits - 1):
-                raise wrong(f"is out of the range of {kind.name}")
-            return value
-        case "float" | "double":
-            _require_number(value, wrong)
-            try:
-                number = float(value)
-            except OverflowError:
-                number = math.inf
-            # By the number as it is written: one just above would be rounded into the range
-            if abs(number) >= LARGEST[kind.kind] and not -_WRITTEN[kind.kind] <= value <= _WRITTEN[kind.kind]:
-                raise wrong(f"is out of the range of {kind.name}")
-            return number
-        case "decimal":
-            _require_number(value, wrong)
-            return _to_decimal(kind, Decimal(value), wrong)
-        case "date":
-            if not isinstance(value, str):
-                raise wrong(f"is {_json_kind(value)}")
-            if not _DATE.fullmatch(value):
-                raise wrong("is not a date")
-            try:
-                return date.fromisoformat(value)
-            except ValueError as error:
-                raise wrong(f"is not a date ({error})") from None
-        case "timestamptz":
-            if not isinstance(value, str):
-                raise wrong(f"is {_json_kind(value)}")
-            try:
-                return parse_rfc3339(value)
-            except ValueError as error:
-                raise wrong(str(error)) from None
-        case _:
-            if not isinstance(value, list):
-                raise wrong(f"is {_json_kind(value)}")
-            items = []
-            for index, item in enumerate(value):
-                try:
-                    items.append(from_json(kind.item, item))
-                except WrongValue as error:
-                    raise wrong(f"item {index} {error}") from None
-            return items
-
-
-def _require_number(value: Any, wrong: Callable[[str], WrongValue]) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise wrong(f"is {_json_kind(value)}")
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise wrong(f"is {_json_kind(value)}, which is no number")
-
-
-def _to_decimal(kind: SqlType, value: Decimal, wrong: Callable[[str], WrongValue]) -> Decimal:
-    """`value` at exactly the declared scale; refuses what would have to be rounded."""
-    if value and value.adjusted() >= kind.precision - kind.scale:
-        raise wrong(f"is out of the range of {kind.name}")
-    if value and value.adjusted() < -kind.scale - 40:  # 1e-999999999: never build that many digits
-        raise wrong(f"has more than {kind.scale} digits after the point")
-    _, digits, exponent = value.as_tuple()
-    surplus = -exponent - kind.scale
-    if value and surplus > 0 and any(digits[-surplus:]):
-        raise wrong(f"has more than {kind.scale} digits after the point")
-    return value.quantize(Decimal(1).scaleb(-kind.scale), context=_EXACT) if value else Decimal(0).scaleb(-kind.scale)
-
-
-def bound_reader(kind: SqlType) -> Callable[[Any], Any]:
-    """What makes numbers comparable as values of this type: floats as their width has them, all else exactly."""
-    if kind.kind == "float":
-        return lambda number: float(np.float32(number))
-    return float if kind.kind == "double" else lambda number: Decimal(str(number))
-
-
-def parse_rfc3339(text: str) -> datetime:
-    """An RFC 3339 time with an offset as an aware UTC datetime, to the microsecond. Raises ValueError."""
-    match = _TIMESTAMP.fullmatch(text)
-    if match is None:
-        hint = "; in a query string, a + must be written %2B" if " " in text else ""
-        raise ValueError(f"is not an RFC 3339 time with an offset and at most 6 digits of a second{hint}")
-    day, clock, fraction, offset = match.groups()
     try:
-        time = datetime.fromisoformat(f"{day}T{clock}{(fraction or '.0').ljust(7, '0')}{offset.upper()}")
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"is not a time ({error})") from None
+        if type(value) not in kind.accepts:
+            raise ValueError(f"is {_in_words(value)}")
+        return kind.read(value)
+    except ValueError as error:
+        raise WrongValue(str(error), kind.expected) from None
 
 
-# -------------------- value -> JSON
-
-
-def rfc3339(time: datetime) -> str:
-    """A UTC time, naive ones taken as UTC: "2026-05-01T08:58:00Z", with six digits of a second where not
-    zero.
-    """
-    return time.replace(tzinfo=None).isoformat() + "Z"
-
-
-def _float_text(value: float) -> str:
-    # JSON has no NaN and no infinity; repr keeps a decimal point (or an exponent), so floats stay floats
-    return float.__repr__(value) if math.isfinite(value) else "null"
-
-
-def _time_text(value: datetime | str) -> str:
-    # DuckDB gives years that Python has no datetime for as text
-    return json.dumps(rfc3339(value) if isinstance(value, datetime) else value)
+def _in_words(value: Any) -> str:
+    """How a person would call a parsed JSON value."""
+    if isinstance(value, Decimal):
+        return "a number with a fraction or exponent" if value.is_finite() else "NaN or an infinity"
+    words = {
+        type(None): "null",
+        bool: "a boolean",
+        int: "an integer",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
+    return words.get(type(value), type(value).__name__)
 
 
 def json_writer(kind: SqlType) -> Callable[[Any], str]:
-    """A function that writes a value of this type (or None) as JSON text, decimals with their exact
-    digits.
-    """
-    if kind.kind == "list":
-        item = json_writer(kind.item)
-        return lambda value: "null" if value is None else f"[{','.join([item(each) for each in value])}]"
-    write: Callable[[Any], str] = {
-        "varchar": json.dumps,
-        "uuid": json.dumps,
-        "boolean": lambda value: "true" if value else "false",
-        "integer": int.__repr__,
-        "float": _float_text,
-        "double": _float_text,
-        "decimal": lambda value: format(value, "f"),
-        "date": lambda value: json.dumps(str(value)),
-        "timestamptz": _time_text,
-    }[kind.kind]
+    """A function that writes a value of this type (or None) as JSON text, decimals with their exact digits."""
+    write = kind.write
     return lambda value: "null" if value is None else write(value)

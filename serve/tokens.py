@@ -13,13 +13,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .settings import ConfigurationError
+
 LOOK_SECONDS = 0.2  # a changed file is noticed so soon: to look for every request costs as much as a look-up
 
 log = logging.getLogger("asof.serve")
-
-
-class TokensError(ValueError):
-    """The tokens file cannot be read, or is not of the form that docs and `Tokens` describe."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Tokens:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises TokensError: a shim must not start on a file that it cannot read."""
+        """Raises ConfigurationError: a shim must not start on a file that it cannot read."""
         self._path = Path(path)
         self._lock = threading.Lock()
         self._look_at = 0.0
@@ -87,7 +85,7 @@ class Tokens:
             try:
                 self._tokens = _read(self._path)
                 log.info("read %s tokens from %s", len(self._tokens), self._path)
-            except TokensError as error:
+            except ConfigurationError as error:
                 # A half-written file must neither lock everybody out nor let anybody in
                 log.error("%s; the tokens read before stay in force", error)
 
@@ -101,10 +99,10 @@ def _read(path: Path) -> tuple[Token, ...]:
         if any(isinstance(each["services"], str) for each in raw["tokens"]):
             raise ValueError("services is not a list")
     except OSError as error:
-        raise TokensError(f"tokens file {path}: {error.strerror}") from None
+        raise ConfigurationError(f"tokens file {path}: {error.strerror}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise TokensError(f"tokens file {path}: {error!r}") from None
+        raise ConfigurationError(f"tokens file {path}: {error!r}") from None
     for token in tokens:
         if not re.fullmatch(r"[0-9a-f]{64}", token.sha256):
-            raise TokensError(f"tokens file {path}: sha256 of {token.name!r} is not 64 hex digits")
+            raise ConfigurationError(f"tokens file {path}: sha256 of {token.name!r} is not 64 hex digits")
     return tokens

@@ -11,7 +11,7 @@ from typing import Any
 
 from .evaluate import Entity
 from .snapshot import Input, Service
-from .sqltypes import WrongValue, bound_reader, describe_type, from_json
+from .sqltypes import WrongValue, from_json
 
 MAX_ERRORS = 100
 
@@ -124,7 +124,7 @@ def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entit
     for name, texts in arguments.items():
         declared = service.inputs.get(name)
         if len(texts) > 1:
-            expected = describe_type(declared.type) if declared else _known(service)
+            expected = declared.type.expected if declared else _known(service)
             errors.append(FieldError(f"/entities/0/{_escape(name)}", "is given more than once", expected))
         entity[name] = texts[0] if declared is None else _from_text(declared, texts[0])
     checked = _check_entity(service, entity, 0, errors)
@@ -157,7 +157,7 @@ def _check_entity(service: Service, entity: Any, index: int, errors: list[FieldE
             checked[name] = None
             if declared.required:
                 detail = "is null" if name in entity else "is missing"
-                errors.append(_wrong(index, name, detail, describe_type(declared.type)))
+                errors.append(_wrong(index, name, detail, declared.type.expected))
             continue
         try:
             checked[name] = _within(declared, from_json(declared.type, value))
@@ -173,7 +173,7 @@ def _within(declared: Input, value: Any) -> Any:
     """The value, if it lies in what is declared of the column. Raises WrongValue."""
     low, high = declared.range
     if low is not None or high is not None:
-        number = bound_reader(declared.type)
+        number = declared.type.comparable
         if (low is not None and number(value) < number(low)) or (high is not None and number(value) > number(high)):
             bounds = [f"at least {low}"] if low is not None else []
             bounds += [f"at most {high}"] if high is not None else []

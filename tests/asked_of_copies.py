@@ -26,7 +26,7 @@ def ask(job: dict) -> None:
     response = app.test_client().post(f"/v1/services/{job['service']}", json={"entities": job["entities"]})
     assert response.status_code == 200, (job, response.get_data(as_text=True))
     app.extensions["asof"].folder.stop()
-    log.close()
+    log.stop()
 
 
 for each in json.load(sys.stdin):

@@ -125,7 +125,7 @@ def log_lookups(folder: Path) -> None:
         answer = app.test_client().post(f"/v1/services/{service}", json={"entities": [entity]})
         assert answer.status_code == 200
     app.extensions["asof"].folder.stop()
-    log.close()
+    log.stop()
 
 
 @pytest.fixture(scope="session")

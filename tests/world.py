@@ -293,7 +293,7 @@ class World:
             yield app.test_client()
             app.extensions["asof"].folder.stop()
             if log:
-                log.close()
+                log.stop()
         finally:
             del os.environ["ASOF_NOW"]
 

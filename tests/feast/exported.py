@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import duckdb
-from asof.serve.snapshot import parquet
+from asof.serve.sql import parquet
 
 from asof.feast_repository import Export, export
 from tests.world import World

@@ -6,7 +6,8 @@ import json
 from datetime import timedelta
 
 import pytest
-from asof.serve.clock import ClockError, clock_from_environment
+from asof.serve.clock import clock_from_environment
+from asof.serve.settings import ConfigurationError
 from publisher import AS_OF, KIND_TYPES, NOW, PUBLISHED
 
 
@@ -237,7 +238,7 @@ def test_the_clock_comes_from_the_environment(monkeypatch):
     assert clock_from_environment()() == NOW
     for wrong in ("2026-05-01", "2026-05-01T09:00:00", "now"):
         monkeypatch.setenv("ASOF_NOW", wrong)
-        with pytest.raises(ClockError, match="ASOF_NOW"):
+        with pytest.raises(ConfigurationError, match="ASOF_NOW"):
             clock_from_environment()
 
 

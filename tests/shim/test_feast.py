@@ -199,7 +199,7 @@ def test_it_is_logged_and_counted_as_what_it_is(make_app, publisher, tmp_path):
     assert client.post("/get-online-features", json=body).status_code == 200
     metrics = client.get("/metrics").get_data(as_text=True)
     answer = client.get("/v1/services/pairs?left_id=1&right_id=11").json
-    log.close()
+    log.stop()
     by_feast, by_get = map(json.loads, lines_of(tmp_path / "log"))  # a plain view is no service
     for line in (by_feast, by_get):
         del line["logged_at"], line["request_id"]

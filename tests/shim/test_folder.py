@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from asof.serve import folder as folder_module
-from asof.serve.app import ConfigurationError
+from asof.serve.settings import ConfigurationError
 from asof.serve.tokens import LOOK_SECONDS
 from publisher import GROUPS, NOW, Publisher
 

@@ -132,7 +132,7 @@ def test_what_parity_found_is_told(client, make_app, scrape, publisher, tmp_path
     assert scrape()["asof_request_log",] == 0
     logged = make_app(publisher.folder, request_log=(log := RequestLog(tmp_path / "log", share=1))).test_client()
     assert samples(logged.get("/metrics").get_data(as_text=True))["asof_request_log",] == 1
-    log.close()
+    log.stop()
 
 
 def test_without_a_snapshot_it_says_so(make_app, tmp_path):
@@ -146,7 +146,7 @@ def test_rows_that_the_request_log_drops(make_app, publisher, tmp_path):
     log = RequestLog(folder, share=1)
     client = make_app(publisher.folder, request_log=log).test_client()
     client.get("/v1/services/pairs?left_id=1&right_id=11")
-    log.close()
+    log.stop()
     found = samples(client.get("/metrics").get_data(as_text=True))
     assert found["asof_request_log_dropped_rows_total",] == 1
 

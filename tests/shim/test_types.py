@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ import duckdb
 import pytest
 from asof.serve.columns import load_column
 from asof.serve.folder import Folder
-from asof.serve.lookup import argument_writer, from_argument, to_argument
+from asof.serve.lookup import from_argument, to_argument
 from asof.serve.sqltypes import SqlType, parse_type
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,13 +34,14 @@ def values(kind: SqlType) -> st.SearchStrategy:
         case "boolean":
             return st.booleans()
         case "integer":
-            return st.integers(-(2 ** (kind.bits - 1)), 2 ** (kind.bits - 1) - 1)
+            return st.integers(kind.schema["minimum"], kind.schema["maximum"])
         case "float" | "double":
             special = [0.0, -0.0, float("nan"), float("inf"), float("-inf")]
             return st.sampled_from(special) | st.floats(width=32 if kind.kind == "float" else 64)
         case "decimal":
-            most = 10**kind.precision - 1
-            return st.integers(-most, most).map(lambda n: Decimal((n < 0, tuple(map(int, str(abs(n)))), -kind.scale)))
+            precision, scale = map(int, re.findall(r"\d+", kind.name))
+            most = 10**precision - 1
+            return st.integers(-most, most).map(lambda n: Decimal((n < 0, tuple(map(int, str(abs(n)))), -scale)))
         case "date":
             return st.dates(date(1, 1, 1), date(9999, 12, 31))
         case "timestamptz":
@@ -70,11 +72,11 @@ def connection():
 def test_a_value_survives_the_argument_and_the_column(connection, kind, is_list, data):
     """As an argument of JSON it is what DuckDB computes with; from a table it is what stands in memory."""
     if is_list:
-        kind = SqlType(f"{kind.name}[]", "list", item=kind)
+        kind = parse_type(f"{kind.name}[]")
     sent = data.draw(st.lists(st.none() | values(kind), min_size=1, max_size=5))
     rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
     select = f"select {from_argument('fields[1]', kind)}::{kind.name} as v from ({rows})"
-    write = argument_writer(kind)
+    write = kind.as_text
     written = sent if write is None else [None if each is None else write(each) for each in sent]
     connection.execute(f"create or replace temp table stored as {select}", [to_argument([written])])
     column = load_column(connection, "stored", "v", kind)

@@ -111,7 +111,7 @@ class Life:
         self.served = self.publications[-1] if self.publications else None
 
     def close_shim(self) -> None:
-        self.log.close()
+        self.log.stop()
 
     def restart_shim(self) -> None:
         self.close_shim()
