@@ -25,6 +25,72 @@ VALUE = ["features/customer_value*", "history/customer_value*", "online/customer
 UPSELL = ["services/upsell*", "training/upsell*"]
 CHURN = ["services/churn*", "training/churn*", "features/customer*", "history/customer*", "online/customer*", *UPSELL]
 CHURN_2 = ["services/churn_v2*", "training/churn_v2*", *VALUE]
+# A service of this project only: it looks one group up twice, and its columns have ranges that bind.
+REROUTE = {
+    "services/reroute_examples.sql": """\
+select row_id, order_id, to_warehouse_id, prediction_time, request_parcels, true as is_taken,
+    prediction_time as label_known_at
+from {{ asof.logged('reroute') }} as logged
+""",
+    "services/reroute_v1_rows.sql": """\
+{{ asof.rows(["shipment@1", "warehouse@1 as origin", "warehouse@1 as target"]) }}
+""",
+    "services/reroute_v1.sql": """\
+select
+    row_id,
+    request_parcels + 0 as parcels,
+    origin_backlog,
+    target_backlog,
+    target_backlog - origin_backlog as more_at_target,
+    origin_recency,
+    target_sequence_number as target_seq,
+    {{ asof.hours_between('target_superseded_at', 'prediction_time') }} as hours_since_target
+from {{ ref('reroute_v1_rows') }}
+""",
+    "training/reroute_v1_training.sql": "{{ asof.training() }}\n",
+    "services/reroute.yml": """\
+models:
+  - name: reroute_examples
+    description: One row per logged request.
+    config: {materialized: table}
+    data_tests: [asof.examples]
+    columns:
+      - {name: row_id, data_type: varchar, description: The request.}
+      - {name: order_id, data_type: varchar, description: The order.}
+      - {name: to_warehouse_id, data_type: varchar, description: Where it may go.}
+      - {name: prediction_time, data_type: timestamptz, description: When asked.}
+      - {name: request_parcels, data_type: integer, description: How many., config: {meta: {range: [1, 50]}}}
+      - {name: is_taken, data_type: boolean, description: What came of it., config: {meta: {label: true}}}
+      - {name: label_known_at, data_type: timestamptz, description: When that was known.}
+  - name: reroute
+    latest_version: 1
+    description: One row per order that may leave from another warehouse.
+    config: {meta: {owner: tests, lookups: {origin: shipment.origin_warehouse_id, target: to_warehouse_id}}}
+    data_tests: [asof.service]
+    columns:
+      - {name: row_id, data_type: varchar, description: The request.}
+      - {name: parcels, data_type: integer, description: As sent.}
+      - name: origin_backlog
+        data_type: integer
+        description: Its queue.
+        config: {meta: {range: [null, 50], out_of_range: null}}
+      - {name: target_backlog, data_type: integer, description: Its queue., config: {meta: {range: [0, 55]}}}
+      - name: more_at_target
+        data_type: integer
+        description: The difference.
+        config: {meta: {range: [-40, 40], out_of_range: null}}
+      - {name: origin_recency, data_type: integer, description: Whether it is not known.}
+      - {name: target_seq, data_type: integer, description: What was last measured.}
+      - {name: hours_since_target, data_type: double, description: Since it was measured.}
+    versions: [{v: 1}]
+""",
+}
+# Features of the warehouse with names that the machinery once used inside
+NAMES_ONCE_INNER = {
+    "recency": ("cast(queue.queue_length is null as integer)", "integer"),
+    "sequence_number": ("queue.queue_length", "integer"),
+    "superseded_at": ("queue.occurred_at", "timestamptz"),
+}
 STREAMS_OF_CHURN = ["entities/customers*", "staging/stg_signups*", "staging/stg_account*", "staging/stg_purchases*"]
 
 
@@ -66,7 +132,7 @@ class Example(Project):
         if not small:
             self.max_age |= {"customer@1": timedelta(hours=26), "customer_value@1": timedelta(hours=26)}
             self.groups += ["card@1", "customer@1"]
-            self.services += ["fraud@1", "churn@1", "upsell@1"]
+            self.services += ["fraud@1", "churn@1", "upsell@1", "reroute@1"]
             self.later_groups, self.later_services = ["customer_value@1"], ["churn@2"]
         self.warehouses = 15 if small else 60
         self.absent: dict[str, list[list[datetime | None]]] = defaultdict(list)
@@ -101,6 +167,10 @@ class Example(Project):
         (folder / "models" / "sources.yml").write_text(
             yaml.safe_dump({"sources": [{"name": "raw", "tables": [{"name": seed["name"]} for seed in seeds]}]})
         )
+        self._add_names(folder / "models" / "features")
+        if not self.is_small:
+            for path, text in REROUTE.items():
+                (folder / "models" / path).write_text(text)
         shutil.copytree(folder / "models", folder / "full")
         if self.is_small:
             _remove(folder / "models", *CHURN, *STREAMS_OF_CHURN, *CARD)
@@ -113,6 +183,15 @@ class Example(Project):
             replace_in(churn, second, "")
             replace_in(churn, "      - ref('churn', v=2)\n", "")
         return folder
+
+    def _add_names(self, features: Path) -> None:
+        selected = "".join(f",\n    {sql} as {name}" for name, (sql, _) in NAMES_ONCE_INNER.items())
+        replace_in(features / "warehouse_v1.sql", " end as backlog", f" end as backlog{selected}")
+        declared = "".join(
+            f"      - {{name: {name}, data_type: {type_}, description: As measured.}}\n"
+            for name, (_, type_) in NAMES_ONCE_INNER.items()
+        )
+        replace_in(features / "warehouse.yml", "    versions:", f"{declared}    versions:")
 
     def add_version(self, world: World) -> str:
         """Puts the rest of the project in place; returns what to backfill."""
@@ -341,7 +420,8 @@ class Example(Project):
                 order = rng.choice(recent) if rng.random() < 0.85 else rng.choice([*every, "O-unheard-of"])
                 request: Row = {"order_id": "O-unheard-of" if rng.random() < 0.06 else order}
                 if rng.random() < 0.7:
-                    request["request_distance_km"] = rng.choice([rng.randint(1, 20000) / 10, rng.random() * 2000])
+                    known = [rng.randint(1, 20000) / 10, rng.random() * 2000]
+                    request["request_distance_km"] = rng.choice(known * 40 + [-0.5, 0.0, 20000.0, 20000.5])
                     request["request_carrier"] = rng.choice([None, "zephyr", *CARRIERS])
                 elif rng.random() < 0.3:
                     request["request_distance_km"] = None
@@ -350,6 +430,18 @@ class Example(Project):
         if service == "fraud@1":
             cards = [*self.cards, "K-unheard-of", "K-lost"]
             return [{"card_id": rng.choice(cards), "request_amount": rng.randint(1, 50000) / 100} for _ in range(count)]
+        if service == "reroute@1":
+            names = [f"W-{number}" for number in range(self.warehouses)] + ["W-nowhere"]
+            late = self.requests(rng, "late_delivery@1", at, count)
+            parcels = [*range(1, 51), 0, 51]
+            return [
+                {
+                    "order_id": each["order_id"],
+                    "to_warehouse_id": rng.choice(names),
+                    "request_parcels": rng.choice(parcels),
+                }
+                for each in late
+            ]
         customers = [*self.customers, "C-unheard-of"]
         return [{"customer_id": rng.choice(customers)} for _ in range(count)]
 
@@ -394,7 +486,13 @@ class Example(Project):
             told = [row for row in by["raw_queue_measurements", key[0]] if row["queue_length"] is not None]
             measured = known_at(told, moment)
             is_fresh = measured and measured[-1]["occurred"] > moment - DAYS
-            return {"backlog": measured[-1]["queue_length"] if is_fresh else None}
+            last = measured[-1]["queue_length"] if measured else None
+            return {
+                "backlog": last if is_fresh else None,
+                "recency": int(last is None),
+                "sequence_number": last,
+                "superseded_at": measured[-1]["occurred"] if measured else None,
+            }
 
         def card(key: tuple, moment: datetime) -> Row | None:
             if not known_at(by["raw_cards", key[0]], moment):
@@ -464,6 +562,19 @@ def late_delivery(stored: Row, request: Row, at: datetime) -> Row:
     }
 
 
+def reroute(stored: Row, request: Row, at: datetime) -> Row:
+    origin, target = stored.get("origin_backlog"), stored.get("target_backlog")
+    return {
+        "parcels": request["request_parcels"],
+        "origin_backlog": origin,
+        "target_backlog": target,
+        "more_at_target": None if origin is None or target is None else target - origin,
+        "origin_recency": stored.get("origin_recency"),
+        "target_seq": stored.get("target_sequence_number"),
+        "hours_since_target": hours(stored.get("target_superseded_at"), at),
+    }
+
+
 def fraud(stored: Row, request: Row, at: datetime) -> Row:
     amount, usual = stored.get("amount_15m"), stored.get("mean_amount_30d")
     return {
@@ -510,6 +621,20 @@ SERVICES = {
         },
         features=late_delivery,
         rejecting=("distance_km",),
+        sent_ranges={"request_distance_km": (0, 20000)},
+    ),
+    "reroute@1": Service(
+        keys={"order_id": "varchar", "to_warehouse_id": "varchar"},
+        sent={"request_parcels": "integer"},
+        groups={
+            "shipment": ("shipment@1", lambda request, found: (request["order_id"],)),
+            "target": ("warehouse@1", lambda request, found: (request["to_warehouse_id"],)),
+            "origin": ("warehouse@1", _origin),
+        },
+        features=reroute,
+        ranges={"origin_backlog": (None, 50), "target_backlog": (0, 55), "more_at_target": (-40, 40)},
+        nulled=("origin_backlog", "more_at_target"),
+        sent_ranges={"request_parcels": (1, 50)},
     ),
     "fraud@1": Service(
         keys={"card_id": "varchar"},

@@ -131,11 +131,20 @@ class Life:
         for service in self.rng.sample(services, self.rng.randint(1, len(services))):
             entities = self.project.requests(self.rng, service, at, self.rng.randint(1, self.rows))
             response = self.client.post(f"/v1/services/{service}", json={"entities": entities})
+            refused = [self.oracle_services[service].refused(entity) for entity in entities]
+            if response.status_code == 422:
+                told = {error["pointer"] for error in response.get_json()["errors"]}
+                assert told == {f"/entities/{n}/{name}" for n, names in enumerate(refused) for name in names}
+                self._count("requests answered 422")
+                entities = [entity for entity, names in zip(entities, refused, strict=True) if not names]
+                refused = []
+                response = self.client.post(f"/v1/services/{service}", json={"entities": entities})
             if self.served is None or service not in self.served.services:
                 assert response.status_code == (503 if self.served is None else 404), response.get_data(as_text=True)
                 self._count(f"requests answered {response.status_code}")
                 continue
             assert response.status_code == 200, response.get_data(as_text=True)
+            assert not any(refused), refused
             self._keep(service, entities, at, response.get_data(as_text=True), set(tags))
 
     def _keep(self, service: str, entities: list[Row], at: datetime, text: str, tags: set[str]) -> None:

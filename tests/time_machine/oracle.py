@@ -15,6 +15,8 @@ MICROSECOND = timedelta(microseconds=1)
 Row = dict[str, Any]
 # A group's row at a moment by its key, or None where there is no such point: state(key, moment).
 State = Callable[[tuple, datetime], Row | None]
+# Least and most; None: no end.
+Range = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Service:
 
     `groups`: in order, by its name in the answer, the group's id and how its key comes from the request and the rows
     found so far (None: there is none). `features(stored, request, at)`: its formulas over the stored features of
-    the groups that are OK. `rejecting`: the features that reject the row where they are null.
+    the groups that are OK, under their names, or `<alias>_<name>` where the group is looked up under an alias.
+    `rejecting`: the features that reject the row where they are null, or outside `ranges` (least and most, None: no
+    end); `nulled`: those that are null outside. `sent_ranges`: what a request column may be, or the request is refused.
     """
 
     keys: dict[str, str]
@@ -47,6 +51,13 @@ class Service:
     groups: dict[str, tuple[str, Callable[[Row, dict[str, Row | None]], tuple | None]]]
     features: Callable[[Row, Row, datetime], Row]
     rejecting: tuple[str, ...] = ()
+    ranges: dict[str, Range] = field(default_factory=dict)
+    nulled: tuple[str, ...] = ()
+    sent_ranges: dict[str, Range] = field(default_factory=dict)
+
+    def refused(self, request: Row) -> list[str]:
+        """The request columns outside what they may be."""
+        return [name for name, range_ in self.sent_ranges.items() if is_outside(request.get(name), range_)]
 
 
 @dataclass
@@ -80,9 +91,17 @@ class Oracle:
                 statuses[name] = "STALE"
             else:
                 statuses[name] = "OK"
-                stored |= found[name]
+                prefix = "" if name == group.split("@")[0] else f"{name}_"
+                stored |= {f"{prefix}{column}": value for column, value in found[name].items()}
         features = service.features(stored, request, at)
-        rejected = [name for name in service.rejecting if features[name] is None]
+        outside = {name for name, range_ in service.ranges.items() if is_outside(features[name], range_)}
+        features |= dict.fromkeys(outside & set(service.nulled))
+        no_null = set(service.rejecting)
+        rejected = [
+            name
+            for name, value in features.items()
+            if (value is None and name in no_null) or (name in outside and name not in service.nulled)
+        ]
         first = next(iter(statuses.values()))
         if rejected:
             return {"status": "REJECTED", "groups": statuses, "features": None, "rejected": rejected}
@@ -95,6 +114,11 @@ class Oracle:
         else:
             status = "OK"
         return {"status": status, "groups": statuses, "features": features, "rejected": []}
+
+
+def is_outside(value: float | None, range_: Range) -> bool:
+    low, high = range_
+    return value is not None and ((low is not None and value < low) or (high is not None and value > high))
 
 
 def hours(since: datetime | None, at: datetime) -> float | None:
