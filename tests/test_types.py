@@ -110,16 +110,6 @@ def negative_zero(name: str, type_: str) -> str:
 
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
-    return make_kinds(tmp_path_factory, parsed_world)
-
-
-@pytest.fixture
-def kinds_alone(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
-    """Another one, for a test that needs the moments as they were first built."""
-    return make_kinds(tmp_path_factory, parsed_world)
-
-
-def make_kinds(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
     """A group with a column of each type, and a service that answers them, and what is sent along of each type."""
     world = World(tmp_path_factory.mktemp("types") / "world", template=parsed_world)
     stored = [(name, type_) for name, type_, *_ in COLUMNS]
@@ -394,21 +384,24 @@ def test_sql_that_gives_another_type_than_declared_is_refused_before_anything_is
     kinds.replace(
         "models/features/place.yml", "[{v: 1}]", f"[{', '.join(f'{{v: {n}}}' for n in range(1, len(says) + 2))}]"
     )
+    added = []
     for number, expression in enumerate(says, start=2):
         grouped = "\ngroup by 1, 2" if "sum" in expression else ""
         sql = sound.replace("attribute.size", f"{expression} as size") + grouped
         if expression == "null":  # two wrong columns are named at once
             sql = sql.replace("point.place_id", "7 as place_id")
-        (models / "features" / f"place_v{number}.sql").write_text(sql)
+        texts = {"features/place_v{}.sql": sql}
         for file in ("history/place_v{}_history.sql", "online/place_v{}_latest.sql"):
-            (models / file.format(number)).write_text((models / file.format(1)).read_text())
+            texts[file] = (models / file.format(1)).read_text()
+        for file, text in texts.items():
+            added.append(models / file.format(number))
+            added[-1].write_text(text)
     try:
         run = kinds.dbt("run", "--select", "path:models/features", now="2026-05-01 13:30", fails=True)
     finally:
         (models / "features" / "place.yml").write_text(yaml)
-        for path in models.rglob("place_v*"):
-            if not path.name.startswith("place_v1"):
-                path.unlink()
+        for path in added:
+            path.unlink()
     for number, (expression, expected) in enumerate(says.items(), start=2):
         begins = (
             f"asof: models/features/place_v{number}.sql: place@{number} declares size as integer, but its SQL gives "
@@ -419,9 +412,8 @@ def test_sql_that_gives_another_type_than_declared_is_refused_before_anything_is
     assert run.output.count("asof: models/features/place_v") == len(says) + 1
 
 
-def test_times_without_end_are_refused_before_anything_is_recorded(kinds_alone: World) -> None:
+def test_times_without_end_are_refused_before_anything_is_recorded(kinds: World) -> None:
     """In a group, in what is sent along, and in a label; also within a list, and a year that Python does not have."""
-    kinds = kinds_alone
     history, pointer = kinds.history("kind", "kind_id, as_of"), kinds.pointer
     kinds.execute(
         "insert into raw.kinds (kind_id, k_date, k_last) values ('3', 'infinity', ['10000-01-01 00:00:00+00'])"
