@@ -111,27 +111,49 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
 
 
 @pytest.mark.xdist_group("docs")
-def test_the_readme_reads_training_data_in_three_lines_and_its_plain_dbt_commands_work(reader: Reader) -> None:
-    reader.open("README.md")
-    commands = [block for block in reader.blocks if "dbt seed" in block[1]]
-    plain = commands[0][1].replace("$ source .venv/bin/activate\n", "").replace(" && dbt docs serve", "")
-    reader.blocks = [(commands[0][0], plain)]
-    fresh = Reader(reader.folder.parent / "readme")
-    fresh.blocks = reader.blocks
+def test_the_daily_commands_work_and_the_readme_reads_training_data(reader: Reader) -> None:
+    fresh = Reader(reader.folder.parent / "daily")
+    fresh.open("docs/operations.md")
+    explain = next(block for block in fresh.blocks if "asof explain" in block[1])
     assert re.search(r"published \S+ as number 1", fresh.run())
     assert (fresh.folder / "target/catalog.json").exists()
-    # what explains a value runs as it stands there, too
-    text = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
-    command = re.search(r"`(ASOF_NOW=\S+ asof explain [^`]*)`", text)[1]
-    fresh.blocks = [("console", f"$ {command}\n")]
+    fresh.blocks = [explain]
     assert "late_delivery@1 for order_id=O-204 at 2026-05-01T09:00:00.000000Z: OK" in fresh.run()
 
     fresh.open("README.md")
     snippet = next(text for language, text in fresh.blocks if language == "python")
-    assert len(snippet.strip().splitlines()) == 3
-    script = f"{snippet}\nprint(len(train), list(train.columns))"
-    shown = subprocess.run([sys.executable, "-c", script], cwd=fresh.folder, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{snippet}\nprint(len(train), list(train.columns))"],
+        cwd=fresh.folder,
+        env=fresh.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "'is_late'" in shown.stdout
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_sql_in_the_readme_is_that_of_the_example(number: int) -> None:
+    """Leaving lines out, of the file that the text before it names."""
+    parts = re.split(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    before, shown = parts[2 * number], parts[2 * number + 1]
+    file = ROOT / re.findall(r"`(models/\S+)`", before)[-1]
+    lines = [line.strip().rstrip(",") for line in file.read_text().splitlines()]
+    assert [line for line in shown.splitlines() if line.strip().rstrip(",") not in lines] == []
+
+
+def test_the_readme_is_short_and_lines_of_docs_wrap_at_100_characters() -> None:
+    """Tables, code and a picture's text cannot wrap."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    assert len(pages[0].read_text().splitlines()) < 150
+    long = {}
+    for page in pages:
+        prose = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        long[page.name] = [
+            line for line in prose.splitlines() if len(line) > 100 and line.lstrip()[:1] not in ("|", "!")
+        ]
+    assert {name: lines for name, lines in long.items() if lines} == {}
 
 
 def test_no_page_leaves_a_placeholder_to_the_reader_and_no_comment_names_a_page_that_is_not_here() -> None:
