@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"asof: {error}", file=sys.stderr)
         return 2
     options = build_parser().parse_args(arguments)
-    return options.run(options)
+    return int(options.run(options))
 
 
 if __name__ == "__main__":

@@ -45,14 +45,17 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
         columns = bench.columns(held[path])
         if kind == "events" and not time and "known_at" in columns:
             time = "known_at"
-        if time and column_of(time, columns):
-            time = quote(column_of(time, columns))
+        if time and (column := column_of(time, columns)):
+            time = quote(column)
         if time and path not in records:
             check_zone(bench, name, held[path], time)
         why = leaf.on_trust if leaf and leaf.on_trust else "does not say since when its rows are known"
         return Input(path, held[path], time, kind), f"{name} {why}"
 
-    staging, rest, on_trust, timeless = [], [], [], []
+    staging: list[Input] = []
+    rest: list[Input] = []
+    on_trust: list[str] = []
+    timeless: list[str] = []
     for kind, readers, inputs, without in (
         ("source", of_staging, staging, on_trust),
         ("events", of_rest, rest, timeless),
@@ -83,7 +86,8 @@ def check_zone(bench: Workbench, name: str, relation: str, time: str) -> None:
 
 def _readers(models: list[Model], project: Project) -> dict[RelationPath, list[str]]:
     """Who of the models reads what none of them makes."""
-    made, readers = {model.path for model in models} | {tuple(project.plan["clock"])}, {}
+    made = {model.path for model in models} | {tuple(project.plan["clock"])}
+    readers: dict[RelationPath, list[str]] = {}
     for model in models:
         for path in relations_in(model)[0] - made:
             readers.setdefault(path, []).append(model.name)
@@ -113,7 +117,8 @@ class Builder:
 
     def build(self, moment: datetime, future: str, beside: tuple[datetime, ...] = ()) -> dict[RelationPath, str]:
         """Builds at a moment and those beside it; returns why the models that could not be built could not."""
-        bench, failed = self.bench, {}
+        bench = self.bench
+        failed: dict[RelationPath, str] = {}
         bench.clear()
         bench.create(self.clock, f"select unnest([{', '.join(map(literal, (moment, *beside)))}]) as as_of")
         bench.lay_out(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)

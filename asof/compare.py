@@ -46,13 +46,14 @@ def difference(a: Manifest, b: Manifest) -> dict[str, Any]:
 
 
 def _difference(connection: duckdb.DuckDBPyConnection, a: Manifest, b: Manifest) -> dict[str, Any]:
-    columns, examples = {}, {}
+    columns: dict[str, dict[str, str]] = {}
+    examples: dict[str, dict[str, str]] = {}
     for side, manifest in (("a", a), ("b", b)):
         rows_file, examples_file = files_of(manifest)
-        for name, file, found in ((side, rows_file, columns), (f"{side}_example", examples_file, examples)):
+        for name, file, types_of in ((side, rows_file, columns), (f"{side}_example", examples_file, examples)):
             connection.execute(f"create table {name} as select * from {parquet(file)}")
             described = connection.execute(f"describe {name}").fetchall()
-            found[side] = {column: kind for column, kind, *_ in described}
+            types_of[side] = {column: kind for column, kind, *_ in described}
     both = [name for name in columns["a"] if name in columns["b"]]
 
     labels = {*a["labels"], *b["labels"], "label_known_at"}
@@ -64,13 +65,12 @@ def _difference(connection: duckdb.DuckDBPyConnection, a: Manifest, b: Manifest)
     for name in both:
         if name == "row_id":
             continue
-        found = _changed(connection, name, columns, labels, sent, a, b)
-        if found:
-            changed.append(found)
+        if change := _changed(connection, name, columns, labels, sent, a, b):
+            changed.append(change)
     types = {
         name: [columns["a"][name], columns["b"][name]] for name in both if columns["a"][name] != columns["b"][name]
     }
-    in_both = connection.execute("select count(*) from a join b using (row_id)").fetchone()[0]
+    ((in_both,),) = connection.execute("select count(*) from a join b using (row_id)").fetchall()
     result = {
         "a": _head(a),
         "b": _head(b),
@@ -83,8 +83,8 @@ def _difference(connection: duckdb.DuckDBPyConnection, a: Manifest, b: Manifest)
         "types": types,
         "columns": changed,
     }
-    found = ("only_in_a", "only_in_b", "columns_only_in_a", "columns_only_in_b", "types", "columns")
-    return {"same": not any(result[name] for name in found), **result}
+    differences = ("only_in_a", "only_in_b", "columns_only_in_a", "columns_only_in_b", "types", "columns")
+    return {"same": not any(result[name] for name in differences), **result}
 
 
 def _compare_examples(
@@ -184,9 +184,9 @@ def _changed(
     counts = _counts(connection, rows)
     if not counts:
         return None
-    row_id, was, now = connection.execute(
+    ((row_id, was, now),) = connection.execute(
         f"select row_id, cast(a as varchar), cast(b as varchar) from ({rows}) order by row_id limit 1"
-    ).fetchone()
+    ).fetchall()
     return {
         "column": name,
         "rows": sum(counts.values()),

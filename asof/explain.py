@@ -32,7 +32,8 @@ def explain(
     """
     arguments = {"service": service, "request": request, "at": at, "sequence_number": sequence_number}
     command = ["run-operation", "asof.explain", "--args", json.dumps(arguments)]
-    return json.loads(run_dbt(*command, project=project, options=dbt))
+    found: dict[str, Any] = json.loads(run_dbt(*command, project=project, options=dbt))
+    return found
 
 
 def lines(found: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .dbt import DbtError, add_project_options, run_dbt
 from .serve.sqltypes import parse_type
@@ -120,13 +120,15 @@ def _texts(exported: Export) -> dict[str, str]:
         types=sorted({"String", *used}, key=str.lower),
     )
     services = {
-        f"services/{_name(each)}.sql": write(_SERVICE, service=each, looked_up=_looked_up(each, exported.groups))
+        f"services/{_name(each)}.sql": write(
+            "feast_service.sql", service=each, looked_up=_looked_up(each, exported.groups)
+        )
         for each in exported.services.values()
     }
     return {
-        "feature_store.yaml": write(_FEATURE_STORE),
-        "definitions.py": write(_DEFINITIONS),
-        "README.md": write(_README),
+        "feature_store.yaml": write("feast_store.yml"),
+        "definitions.py": write("feast_definitions.txt"),
+        "README.md": write("feast_readme.txt"),
         "data/.gitignore": "*\n",  # of persons, perhaps
         **services,
     }
@@ -134,6 +136,7 @@ def _texts(exported: Export) -> dict[str, str]:
 
 def _write(template: str, **known: Any) -> str:
     environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -147,7 +150,7 @@ def _write(template: str, **known: Any) -> str:
         lookups=_list_lookups,
         full_names=_full_names,
     )
-    return environment.from_string(template).render(**known)
+    return environment.get_template(template).render(**known)
 
 
 def _name(raw: dict[str, Any]) -> str:
@@ -261,192 +264,6 @@ def _looked_up(service: dict[str, Any], groups: dict[str, dict[str, Any]]) -> di
             "max_age_seconds": "0",
         }.get(each["source"], f"cast({returned} as {each['type']})")
     return columns
-
-
-_FEATURE_STORE = """\
-project: {{ project }}
-provider: local
-registry: data/registry.db
-offline_store:
-  type: file
-online_store:
-  type: sqlite
-  path: data/online_store.db
-entity_key_serialization_version: 3
-"""
-
-_DEFINITIONS = '''\
-"""The features of {{ project }}: publication {{ pointer.sequence_number }} of {{ pointer.published_at }}.
-
-Written by `asof feast`. README.md says what the tables hold, and what Feast cannot say.
-"""
-
-from datetime import timedelta
-
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.types import {{ types | join(", ") }}
-
-# A row holds until the next one of its entity, however old it is: rows are written when something changes
-UNTIL_THE_NEXT_ROW = timedelta(0)
-{% for name, key in entities.items() %}
-
-{{ name }}_entity = Entity(
-    name={{ name | python }},
-    join_keys=[{{ key.name | python }}],
-    value_type=ValueType.{{ key.value_type }},
-    description={{ key.description | python }},
-)
-{% endfor %}
-{% for group in groups.values() %}
-
-{{ group | name }} = FeatureView(
-    name={{ group | name | python }},
-    description={{ group.description | python }},
-    owner={{ group.owner | python }},
-    entities=[{% for key in group["keys"] %}{{ key | entity(groups) }}_entity{{ ", " if not loop.last }}{% endfor %}],
-    ttl=UNTIL_THE_NEXT_ROW,
-    source=FileSource(
-        name="{{ group | name }}_served",
-        path="data/{{ group.data.file }}",
-        timestamp_field="asof_served_from",
-        created_timestamp_column="asof_recorded_at",
-    ),
-    schema=[
-    {% for column in group["keys"] + group.features %}
-        Field(
-            name={{ column.name | python }},
-            dtype={{ column.type | feast_type }},
-            description={{ column.description | python }},
-        ),
-    {% endfor %}
-        Field(
-            name="{{ group.name }}_status",
-            dtype=String,
-            description="OK, STALE, NOT_FOUND or NO_SNAPSHOT, see README.md.",
-        ),
-    ],
-    tags={
-        "asof_version": "{{ group.version }}",
-        "asof_definition": {{ group.definition | python }},
-        "asof_max_age_seconds": "{{ group.max_age_seconds }}",
-        "asof_served_since": "{{ group.data.served_since }}",
-    },
-)
-{% endfor %}
-{% for service in services %}
-
-{{ service | name }} = FeatureService(
-    name={{ service | name | python }},
-    description={{ service.description | python }},
-    owner={{ service.owner | python }},
-    features=[{{ service | lookups(groups) | map(attribute="view") | join(", ") }}],
-    tags={
-        "asof_version": "{{ service.version }}",
-        "asof_definition": {{ service.definition | python }},
-        "asof_sql": "services/{{ service | name }}.sql",
-    },
-)
-{% endfor %}
-'''
-
-_SERVICE = """\
--- {{ service.name }}@{{ service.version }}, as it was served ({{ service.definition }}),
--- over what get_historical_features returns for the feature service {{ service | name }}: a relation `feast`, with
--- row_id, event_timestamp (when it was asked), the keys and the request columns from the entity rows.
-with asof_looked_up as (
-    select
-    {% for name, sql in looked_up.items() %}
-        {{ sql }} as {{ name }}{{ "," if not loop.last }}
-    {% endfor %}
-    from feast
-    where
-        -- where there was nothing to answer from, there is no row
-        true
-    {% for each in service | lookups(groups) %}
-        and event_timestamp >= timestamptz '{{ each.group.data.served_since }}'
-        and coalesce({{ each.status }}, '') <> 'NO_SNAPSHOT'
-    {% endfor %}
-),
-answer as (
-{{ service.sql }}
-)
-select * from answer
-"""
-
-_README = """\
-# {{ project }} in Feast
-
-The features of {{ project }} and all that was ever served of them, up to publication {{ pointer.sequence_number }}
-({{ pointer.published_at }}). Written once, by `asof feast`; it does not follow the dbt project.
-
-```console
-$ pip install feast
-$ feast apply
-$ feast materialize 1970-01-01T00:00:00 "$(date -u +%Y-%m-%dT%H:%M:%S)"   # an online store, if you need one
-```
-
-| feature view | keys | rows | served since | max age |
-|---|---|---|---|---|
-{% for group in groups.values() %}
-| `{{ group | name }}` | {{ group["keys"] | map(attribute="name") | join(", ") }} | {{ group.data.rows }} | \
-{{ group.data.served_since }} | {{ group.max_age_seconds }} s |
-{% endfor %}
-
-| feature service | feature views | the caller sends | a key that is looked up | full names |
-|---|---|---|---|---|
-{% for service in services %}
-| `{{ service | name }}` | \
-{% for each in service | lookups(groups) %}`{{ each.group | name }}` {% endfor %}| \
-{% for each in service.request %}{{ each.name }} ({{ each.type }}) {% endfor %}| \
-{% for each in service | lookups(groups) if each.link %}{{ each.keys.values() | first }}: \
-{{ each.link }} {% endfor %}|{{ " yes" if service | full_names }} |
-{% endfor %}
-
-## What a row is
-
-A row of `data/*.parquet` is what was served of an entity from `asof_served_from` on, until its next row. That is when
-it was published, not the moment up to which it knew events: what Feast finds for a time is what the API held at that
-time, through late data, corrections and rollbacks. `asof_recorded_at` is when a run recorded it by the wall clock, so
-Feast's `filter_by_created_timestamp` leaves out what was backfilled.
-
-`<group>_status` tells why a feature is null:
-
-| | |
-|---|---|
-| `OK` | it was stored so |
-| `STALE` | the publication was older than the group's max age. (A column that leads to another group is kept.) |
-| `NOT_FOUND`, or null | the entity was not known, or gone; or it was before "served since" |
-| `NO_SNAPSHOT` | nothing was served of the group |
-
-## Training and serving
-
-```python
-asked = pandas.DataFrame(...)  # row_id, event_timestamp (when asked), the keys, what the caller sends
-once = asked[["event_timestamp", *keys]].drop_duplicates()
-found = store.get_historical_features(once, features=store.get_feature_service("<service>")).to_arrow()
-feast = duckdb.sql(f"select * from asked join found using (event_timestamp, {', '.join(keys)})")
-answers = duckdb.sql(open("services/<service>.sql").read()).df()
-```
-
-gives status and features as they were answered. A key that is looked up is yours to bring: get the column that holds it
-first, for the same keys and times, and add it to `once` under the key's name. A service that looks one feature view up
-more than once needs `full_feature_names=True` (the last column of the table).
-
-## What Feast does not say
-
-- **Staleness from now on.** A `ttl` counts the age of a row, and what did not change has an old one: with a `ttl`,
-  Feast would drop it. Set one once your own jobs write every entity each time. The past is marked (`STALE`), the future
-  is not.
-- **Services.** A feature service is a list of stored features. Formulas, request columns, missing rules and row
-  statuses stand in `services/*.sql`, for you to apply in training and in serving; `REJECTED` rows are no training rows.
-- **Which publication answered.** Only the time decides: what a slow replica answered from an older one is not found.
-- **How a feature is made.** Its SQL, tests and history of definitions stay in the dbt project.
-- **Erasure.** What is erased in the warehouse is not erased here.
-
-Feast's file store (0.67) drops all but one entity row of the same keys and time, makes floats of integers where some
-are null (not exact beyond 2^53), and drops entity rows whose entity has later rows only (here none has: each begins in
-1970, `NOT_FOUND`). Its online stores keep whole seconds of a time. Feast has no dates: they are times, at midnight UTC.
-"""
 
 
 # -------------------- the command

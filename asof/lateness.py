@@ -48,7 +48,7 @@ class Lateness:
 
     def late_after(self, seconds: int) -> int:
         """How many examples are known to have been missing longer than that."""
-        return self._bench.value(f"select count(*) from {self._table} where missing > {seconds * 1_000_000}")
+        return int(self._bench.value(f"select count(*) from {self._table} where missing > {seconds * 1_000_000}"))
 
     def seek(self, build: Callable[[datetime], bool], count: int, seed: int) -> str | None:
         """Tries so many examples at the moment at which each has just to be known; returns what is wrong, if anything.
@@ -90,7 +90,8 @@ class Lateness:
             if build(moment.astimezone(UTC)):
                 self.note(moment)
                 query = f"select count(*) from {self._table} where row_id = ? and missing > {seconds * 1_000_000}"
-                missing += self._bench.run(query, [row_id]).fetchone()[0]
+                ((found,),) = self._bench.run(query, [row_id]).fetchall()
+                missing += found
         return len(sample), missing
 
 

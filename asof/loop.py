@@ -67,7 +67,7 @@ def _holder(text: str) -> str:
 
 def pause(every: float, failures: int, bound: float) -> float:
     """Seconds to wait after the so many-th failure in a row: twice `every`, four times, ... up to `bound`."""
-    return min(every * 2 ** min(failures, 30), max(bound, every))
+    return min(every * 2.0 ** min(failures, 30), max(bound, every))
 
 
 class Loop:
@@ -165,7 +165,7 @@ def reason_in(code: int, output: str) -> str:
         patterns += [r"asof: ((?!warning: ).*)", r"(.*\bError\b.*)"]
     for pattern in patterns:
         if found := re.findall(pattern, output):
-            return found[-1].strip()
+            return str(found[-1]).strip()
     return "dbt failed and did not say why" if code else "this target publishes nothing"
 
 

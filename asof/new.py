@@ -214,7 +214,7 @@ def new_version(options: argparse.Namespace, folder: str) -> None:
     there = sorted(each["v"] for each in model.get("versions") or [])
     start = options.start or max((each for each in there if each < version), default=None)
     shown = path.relative_to(project)
-    if start not in there or version in there:
+    if start is None or start not in there or version in there:
         raise ScaffoldError(f"{shown} has the versions {there} of {name}: --from is one of them, --version another")
     old, new = f"{name}_v{start}", f"{name}_v{version}"
     files = {f"models/{folder}/{new}.sql": re.sub(rf"\b{old}_rows\b", f"{new}_rows", _text_of(project, folder, old))}

@@ -46,8 +46,9 @@ def source_tables(project: Path, source: str) -> dict[str, Path]:
 
 def columns_of(model: dict[str, Any], version: int | None = None) -> list[dict[str, str]]:
     """The columns of a model's YAML, or of one of its versions, as {name, type, description}."""
-    own = next((each for each in model.get("versions") or [] if each.get("v") == version), {}).get("columns") or []
-    chosen = next((each for each in own if "include" in each or "exclude" in each), {})
+    versions = [each for each in model.get("versions") or [] if each.get("v") == version]
+    own: list[dict[str, Any]] = (versions[0].get("columns") or []) if versions else []
+    chosen = next((each for each in own if "include" in each or "exclude" in each), dict[str, Any]())
     include, exclude = chosen.get("include", "all"), chosen.get("exclude", [])
     named = [each for each in own if "name" in each]
     hidden = {*exclude, *(each["name"] for each in named)}

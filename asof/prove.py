@@ -173,7 +173,8 @@ def compare(bench: Workbench, verdict: Verdict, number: int, moment: datetime, v
     count = bench.value(f"select count(*) {differing}")
     if not count:
         return
-    key, was, now = bench.run(f"select key, cut.{rows}, variant.{rows} {differing} order by key limit 1").fetchone()
+    first = f"select key, cut.{rows}, variant.{rows} {differing} order by key limit 1"
+    ((key, was, now),) = bench.run(first).fetchall()
     named = ", ".join(f"{name} {value}" for name, value in zip(model.keys, key, strict=True))
     was, now = was or [], now or []
     how = f"{len(was)} rows with the future cut off, {len(now)} with {variant}"

@@ -190,7 +190,7 @@ def _model(project: Project, node: dict[str, Any], known: dict[str, Any] | None)
 
 def _without_ephemeral(node: dict[str, Any], nodes: dict[str, Any]) -> str:
     """The compiled SQL of a model in which the ephemeral models that it reads are relations like any other."""
-    sql = node["compiled_code"]
+    sql: str = node["compiled_code"]
     for each in node.get("extra_ctes", []):
         name, _, _ = each["sql"].partition(" as (")
         parent = nodes[each["id"]]
@@ -216,4 +216,6 @@ def relations_in(model: Model) -> tuple[set[RelationPath], set[str]]:
 
 
 def _tree(sql: str) -> dict[str, Any]:
-    return json.loads(duckdb.execute("select json_serialize_sql(?)", [sql]).fetchone()[0])
+    ((tree,),) = duckdb.execute("select json_serialize_sql(?)", [sql]).fetchall()
+    parsed: dict[str, Any] = json.loads(tree)
+    return parsed

@@ -17,7 +17,8 @@ class SetError(Exception):
 def read_manifest(path: Path) -> Manifest:
     """A set's manifest, with `path`, where it was read. Raises SetError."""
     try:
-        return json.loads(path.read_bytes()) | {"path": str(path)}
+        manifest: Manifest = json.loads(path.read_bytes())
+        return manifest | {"path": str(path)}
     except (OSError, ValueError) as error:
         raise SetError(f"the manifest {path} cannot be read: {error}") from None
 

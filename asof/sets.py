@@ -104,7 +104,8 @@ def make_batch(
 ) -> dict[str, Any]:
     """Writes a batch (see `batch`); returns what the answers are from. Raises SetError."""
     arguments = {"service": service, "to": str(to.absolute())}
-    return json.loads(_operation("batch", arguments, examples, project, dbt, {}))
+    found: dict[str, Any] = json.loads(_operation("batch", arguments, examples, project, dbt, {}))
+    return found
 
 
 def _operation(

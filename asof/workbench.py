@@ -49,7 +49,8 @@ class Workbench:
 
     def value(self, query: str) -> Any:
         """The one value that a query returns."""
-        return self.run(query).fetchone()[0]
+        ((value,),) = self.run(query).fetchall()
+        return value
 
     def columns(self, relation: str) -> dict[str, str]:
         """The columns of a relation with their types, in order."""
@@ -133,8 +134,11 @@ def scrambled(source: Input, columns: dict[str, str], moment: datetime, seed: in
     at, relation, is_record = literal(moment), source.relation, source.kind == "record"
     is_known = f"coalesce(({source.time}) <= {at}, false)" if source.time else "false"
     is_stream = source.time is not None and not is_record
-    times = columns.keys() & {column_of(source.time, columns), "occurred_at", "known_at"} if is_stream else set()
-    ids = columns.keys() & {"event_id", "row_id"} if is_stream else set()
+    times: set[str] = set()
+    ids: set[str] = set()
+    if source.time and not is_record:
+        times = columns.keys() & {column_of(source.time, columns) or "", "occurred_at", "known_at"}
+        ids = columns.keys() & {"event_id", "row_id"}
     fixed = set(ids)
     if is_record:
         fixed = {name for name, kind in columns.items() if kind in ("VARCHAR", "BOOLEAN", "BIGINT")}

@@ -13,7 +13,7 @@ from .app import check_exposure
 from .clock import clock_from_environment
 from .request_log import request_log_from
 from .server import LOG_FORMAT, run
-from .settings import OPTIONS, ConfigurationError, SettingsError, add_options, check_environment, to_environment
+from .settings import OPTIONS, ConfigurationError, SettingsError, add_options, check_environment
 from .tokens import Tokens
 
 # Commands that were of `python -m serve` once
@@ -31,7 +31,6 @@ def serve(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     options.folder = options.folder.absolute()
-    to_environment(options)
     try:
         check_exposure(options.host, options.tokens)
         clock_from_environment()

@@ -7,16 +7,18 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, request
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import catalog, feast
-from .clock import Clock, clock_from_environment, rfc3339, serving_now
-from .folder import Folder, Publication
+from .clock import Clock, clock_from_environment, rfc3339
+from .folder import Folder
+from .openapi import FEAST
 from .parity import read_parity
 from .problem import Problem, response_to
 from .request_log import RequestLog
@@ -25,7 +27,7 @@ from .shim import RETRY_AFTER, SERVICE, Environ, Shim
 from .tokens import Tokens
 
 SERVICES = "/v1/services/"
-SERVICES_ROUTE = f"{SERVICES}<asked>"
+SERVICES_ROUTE = f"{SERVICES}<service>"
 ROUTE = "asof.route"  # in a request's environ, where Flask has not seen it: the route that answers
 
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -71,29 +73,25 @@ def create_app(
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
     on_load = (lambda snapshot: request_log.check_services(snapshot.services.values())) if request_log else None
-    watched = Folder(
-        Path(folder),
-        allow_injected_now=is_loopback(host),
-        clock=clock,
-        on_load=on_load,
-    )
+    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
     metrics = Metrics(watched, clock, is_logging=request_log is not None)
     watched.on_refuse = metrics.snapshots_refused.inc
-    watched.on_look = metrics.count
+    watched.on_look.append(metrics.count)
     if request_log:
         request_log.on_drop = metrics.request_log_dropped.inc
-    shim = Shim(watched, clock, Tokens(Path(tokens)) if tokens else None, max_entities, max_body, request_log, metrics)
+    known = Tokens(Path(tokens)) if tokens else None
+    if known:
+        watched.on_look.append(known.reload)
+    shim = Shim(watched, clock, known, max_entities, max_body, request_log, metrics)
     app = Flask(__package__, static_folder=None)
+    app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.filters |= {"duration": catalog.duration, "example_body": catalog.example_body}
     app.extensions["asof"] = shim
     _register_errors(app)
-    app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), shim)
-    _register_metrics(app, shim)
-    _register_services(app, shim)
-    _register_feast(app, shim)
-    _register_pages(app, shim)
+    app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), shim)  # type: ignore[method-assign]
+    _register_routes(app, shim)
     watched.start()
     if request_log:
         request_log.start()
@@ -144,17 +142,17 @@ class _Counted:
 
 def _route(environ: Environ) -> str:
     """The route that answers a request; empty if none does."""
-    if route := environ.get(ROUTE):
-        return route
+    if ROUTE in environ:
+        return str(environ[ROUTE])
     rule = environ["werkzeug.request"].url_rule
-    return rule.rule if rule else ""
+    return str(rule.rule) if rule else ""
 
 
 def _register_errors(app: Flask) -> None:
     app.register_error_handler(Problem, Problem.response)
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
+    def http_error(error: HTTPException) -> WerkzeugResponse:
         code = error.code or 500
         if code < 400:  # a redirect is no problem
             return error.get_response()
@@ -164,42 +162,31 @@ def _register_errors(app: Flask) -> None:
     app.register_error_handler(Exception, response_to)
 
 
-def _register_metrics(app: Flask, shim: Shim) -> None:
+def _register_routes(app: Flask, shim: Shim) -> None:
+    """All routes; a new one is a function here, and an entry of templates/openapi.json."""
     from .metrics import CONTENT_TYPE
+
+    @app.post(SERVICES_ROUTE)
+    def post_service(service: str) -> Response:
+        return Response(shim.post_service(request.environ, service), content_type="application/json")
+
+    @app.get(SERVICES_ROUTE)
+    def get_service(service: str) -> Response:
+        answer = shim.get_service(request.environ, service, request.args.to_dict(flat=False))
+        return Response(answer, content_type="application/json")
+
+    @app.post(FEAST)
+    def post_feast() -> Response:
+        try:
+            return Response(shim.post_feast(request.environ), content_type="application/json")
+        except Problem as error:
+            written = feast.error_json(error)
+            return Response(written, error.status, error.headers, content_type="application/json")
 
     @app.get("/metrics")
     def get_metrics() -> Response:
         shim.authorise(request.environ)  # it names services, features and groups, and says how they fare
         return Response(shim.metrics.text(), content_type=CONTENT_TYPE)
-
-
-def _register_services(app: Flask, shim: Shim) -> None:
-    @app.post(SERVICES_ROUTE)
-    def post_service(asked: str) -> Response:
-        return Response(shim.post_service(request.environ, asked), content_type="application/json")
-
-    @app.get(SERVICES_ROUTE)
-    def get_service(asked: str) -> Response:
-        answer = shim.get_service(request.environ, asked, request.args.to_dict(flat=False))
-        return Response(answer, content_type="application/json")
-
-
-def _register_feast(app: Flask, shim: Shim) -> None:
-    @app.post("/get-online-features")
-    def post_feast() -> Response:
-        try:
-            return Response(shim.answer_feast(request.environ), content_type="application/json")
-        except feast.Refused as error:
-            written = feast.error_json(error.status, str(error), error.kind)
-            return Response(written, error.status, content_type="application/json")
-        except Problem as error:
-            written = feast.error_json(error.status, str(error))
-            return Response(written, error.status, error.headers, content_type="application/json")
-
-
-def _register_pages(app: Flask, shim: Shim) -> None:
-    def now_for(publication: Publication | None) -> datetime:
-        return serving_now(shim.clock, publication.pointer.published_at) if publication else shim.clock()
 
     def state() -> dict[str, Any]:
         current, refused = shim.folder.current, shim.folder.refused
@@ -208,20 +195,14 @@ def _register_pages(app: Flask, shim: Shim) -> None:
             "sequence_number": current.pointer.sequence_number if current else None,
             "hold": current.pointer.hold if current else None,
             "folder_missing": shim.folder.missing,
-            "refused": {
-                "snapshot_id": refused.snapshot_id,
-                "reason": refused.reason,
-                "since": rfc3339(refused.since),
-            }
-            if refused
-            else None,
+            "refused": refused and refused._asdict() | {"since": rfc3339(refused.since)},
         }
 
     @app.get("/v1/catalog")
     def get_catalog() -> dict[str, Any]:
         shim.authorise(request.environ)
         publication = shim.publication()
-        return catalog.catalog(publication, now_for(publication), read_parity(shim.folder.path))
+        return catalog.catalog(publication, shim.now(publication), read_parity(shim.folder.path))
 
     @app.get("/openapi.json")
     def get_openapi() -> Response:
@@ -235,7 +216,7 @@ def _register_pages(app: Flask, shim: Shim) -> None:
         html = render_template(
             "catalog.html",
             refused=shim.folder.refused,
-            catalog=current and catalog.catalog(current, now_for(current), read_parity(shim.folder.path)),
+            catalog=current and catalog.catalog(current, shim.now(current), read_parity(shim.folder.path)),
             base=request.host_url.rstrip("/"),
             with_token=shim.tokens is not None,
         )
@@ -253,16 +234,11 @@ def _register_pages(app: Flask, shim: Shim) -> None:
         shim.publication()
         return {"status": "ready", **state()}
 
-    @app.get("/ready/<asked>")
-    def get_ready_service(asked: str) -> dict[str, Any]:
+    @app.get("/ready/<service>")
+    def get_ready_service(service: str) -> dict[str, Any]:
         publication = shim.publication()
-        service = shim.service(request.environ, publication, asked)
-        now = now_for(publication)
-        stale = [each.group for each in service.lookups if catalog.is_stale(each.group, now)]
-        if stale:
-            told = [
-                f"{each.id} is {catalog.age_seconds(each, now):.0f} s old, of {each.max_age_seconds} s"
-                for each in stale
-            ]
-            raise Problem(503, f"{service.id} is stale: {'; '.join(told)}", headers={"Retry-After": RETRY_AFTER})
-        return {"status": "ready", "service": service.id, **state()}
+        found, now = shim.service(request.environ, publication, service), shim.now(publication)
+        if stale := [each.group for each in found.lookups if each.group.is_stale(now)]:
+            ages = [f"{each.id} is {each.age_seconds(now):.0f} s old, of {each.max_age_seconds} s" for each in stale]
+            raise Problem(503, f"{found.id} is stale: {'; '.join(ages)}", headers=RETRY_AFTER)
+        return {"status": "ready", "service": found.id, **state()}

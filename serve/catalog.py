@@ -16,18 +16,6 @@ from .snapshot import Group, Service
 from .sqltypes import parse_type
 
 
-def age_seconds(group: Group, now: datetime) -> float:
-    """Seconds between the group's `as_of` and now (both UTC)."""
-    return (now - group.as_of).total_seconds()
-
-
-def is_stale(group: Group, now: datetime) -> bool:
-    """Whether the group is older than its max_age: for people, probes and plain views; services take it from
-    the SQL.
-    """
-    return age_seconds(group, now) > group.max_age_seconds
-
-
 def catalog(publication: Publication, now: datetime, parity: dict[str, Parity]) -> dict[str, Any]:
     """The catalog of a publication at `now` (UTC), ready for JSON; parity as read_parity gives it."""
     pointer, snapshot = publication.pointer, publication.snapshot
@@ -38,7 +26,7 @@ def catalog(publication: Publication, now: datetime, parity: dict[str, Parity]) 
             "kind": pointer.kind,
             "published_at": rfc3339(pointer.published_at),
             "created_at": rfc3339(snapshot.created_at),
-            "now_injected": snapshot.now_injected,
+            "now_injected": snapshot.now_injected or pointer.now_injected,
             "invocation_id": snapshot.raw.get("invocation_id"),
             "code_version": snapshot.raw.get("code_version"),
             "hold": pointer.hold,
@@ -57,9 +45,9 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
         "description": group.description,
         "owner": group.owner,
         "as_of": rfc3339(group.as_of),
-        "age_seconds": age_seconds(group, now),
+        "age_seconds": group.age_seconds(now),
         "max_age_seconds": group.max_age_seconds,
-        "is_stale": is_stale(group, now),
+        "is_stale": group.is_stale(now),
         "rows": group.table.rows,
         "definition": group.definition,
         "not_knowledge_safe": group.not_knowledge_safe,

@@ -27,7 +27,7 @@ class Column:
         """`get` is only called where `nulls`, a mask, is false."""
         self.get = get
         if nulls is not None:
-            is_null = memoryview(nulls)
+            is_null = nulls.data
             self.get = lambda row: None if is_null[row] else get(row)
 
 
@@ -42,7 +42,7 @@ def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, ki
         return _load_text(connection, table, stored, restore)
     values = np.zeros(_count(connection, table), kind.dtype)
     nulls = _fill(connection, table, stored, values)
-    item = memoryview(values).__getitem__
+    item = values.data.__getitem__
     return Column(item if restore is None else lambda row: restore(item(row)), nulls)
 
 
@@ -82,7 +82,7 @@ def _load_text(
         part = "".join(texts.tolist()).encode()
         blob[at : at + len(part)] = np.frombuffer(part, "u1")
         at += len(part)
-    end, text = memoryview(ends), memoryview(blob)
+    end, text = ends.data, blob.data
 
     def get(row: int) -> Any:
         return str(text[end[row - 1] if row else 0 : end[row]], "utf-8")
@@ -94,7 +94,7 @@ def _load_list(connection: duckdb.DuckDBPyConnection, table: str, column: str, i
     ends, nulls = _load_ends(connection, table, f"len({column})")
     items = f"items_of_{table}"
     connection.execute(f"create or replace temp table {items} as select unnest({column}) as v from {table}")
-    item, end = load_column(connection, items, "v", item_type).get, memoryview(ends)
+    item, end = load_column(connection, items, "v", item_type).get, ends.data
     connection.execute(f"drop table {items}")
     return Column(lambda row: [item(at) for at in range(end[row - 1] if row else 0, end[row])], nulls)
 
@@ -110,9 +110,9 @@ def _load_ends(connection: duckdb.DuckDBPyConnection, table: str, lengths: str) 
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    return _scalar(connection, f"select count(*) from {table}")
+    return int(_scalar(connection, f"select count(*) from {table}"))
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    (value,) = connection.execute(query).fetchone()
+    ((value,),) = connection.execute(query).fetchall()
     return value

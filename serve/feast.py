@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import catalog
 from .clock import EPOCH, rfc3339
-from .evaluate import Entity, Plan, Row
-from .snapshot import Group, Snapshot
+from .evaluate import Row
+from .lookup import Entity
+from .problem import Problem
+from .snapshot import Group, Service, Snapshot
 from .sqltypes import SqlType, WrongValue, from_json, json_writer
-from .validation import Invalid, TooMany, check_body
+from .validation import Invalid, check_body
 
 PRESENT, NULL, NOT_FOUND, OUTSIDE, INVALID = "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INVALID"
 _BY_GROUP_STATUS = {"NOT_FOUND": NOT_FOUND, "STALE": OUTSIDE}
@@ -27,23 +26,21 @@ _NEVER = rfc3339(EPOCH)  # the event timestamp of what has none
 _CLASSES = {401: "FeastPermissionError", 403: "FeastPermissionError", 404: "FeatureServiceNotFoundException"}
 
 
-class Refused(Exception):
+class Refused(Problem):
     """A request that cannot be answered. `kind` is the class of feast.errors that the SDK raises for it."""
 
     def __init__(self, status: int, detail: str, kind: str = "FeastError") -> None:
-        super().__init__(detail)
-        self.status = status
+        super().__init__(status, detail)
         self.kind = kind
 
 
-def error_json(status: int, detail: str, kind: str | None = None) -> str:
+def error_json(error: Problem) -> str:
     """An error as the SDK reads it: a JSON string that holds JSON."""
-    told = {"module": "feast.errors", "class": kind or _CLASSES.get(status, "FeastError"), "message": detail}
-    return json.dumps(json.dumps(told))
+    kind = error.kind if isinstance(error, Refused) else _CLASSES.get(error.status, "FeastError")
+    return json.dumps(json.dumps({"module": "feast.errors", "class": kind, "message": str(error)}))
 
 
-@dataclass(frozen=True)
-class Asked:
+class Request(NamedTuple):
     """A request. `features` are "view:feature"; where there is a `service`, they do not count."""
 
     entities: dict[str, list[Any]]
@@ -54,7 +51,7 @@ class Asked:
     with_versions: bool
 
     @classmethod
-    def parse(cls, body: dict[str, Any], max_entities: int) -> Asked:
+    def parse(cls, body: dict[str, Any], max_entities: int) -> Request:
         """Raises Refused. What is not known in the body is passed over, as Feast does: later SDKs may send more."""
         entities = body.get("entities")
         if not isinstance(entities, dict) or not entities or not all(isinstance(e, list) for e in entities.values()):
@@ -82,122 +79,104 @@ class Asked:
         return f"{view}__{feature}" if self.full_names else feature
 
 
-@dataclass(frozen=True)
-class Column:
-    """A feature over all entities: JSON texts, statuses, and times as RFC 3339."""
+class Result(NamedTuple):
+    """A key or feature over all entities: for each its JSON text, its status and its time (RFC 3339)."""
 
     name: str
-    values: list[str]
-    statuses: list[str]
-    times: list[str]
+    cells: list[tuple[str, str, str]]
+
+    def json(self) -> str:
+        """As it stands in the answer."""
+        texts, statuses, times = ([cell[part] for cell in self.cells] for part in range(3))
+        lists = f'"statuses":{_compact(statuses)},"event_timestamps":{_compact(times)}'
+        return f'{{"values":[{",".join(texts)}],{lists}}}'
 
 
-def answer_json(asked: Asked, keys: Sequence[str], columns: list[Column], versions: list[tuple[str, int]]) -> str:
-    """The answer: the keys as they were sent, then the features. `versions` are (view, version)."""
-    echoed = [
-        Column(key, [_text(each) for each in asked.entities[key]], [PRESENT] * asked.rows, [_NEVER] * asked.rows)
+def _answer(request: Request, keys: Sequence[str], features: list[Result], views: list[tuple[str, int]]) -> str:
+    """The answer: the keys as they were sent, then the features. `views` are names and versions."""
+    # Numbers with a fraction were parsed as Decimal; no key column of such a type keeps more digits than it shows
+    sent = [
+        Result(key, [(json.dumps(each, default=float), PRESENT, _NEVER) for each in request.entities[key]])
         for key in keys
     ]
-    metadata: dict[str, Any] = {"feature_names": [each.name for each in (*echoed, *columns)]}
-    if asked.with_versions:
-        metadata["feature_view_metadata"] = [{"name": name, "version": version} for name, version in versions]
-    results = [
-        f'{{"values":[{",".join(each.values)}],"statuses":{_compact(each.statuses)},'
-        f'"event_timestamps":{_compact(each.times)}}}'
-        for each in (*echoed, *columns)
-    ]
-    return f'{{"metadata":{_compact(metadata)},"results":[{",".join(results)}]}}'
+    results = [*sent, *features]
+    metadata: dict[str, Any] = {"feature_names": [each.name for each in results]}
+    if request.with_versions:
+        metadata["feature_view_metadata"] = [{"name": name, "version": version} for name, version in views]
+    return f'{{"metadata":{_compact(metadata)},"results":[{",".join(each.json() for each in results)}]}}'
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _text(value: Any) -> str:
-    # Numbers with a fraction were parsed as Decimal; no key column of such a type keeps more digits than it shows
-    return json.dumps(value, default=float)
-
-
 # -------------------- plain views
 
 
-@dataclass(frozen=True)
-class View:
-    """A group that is asked for features, as ("shipment", Group, [(the name it is answered by, feature), ...])."""
-
-    name: str
-    group: Group
-    features: list[tuple[str, str]]
-
-
-def find_views(snapshot: Snapshot, asked: Asked) -> list[View]:
-    """The views asked for, in order. A name without a version means the newest. Raises Refused."""
-    views: dict[str, View] = {}
-    taken = set(asked.entities)
-    for reference in asked.features:
-        name, _, feature = reference.partition(":")
-        view = views.get(name)
-        if view is None:
-            view = views[name] = View(name, _find_group(snapshot, name), [])
-        if feature not in view.group.features:
-            known = ", ".join(view.group.features)
-            detail = f"feature view {name} has no feature {feature!r}; it has: {known}"
-            raise Refused(404, detail, "SpecifiedFeaturesNotPresentError")
-        answered = asked.name_of(reference)
-        if answered in taken:
-            detail = f"{answered} is asked for twice, or is the name of a key; full_feature_names tells views apart"
-            raise Refused(422, detail, "FeatureNameCollisionError")
-        taken.add(answered)
-        view.features.append((answered, feature))
-    return list(views.values())
-
-
-def _find_group(snapshot: Snapshot, asked: str) -> Group:
-    match = re.fullmatch(r"([^@]*)(?:@v?(\d+))?", asked)
-    found = [
-        each
-        for each in snapshot.groups.values()
-        if match and each.name == match[1] and match[2] in (None, str(each.version))
-    ]
-    if not found:
-        detail = f"there is no feature view {asked!r}; there are: {', '.join(snapshot.groups) or 'none'}"
-        raise Refused(404, detail, "FeatureViewNotFoundException")
-    return max(found, key=lambda each: each.version)
-
-
-def view_columns(views: list[View], asked: Asked, now: datetime) -> tuple[list[Column], dict[str, list[str]]]:
-    """The columns of plain views as stored, and by group the row statuses. Raises Refused for keys that do not fit."""
-    needed = {key: kind for view in views for key, kind in view.group.keys.items()}
-    _require_columns(asked, needed, needed)
-    keys = {key: _typed(key, kind, asked.entities[key]) for key, kind in needed.items()}
-    columns: dict[str, Column] = {}
-    counts = {}
-    for view in views:
-        group = view.group
-        of_group = [keys[key] for key in group.keys]
-        rows = [group.find(each) for each in zip(*of_group, strict=True)]
-        is_stale = catalog.is_stale(group, now)
+def answer_views(snapshot: Snapshot, request: Request, now: datetime) -> tuple[str, dict[str, list[str]]]:
+    """The answer of stored features as they are, at `now` (UTC), and by group the status of each row. Raises Refused
+    for what is not there, and keys that do not fit.
+    """
+    groups = _groups_of(snapshot, request)  # by view
+    needed = {key: kind for group in groups.values() for key, kind in group.keys.items()}
+    _require_columns(request, needed, needed)
+    keys = {key: _typed(key, kind, request.entities[key]) for key, kind in needed.items()}
+    rows, statuses = {}, {}
+    for view, group in groups.items():
+        rows[view] = [group.table.find(each) for each in zip(*[keys[key] for key in group.keys], strict=True)]
+        known = OUTSIDE if group.is_stale(now) else PRESENT
+        statuses[view] = [NOT_FOUND if row is None else known for row in rows[view]]
+    results = []
+    for reference in request.features:
+        view, _, feature = reference.partition(":")
+        group = groups[view]
+        write, get = value_writer(group.features[feature]), group.table.columns[feature].get
         as_of = rfc3339(group.as_of)
-        base = [NOT_FOUND if row is None else OUTSIDE if is_stale else PRESENT for row in rows]
-        counts[group.id] = base
-        for name, feature in view.features:
-            write = value_writer(group.features[feature])
-            column = columns[name] = Column(name, [], [], [])
-            for row, status in zip(rows, base, strict=True):
-                text = "null"
-                if status == PRESENT:
-                    text, status = write(group.value(feature, row))
-                column.values.append(text)
-                column.statuses.append(status)
-                column.times.append(_NEVER if status == NOT_FOUND else as_of)
-    return [columns[asked.name_of(reference)] for reference in asked.features], counts
+        cells = []
+        for row, row_status in zip(rows[view], statuses[view], strict=True):
+            text, status = write(get(row)) if row is not None and row_status == PRESENT else ("null", row_status)
+            cells.append((text, status, _NEVER if status == NOT_FOUND else as_of))
+        results.append(Result(request.name_of(reference), cells))
+    versions = [(view, group.version) for view, group in groups.items()]
+    answer = _answer(request, list(request.entities), results, versions)
+    return answer, {group.id: statuses[view] for view, group in groups.items()}
 
 
-def _require_columns(asked: Asked, needed: Iterable[str], known: Collection[str]) -> None:
-    if missing := [name for name in needed if name not in asked.entities]:
+def _groups_of(snapshot: Snapshot, request: Request) -> dict[str, Group]:
+    """The groups of the views asked for, in order. A view without a version is the newest. Raises Refused."""
+    groups: dict[str, Group] = {}
+    taken = set(request.entities)
+    for reference in request.features:
+        view, _, feature = reference.partition(":")
+        group = groups[view] = _find_group(snapshot, view)
+        if feature not in group.features:
+            known = ", ".join(group.features)
+            detail = f"feature view {view} has no feature {feature!r}; it has: {known}"
+            raise Refused(404, detail, "SpecifiedFeaturesNotPresentError")
+        name = request.name_of(reference)
+        if name in taken:
+            detail = f"{name} is asked for twice, or is the name of a key; full_feature_names tells views apart"
+            raise Refused(422, detail, "FeatureNameCollisionError")
+        taken.add(name)
+    return groups
+
+
+def _find_group(snapshot: Snapshot, view: str) -> Group:
+    name, _, version = view.partition("@")
+    versions = {str(each.version): each for each in snapshot.groups.values() if each.name == name}
+    if "@" in view:
+        versions = {number: each for number, each in versions.items() if version in (number, f"v{number}")}
+    if not versions:
+        detail = f"there is no feature view {view!r}; there are: {', '.join(snapshot.groups) or 'none'}"
+        raise Refused(404, detail, "FeatureViewNotFoundException")
+    return max(versions.values(), key=lambda each: each.version)
+
+
+def _require_columns(request: Request, needed: Iterable[str], known: Collection[str]) -> None:
+    if missing := [name for name in needed if name not in request.entities]:
         detail = f"/entities has no {', '.join(missing)}"
         raise Refused(422, detail, "RequestDataNotFoundInEntityRowsException")
-    if surplus := [name for name in asked.entities if name not in known]:
+    if surplus := [name for name in request.entities if name not in known]:
         raise Refused(422, f"/entities has {', '.join(surplus)}, which is not known; known: {', '.join(known)}")
 
 
@@ -216,48 +195,38 @@ def _typed(key: str, kind: SqlType, values: list[Any]) -> list[Any]:
 # -------------------- services
 
 
-def service_entities(plan: Plan, asked: Asked, max_entities: int) -> list[Entity]:
+def service_entities(service: Service, request: Request, max_entities: int) -> list[Entity]:
     """The entities of a service, checked as for its own path. Raises Refused."""
-    inputs = plan.service.inputs
-    _require_columns(asked, [name for name, each in inputs.items() if each.required], inputs)
-    rows = [dict(zip(asked.entities, values, strict=True)) for values in zip(*asked.entities.values(), strict=True)]
+    _require_columns(request, [name for name, each in service.inputs.items() if each.required], service.inputs)
+    rows = [dict(zip(request.entities, values, strict=True)) for values in zip(*request.entities.values(), strict=True)]
     try:
-        return check_body(plan.service, {"entities": rows}, max_entities)
-    except TooMany as error:
-        raise Refused(413, str(error)) from None
+        return check_body(service, {"entities": rows}, max_entities)
     except Invalid as error:
         first = error.errors[0]
         _, _, at, name = first.pointer.split("/")
         raise Refused(422, f"/entities/{name}/{at} {first.detail}; expected {first.expected}") from None
 
 
-def service_columns(plan: Plan, asked: Asked, rows: list[Row]) -> list[Column]:
-    """The features of a service. A null has its status from the lookup that stores a feature of that name, else from
-    the row; what a REJECTED row does not tell is INVALID.
+def answer_service(service: Service, request: Request, rows: list[Row]) -> str:
+    """The answer of a service. A null has its status from the lookup that stores a feature of that name, else from the
+    row; what a REJECTED row does not tell is INVALID.
     """
-    service = plan.service
     oldest = min(lookup.group.as_of for lookup in service.lookups)
-    aliases = [lookup.name for lookup in service.lookups]
-    stored_in = {each.name: aliases.index(each.lookup) for each in service.columns if each.source == "feature"}
-    columns = []
+    stored_in = {each.name: each.lookup for each in service.columns if each.source == "feature"}
+    results = []
     for at, feature in enumerate(service.features):
-        write = value_writer(feature.type)
-        of = stored_in.get(feature.name)
-        as_of = rfc3339(oldest if of is None else service.lookups[of].group.as_of)
-        name = f"{asked.service}__{feature.name}" if asked.full_names else feature.name
-        column = Column(name, [], [], [])
+        write, lookup = value_writer(feature.type), stored_in.get(feature.name)
+        of = service.lookups.index(lookup) if lookup else None
+        as_of = rfc3339(lookup.group.as_of if lookup else oldest)
+        cells = []
         for row in rows:
-            if row.features is None:
-                text, status = "null", INVALID
-            else:
-                text, status = write(row.features[at])
-                if status == NULL:
-                    status = _BY_GROUP_STATUS.get(row.status if of is None else row.groups[of], NULL)
-            column.values.append(text)
-            column.statuses.append(status)
-            column.times.append(_NEVER if status in (NOT_FOUND, INVALID) else as_of)
-        columns.append(column)
-    return columns
+            text, status = ("null", INVALID) if row.features is None else write(row.features[at])
+            if status == NULL:
+                status = _BY_GROUP_STATUS.get(row.status if of is None else row.groups[of], NULL)
+            cells.append((text, status, _NEVER if status in (NOT_FOUND, INVALID) else as_of))
+        name = f"{request.service}__{feature.name}" if request.full_names else feature.name
+        results.append(Result(name, cells))
+    return _answer(request, service.keys, results, [(service.name, service.version)])
 
 
 # -------------------- values
@@ -273,7 +242,7 @@ def value_writer(kind: SqlType) -> Callable[[Any], tuple[str, str]]:
     def value(value: Any) -> tuple[str, str]:
         if value is None or value == [] or _is_no_number(value):
             return "null", NULL
-        if kind.kind == "list" and any(item is None or _is_no_number(item) for item in value):
+        if kind.item and any(item is None or _is_no_number(item) for item in value):
             return "null", INVALID
         return write(value), PRESENT
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .clock import Clock, serving_now
 from .columns import CHUNK
@@ -34,12 +34,11 @@ class Publication:
     heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why what current.json says is not served."""
+class Refusal(NamedTuple):
+    """Why what current.json says is not served, since when (UTC)."""
 
-    reason: str
     snapshot_id: str | None
+    reason: str
     since: datetime
 
 
@@ -58,16 +57,16 @@ class Folder:
     ) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
         loopback). `on_load` is told each snapshot before it is served; whoever sets `on_refuse` is told of each that is
-        refused, and `on_look` is called with each look at the folder.
+        refused, and what is in `on_look` is called with each look at the folder.
         """
         self.path = Path(path)
         self.engine = Engine()
         self.current: Publication | None = None
         self.refused: Refusal | None = None
         self.on_refuse: Callable[[], None] = lambda: None
-        self.on_look: Callable[[], None] = lambda: None
+        self.on_look: list[Callable[[], None]] = []
         self.load_seconds = 0.0  # what it took to check, load and warm the current publication
-        self.taken_up_at: datetime | None = None
+        self.loaded_at: datetime | None = None
         self.missing = False  # current.json cannot be read; what was loaded is served on
         self._allow_injected_now = allow_injected_now
         self._clock = clock
@@ -90,7 +89,8 @@ class Folder:
     def _watch(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
             try:
-                self.on_look()
+                for call in self.on_look:
+                    call()
                 self.poll()
                 self.free()
             except Exception:  # the watcher must outlive anything that a folder can hold
@@ -125,7 +125,7 @@ class Folder:
             self._refuse(str(error) or type(error).__name__, pointer)
             return
         before = self.current
-        self.load_seconds, self.taken_up_at = time.perf_counter() - began, self._clock()
+        self.load_seconds, self.loaded_at = time.perf_counter() - began, self._clock()
         self.current = publication  # the swap: requests under way keep the one they hold
         self.refused = None
         if before and pointer.sequence_number < before.pointer.sequence_number:
@@ -133,21 +133,20 @@ class Folder:
         log.info("serving publication %s, snapshot %s", pointer.sequence_number, pointer.snapshot_id)
 
     def _load(self, pointer: Pointer) -> Publication:
-        if pointer.now_injected and not self._allow_injected_now:
-            raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
         before = self.current
-        if before and before.pointer.manifest_sha256 == pointer.manifest_sha256:
-            return Publication(pointer, before.snapshot, before.plans)  # a hold, or published again
-        snapshot = load_snapshot(self.path, pointer, before.snapshot if before else None)
-        if snapshot.now_injected and not self._allow_injected_now:
+        same = before if before and before.pointer.manifest_sha256 == pointer.manifest_sha256 else None
+        snapshot = same.snapshot if same else load_snapshot(self.path, pointer, before.snapshot if before else None)
+        if (pointer.now_injected or snapshot.now_injected) and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
+        if same:
+            return Publication(pointer, snapshot, same.plans)  # a hold, or published again
         now = serving_now(self._clock, pointer.published_at)
         plans = plan_all(snapshot, self.engine, now)
         if self._on_load:
             self._on_load(snapshot)
         for group in snapshot.groups.values():
             if before is None or group.table not in [each.table for each in before.snapshot.groups.values()]:
-                weakref.finalize(group.table, self._unused.append, group.table.rows_by_key).atexit = False
+                weakref.finalize(group.table, self._unused.append, group.table.rows_by_key).atexit = False  # type: ignore[misc]
         return Publication(pointer, snapshot, plans)
 
     def free(self) -> None:
@@ -162,9 +161,9 @@ class Folder:
     def _refuse(self, reason: str, pointer: Pointer | None) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS
         snapshot_id = pointer.snapshot_id if pointer else None
-        if self.refused and (self.refused.reason, self.refused.snapshot_id) == (reason, snapshot_id):
+        if self.refused and self.refused[:2] == (snapshot_id, reason):
             return  # said already
-        self.refused = Refusal(reason, snapshot_id, self._clock())
+        self.refused = Refusal(snapshot_id, reason, self._clock())
         self.on_refuse()
         kept = self.current.pointer.snapshot_id if self.current else None
         log.error("REFUSED snapshot %s: %s; still serving %s", snapshot_id, reason, kept or "nothing")

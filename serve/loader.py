@@ -5,6 +5,8 @@ Done by the thread that watches the folder, in chunks, so that requests go on me
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,16 @@ from typing import Any
 import duckdb
 
 from .columns import check_times, chunks, load_column
-from .manifest import read_snapshot
 from .snapshot import (
     Group,
     Pointer,
+    Raw,
     Snapshot,
     SnapshotError,
     Table,
-    check_file,
     plain_name,
     reason_of,
+    require_format,
     types_of,
 )
 from .sql import parquet, quote
@@ -34,20 +36,34 @@ def load_snapshot(folder: Path, pointer: Pointer, before: Snapshot | None) -> Sn
     """The snapshot that a pointer names. `before` is the one that is served until now: its tables are used again where
     the file's content and schema are the same. Raises SnapshotError.
     """
-    raw = Snapshot.read_manifest(folder, pointer)
     known = list(before.groups.values()) if before else []
     try:
+        raw = _read_manifest(folder, pointer)
         tables = {key: _load_group(folder, each, known) for key, each in raw["groups"].items()}
+        return Snapshot(raw, tables)
+    except OSError as error:
+        raise SnapshotError(f"{pointer.manifest}: {error.strerror}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
-    return read_snapshot(folder, pointer, raw, tables)
 
 
-def _load_group(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:
+def _read_manifest(folder: Path, pointer: Pointer) -> Raw:
+    """The manifest that `pointer` names, byte for byte. Raises OSError, ValueError, TypeError, LookupError."""
+    text = (folder / pointer.manifest).read_bytes()
+    if hashlib.sha256(text).hexdigest() != pointer.manifest_sha256:
+        raise ValueError("its sha256 is not the one in current.json")
+    raw: Raw = json.loads(text)
+    require_format(raw["format"])
+    if raw["snapshot_id"] != pointer.snapshot_id:
+        raise ValueError(f"snapshot_id is {raw['snapshot_id']!r}, current.json says {pointer.snapshot_id!r}")
+    return raw
+
+
+def _load_group(folder: Path, raw: Raw, known: list[Group]) -> Table:
     keys, features = types_of(raw["keys"]), types_of(raw["features"])
     path = folder / plain_name(raw["file"])
     try:
-        check_file(path, raw)
+        _check_file(path, raw)
         table = next((each.table for each in known if _is_same(each, raw, keys, features)), None)
         table = table or _load_table(path, keys, features)
         if table.rows != raw["rows"]:
@@ -59,7 +75,17 @@ def _load_group(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:
     return table
 
 
-def _is_same(group: Group, raw: dict[str, Any], keys: dict[str, SqlType], features: dict[str, SqlType]) -> bool:
+def _check_file(path: Path, raw: Raw) -> None:
+    """Holds a file against the `bytes` and the `sha256` that the manifest says of it. Raises ValueError, OSError."""
+    size = path.stat().st_size
+    if size != raw["bytes"]:
+        raise ValueError(f"has {size} bytes, the manifest says {raw['bytes']}")
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != raw["sha256"]:
+            raise ValueError("its sha256 is not the one in the manifest")
+
+
+def _is_same(group: Group, raw: Raw, keys: dict[str, SqlType], features: dict[str, SqlType]) -> bool:
     columns = [*group.keys.items()], [*group.features.items()]
     return group.raw["sha256"] == raw["sha256"] and columns == ([*keys.items()], [*features.items()])
 
@@ -84,7 +110,7 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, keys: dict[str, SqlType]) 
     for name, kind in keys.items():
         if kind.kind in ("list", "float", "double"):
             raise ValueError(f"key column {name!r} is {kind.name}, which cannot be looked up by equality")
-        (nulls,) = connection.execute(f"select count(*) - count({quote(name)}) from {_TABLE}").fetchone()
+        ((nulls,),) = connection.execute(f"select count(*) - count({quote(name)}) from {_TABLE}").fetchall()
         if nulls:
             raise ValueError(f"key column {name!r} holds a null")
         check_times(connection, _TABLE, quote(name), kind)

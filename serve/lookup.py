@@ -43,15 +43,14 @@ class Finder:
 
         What is the same for all rows of the snapshot stands in the text.
         """
-        groups = {lookup.name: lookup.group for lookup in service.lookups}
         columns = []
         for each in service.columns:
-            if each.source == "as_of":
-                value = literal(groups[each.lookup].as_of)
-            elif each.source == "max_age_seconds":
-                value = str(groups[each.lookup].max_age_seconds)
+            if each.source == "as_of" and each.lookup:
+                value = literal(each.lookup.group.as_of)
+            elif each.source == "max_age_seconds" and each.lookup:
+                value = str(each.lookup.group.max_age_seconds)
             else:
-                self._columns.append((_values(service, each), each.type.as_text))
+                self._columns.append((_values(each), each.type.as_text))
                 value = from_argument(f"fields[{len(self._columns)}]", each.type)
             columns.append(f"{value}::{each.type.name} as {quote(each.name)}")
         rows = """select unnest(from_json($1::varchar, '[["VARCHAR"]]')) as fields"""
@@ -85,20 +84,20 @@ def _find(lookup: Lookup, service: Service) -> Callable[[_Batch], list[int | Non
     return lambda batch: [find(tuple([entity[key] for key in lookup.keys])) for entity in batch.entities]
 
 
-def _values(service: Service, column: LookedUp) -> _Values:
+def _values(column: LookedUp) -> _Values:
     """What a column of the rows is filled from, where it is not the same for all."""
-    of, name = column.lookup, column.name
+    name, lookup = column.name, column.lookup
     if column.source == "row_id":
         return lambda batch: range(len(batch.entities))
     if column.source == "prediction_time":
         return lambda batch: batch.nows
-    if column.source == "input":
+    if lookup is None:
         return lambda batch: [entity[name] for entity in batch.entities]
+    alias = lookup.name
     if column.source == "found":
-        return lambda batch: [row is not None for row in batch.rows[of]]
-    group = next(lookup.group for lookup in service.lookups if lookup.name == of)
-    get = group.table.columns[column.column].get
-    return lambda batch: [None if row is None else get(row) for row in batch.rows[of]]
+        return lambda batch: [row is not None for row in batch.rows[alias]]
+    get = lookup.group.table.columns[column.column].get
+    return lambda batch: [None if row is None else get(row) for row in batch.rows[alias]]
 
 
 def to_argument(columns: list[Sequence[Any]]) -> str:

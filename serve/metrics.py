@@ -11,11 +11,10 @@ import math
 import os
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -28,12 +27,11 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from . import catalog
 from .clock import Clock, serving_now
 from .evaluate import Row
 from .folder import Folder
 from .parity import Parity, read_parity
-from .snapshot import Service
+from .snapshot import Group, Service
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
@@ -146,9 +144,9 @@ class Metrics:
         features = []
         for each in service.features:
             nulls = self._nulls.labels(service.id, each.name)
-            known = each.raw.get("categories") if each.type.kind != "list" else None
+            known = each.categories if not each.type.item else ()
             unseen = self._unseen.labels(service.id, each.name) if known else None
-            features.append((nulls, each.type.kind in ("float", "double"), unseen, frozenset(known or ())))
+            features.append((nulls, each.type.kind in ("float", "double"), unseen, frozenset(known)))
         return _Served(service, {each: self._rows.labels(service.id, each) for each in ROW_STATUSES}, features)
 
 
@@ -200,33 +198,41 @@ class _Present:
         yield _gauge("asof_snapshot_age_seconds", "Since it was published.", age)
         yield _gauge("asof_on_hold", "Whether publishing is on hold.", pointer.hold is not None)
         yield _gauge("asof_snapshot_load_seconds", "To check, load and warm what is served.", folder.load_seconds)
-        taken_up = folder.taken_up_at.timestamp() if folder.taken_up_at else math.nan
-        yield _gauge("asof_snapshot_swapped_timestamp_seconds", "When it took the place of the one before.", taken_up)
-        groups, services = current.snapshot.groups.values(), current.snapshot.services
-
-        def per_group(name: str, documentation: str, value: Any) -> Metric:
+        loaded = folder.loaded_at.timestamp() if folder.loaded_at else math.nan
+        yield _gauge("asof_snapshot_swapped_timestamp_seconds", "When it took the place of the one before.", loaded)
+        for name, documentation, value in _PER_GROUP:
             family = GaugeMetricFamily(name, documentation, labels=["group"])
-            for group in groups:
-                if (told := value(group)) is not None:
-                    family.add_metric([group.id], told)
-            return family
-
-        yield per_group(
-            "asof_group_as_of_timestamp_seconds",
-            "The moment that a group was computed for.",
-            lambda group: group.as_of.timestamp(),
-        )
-        yield per_group("asof_group_age_seconds", "Since that moment.", lambda group: catalog.age_seconds(group, now))
-        yield per_group(
-            "asof_group_max_age_seconds", "The age beyond which it is stale.", lambda group: group.max_age_seconds
-        )
-        yield per_group(
-            "asof_group_newest_event_age_seconds",
-            "Since the newest event became known that a group knows.",
-            lambda group: (now - group.newest_known_at).total_seconds() if group.newest_known_at else None,
-        )
-        yield per_group("asof_group_rows", "Entities in a group.", lambda group: group.table.rows)
+            for group in current.snapshot.groups.values():
+                if (found := value(group, now)) is not None:
+                    family.add_metric([group.id], found)
+            yield family
+        services = current.snapshot.services
         yield from _parity({id_: found for id_, found in read_parity(folder.path).items() if id_ in services}, now)
+
+
+def _newest_event_age(group: Group, now: datetime) -> float | None:
+    return (now - group.newest_known_at).total_seconds() if group.newest_known_at else None
+
+
+_PER_GROUP: list[tuple[str, str, Callable[[Group, datetime], float | None]]] = [
+    (
+        "asof_group_as_of_timestamp_seconds",
+        "The moment that a group was computed for.",
+        lambda group, now: group.as_of.timestamp(),
+    ),
+    ("asof_group_age_seconds", "Since that moment.", Group.age_seconds),
+    (
+        "asof_group_max_age_seconds",
+        "The age beyond which it is stale.",
+        lambda group, now: group.max_age_seconds,
+    ),
+    (
+        "asof_group_newest_event_age_seconds",
+        "Since the newest event became known that a group knows.",
+        _newest_event_age,
+    ),
+    ("asof_group_rows", "Entities in a group.", lambda group, now: group.table.rows),
+]
 
 
 def _parity(found: dict[str, Parity], now: datetime) -> Iterator[Metric]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .snapshot import Feature, Input, Service, Snapshot
+from .snapshot import Field, Service, Snapshot
 from .sqltypes import Schema
 
 _TEMPLATE = Path(__file__).with_name("templates") / "openapi.json"
@@ -114,31 +114,25 @@ def _described(schema: Schema, *parts: str | None) -> Schema:
     return schema | {"description": " ".join(f"{part.strip().rstrip('.')}." for part in parts if part and part.strip())}
 
 
-def _input_schema(declared: Input) -> Schema:
+def _input_schema(declared: Field) -> Schema:
     schema = _bounded(declared.type.sent, *declared.range)
     return schema | ({"enum": list(declared.categories)} if declared.categories else {})
 
 
-def _feature_schema(feature: Feature) -> Schema:
-    # In manifests of before, ranges were not held, and a float that must not be missing could be NaN, written as null
-    is_held = "out_of_range" in feature.raw
+def _feature_schema(feature: Field) -> Schema:
     is_float = feature.type.kind in ("float", "double")
     parts = [feature.type.name]
-    if feature.raw.get("range"):
-        parts.append(f"declared range {feature.raw['range']}")
-    if feature.raw.get("categories"):
-        parts.append(f"declared categories {', '.join(map(str, feature.raw['categories']))}")
+    if feature.range != (None, None):
+        parts.append(f"declared range {list(feature.range)}")
+    if feature.categories:
+        parts.append(f"declared categories {', '.join(map(str, feature.categories))}")
     schema = feature.type.schema
-    if feature.raw.get("missing") != "reject" or (is_float and not is_held):
+    # In manifests of before, a float that must not be missing could be NaN, written as null
+    if feature.missing != "reject" or (is_float and not feature.is_range_held):
         schema = _nullable(schema)
-    if is_held:
-        schema = _bounded(schema, *(feature.raw.get("range") or (None, None)))
-    return _described(schema, feature.raw.get("description"), "; ".join(parts))
-
-
-def _may_reject(feature: Feature) -> bool:
-    has_range = feature.raw.get("range") and feature.raw.get("out_of_range") == "reject"
-    return bool(feature.raw.get("missing") == "reject" or has_range)
+    if feature.is_range_held:
+        schema = _bounded(schema, *feature.range)
+    return _described(schema, feature.description, "; ".join(parts))
 
 
 # -------------------- services
@@ -150,7 +144,7 @@ def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str
         schema = _input_schema(each)
         entity[name] = _described(schema if each.required else _nullable(schema), each.description, each.type.expected)
     groups = _object({lookup.name: _GROUP_STATUS for lookup in service.lookups})
-    row = {
+    row: dict[str, Schema] = {
         "status": {"type": "string", "enum": ["OK", "PARTIAL", "STALE", "NOT_FOUND"]},
         "groups": groups,
         "features": _ref(f"{part}_features"),
@@ -162,9 +156,9 @@ def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str
         f"{part}_features": _object({each.name: _feature_schema(each) for each in service.features}),
         f"{part}_row": _object(row),
     }
-    if rejecting := [each.name for each in service.features if _may_reject(each)]:
+    if rejecting := [each.name for each in service.features if each.rejects]:
         rows = {"oneOf": [rows, _ref(f"{part}_rejected_row")]}
-        rejected_row = {
+        rejected_row: dict[str, Schema] = {
             "status": {"type": "string", "const": "REJECTED"},
             "groups": groups,
             "features": {"type": "null"},
@@ -172,7 +166,7 @@ def _service_schemas(service: Service, part: str, max_entities: int) -> dict[str
         }
         why = "`rejected` names the columns that are null and must not be, or outside their declared range."
         schemas[f"{part}_rejected_row"] = _object(rejected_row, description=why)
-    answer = {
+    answer: dict[str, Schema] = {
         "service": {"type": "string", "const": service.name},
         "version": {"type": "integer", "const": service.version},
         "snapshot_id": _TEXT,
@@ -201,7 +195,7 @@ def _lookup(service: Service, part: str, name: str) -> dict[str, Any]:
     }
 
 
-def _parameter(declared: Input) -> dict[str, Any]:
+def _parameter(declared: Field) -> dict[str, Any]:
     """A query argument: a list is written as JSON, everything else as it is."""
     about = {"name": declared.name, "in": "query", "required": declared.required}
     written = {"schema": _input_schema(declared)}

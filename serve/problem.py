@@ -9,8 +9,6 @@ from typing import Any
 
 from flask import Response
 
-from .validation import Invalid
-
 log = logging.getLogger("asof.serve")
 
 
@@ -27,15 +25,6 @@ class Problem(Exception):
     def response(self) -> Response:
         """The Flask response."""
         return Response(json.dumps(self.document), self.status, self.headers, content_type="application/problem+json")
-
-
-def unprocessable(error: Invalid) -> Problem:
-    """The 422 that names each field that is wrong."""
-    first = error.errors[0]
-    detail = f"{first.pointer} {first.detail}"
-    if len(error.errors) > 1:
-        detail += f", and {len(error.errors) - 1} more errors"
-    return Problem(422, detail, errors=[each.as_json() for each in error.errors])
 
 
 def response_to(error: Exception) -> Response:

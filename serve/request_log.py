@@ -22,11 +22,12 @@ from datetime import datetime
 from io import FileIO
 from logging.handlers import BufferingHandler, QueueHandler, QueueListener
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from .clock import Clock, machine_clock
-from .evaluate import Entity, Plan
+from .evaluate import Plan
+from .lookup import Entity
 from .settings import ConfigurationError
 from .snapshot import Service
 
@@ -256,11 +257,12 @@ class _Listener(QueueListener):
 
     def dequeue(self, block: bool) -> logging.LogRecord:
         """The next record. The queue is looked at now and then: a switch of threads for each record costs requests."""
-        while self.queue.empty():
+        while True:
+            with suppress(Empty):
+                return super().dequeue(False)
             for handler in self.handlers:
                 handler.flush()
             time.sleep(FLUSH_SECONDS)
-        return super().dequeue(block)
 
 
 def _delete_closed(path: Path) -> bool:

@@ -23,7 +23,7 @@ from flask import Flask
 from .app import create_app
 from .limits import THREADS
 from .request_log import request_log_from
-from .settings import from_environment
+from .settings import from_environment, to_environment
 
 STOP_SECONDS = 10  # what is in flight has so long to finish on a signal
 BACKLOG = 2048  # connections that the system accepts before a worker takes them
@@ -36,7 +36,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 def run(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then lets the workers finish what is in flight. Returns the exit code.
 
-    The options are in the environment too, from which the workers take them.
+    The workers take the options from the environment.
     """
     try:
         port = free_port(options.host, options.port)
@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
+    to_environment(options)
     os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
     # Not forked: what has threads does not survive that
     multiprocessing.set_start_method("spawn", force=True)
@@ -134,7 +135,7 @@ def free_port(host: str, port: int) -> int:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host.strip("[]"), port))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def announce(url: str, line: str) -> None:

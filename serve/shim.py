@@ -7,43 +7,34 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from werkzeug.http import parse_options_header
 
 from . import feast, openapi
 from .clock import Clock, rfc3339, serving_now
-from .evaluate import Entity, Plan, Row
+from .evaluate import Row
 from .folder import Folder, Publication
 from .limits import SQL_SECONDS, Admission, Busy
-from .problem import Problem, unprocessable
+from .lookup import Entity
+from .problem import Problem
 from .request_log import RequestLog
 from .snapshot import Service, Snapshot
 from .tokens import Token, Tokens
-from .validation import BadJson, FieldError, Invalid, TooMany, check_body, check_query, parse_json
+from .validation import FieldError, check_body, check_query, parse_object
 
 if TYPE_CHECKING:
     from .metrics import Metrics
 
-RETRY_AFTER = "5"  # seconds, while there is no snapshot
-BUSY_RETRY_AFTER = "1"
+RETRY_AFTER = {"Retry-After": "5"}  # seconds, while there is no snapshot
+BUSY_RETRY_AFTER = {"Retry-After": "1"}
 SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
 
 Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
 
 log = logging.getLogger("asof.serve")
 audit = logging.getLogger("asof.audit")
-
-
-class Request(NamedTuple):
-    """A request to a service, understood and checked. `now` is its prediction time, aware UTC."""
-
-    publication: Publication
-    service: Service
-    plan: Plan
-    entities: list[Entity]
-    now: datetime
 
 
 class Shim:
@@ -62,10 +53,10 @@ class Shim:
         self.folder = folder
         self.clock = clock
         self.tokens = tokens
-        self.max_entities = max_entities
-        self.max_body = max_body
-        self.request_log = request_log
         self.metrics = metrics
+        self._max_entities = max_entities
+        self._max_body = max_body
+        self._request_log = request_log
         self._admission = Admission()
         self._openapi: tuple[Snapshot, bytes] | None = None
 
@@ -75,8 +66,20 @@ class Shim:
         if current is None:
             refused = self.folder.refused
             why = f"the snapshot was refused: {refused.reason}" if refused else "no snapshot is published yet"
-            raise Problem(503, why, headers={"Retry-After": RETRY_AFTER})
+            raise Problem(503, why, headers=RETRY_AFTER)
         return current
+
+    def now(self, publication: Publication | None) -> datetime:
+        """The now (UTC) at which a publication is served."""
+        return serving_now(self.clock, publication.pointer.published_at) if publication else self.clock()
+
+    def close(self) -> None:
+        """Looks after the folder no longer, and writes what is queued for the request log."""
+        self.folder.stop()
+        if self._request_log:
+            self._request_log.stop()
+
+    # -------------------- who may ask
 
     def authorise(self, environ: Environ) -> Token | None:
         """The caller's token; None where no tokens are set. Problem 401 without a valid one."""
@@ -84,7 +87,7 @@ class Shim:
             return None
         token = self.tokens.find(environ.get("HTTP_AUTHORIZATION"))
         if token is None:
-            self._deny(environ, 401, None)
+            self._deny(environ, 401, "no known token")
             raise Problem(401, "a valid bearer token is required", headers={"WWW-Authenticate": "Bearer"})
         return token
 
@@ -92,33 +95,29 @@ class Shim:
         """Problem 403 if the token does not open the service; or everything, where none is named: views belong to no
         service.
         """
-        if token is None:
+        if token is None or (token.may_read(service.name, service.version) if service else token.may_read_all):
             return
-        if service is None and not token.may_read_all:
-            self._deny(environ, 403, token.name)
-            raise Problem(403, f'the token {token.name!r} does not open plain views: they need one for "*"')
-        if service and not token.may_read(service.name, service.version):
-            self._deny(environ, 403, token.name)
-            raise Problem(403, f"the token {token.name!r} does not open the service {service.id}")
+        self._deny(environ, 403, f"token {token.name!r}")
+        what = f"the service {service.id}" if service else 'plain views: they need one for "*"'
+        raise Problem(403, f"the token {token.name!r} does not open {what}")
 
-    def _deny(self, environ: Environ, status: int, token: str | None) -> None:
+    def _deny(self, environ: Environ, status: int, who: str) -> None:
         """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
         self.metrics.denied(status)
-        who = f"token {token!r}" if token else "no known token"
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         # As a literal, so that no path can forge a line
         method, caller = environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR")
         audit.warning("DENIED %s %s %r from %s, %s", status, method, path, caller, who)
 
-    def service(self, environ: Environ, publication: Publication, asked: str) -> Service:
-        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if
-        unknown.
-        """
-        name, at, version = asked.partition("@")
+    # -------------------- what is there
+
+    def service(self, environ: Environ, publication: Publication, path: str) -> Service:
+        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if unknown."""
+        name, at, version = path.partition("@")
         service = publication.snapshot.service(name, version if at else None)
         if service is None:
             existing = sorted(publication.snapshot.services)
-            raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
+            raise Problem(404, f"no service {path!r}; there are: {', '.join(existing) or 'none'}", services=existing)
         environ[SERVICE] = service.id
         return service
 
@@ -126,127 +125,96 @@ class Shim:
         """The OpenAPI document of a snapshot as JSON, written once."""
         written = self._openapi
         if written is None or written[0] is not snapshot:
-            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self.max_entities)
+            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self._max_entities)
             written = self._openapi = (snapshot, json.dumps(found).encode())
         return written[1]
 
-    def close(self) -> None:
-        """Looks after the folder no longer, and writes what is queued for the request log."""
-        self.folder.stop()
-        if self.request_log:
-            self.request_log.stop()
+    # -------------------- answers
 
-    def post_service(self, environ: Environ, name: str) -> bytes:
-        """The JSON that answers `POST /v1/services/<name>`. Raises Problem."""
-        publication, service = self._reach(environ, name)
+    def post_service(self, environ: Environ, path: str) -> bytes:
+        """The JSON that answers `POST /v1/services/<path>`. Raises Problem."""
+        publication, service = self._reach(environ, path)
         with self._admitted(environ) as body:
-            try:
-                entities = check_body(service, _parse_object(body), self.max_entities)
-            except TooMany as error:
-                raise Problem(413, str(error)) from None
-            except Invalid as error:
-                raise unprocessable(error) from None
-            return self.answer(self.request(publication, service, entities))
+            return self.answer(publication, service, check_body(service, parse_object(body), self._max_entities))
 
-    def get_service(self, environ: Environ, name: str, arguments: dict[str, list[str]]) -> bytes:
-        """The JSON that answers `GET /v1/services/<name>` with these query arguments. Raises Problem."""
-        publication, service = self._reach(environ, name)
+    def get_service(self, environ: Environ, path: str, arguments: dict[str, list[str]]) -> bytes:
+        """The JSON that answers `GET /v1/services/<path>` with these query arguments. Raises Problem."""
+        publication, service = self._reach(environ, path)
         with self._admitted(environ):
-            try:
-                entities = check_query(service, arguments)
-            except Invalid as error:
-                raise unprocessable(error) from None
-            return self.answer(self.request(publication, service, entities))
+            return self.answer(publication, service, check_query(service, arguments))
 
-    def _reach(self, environ: Environ, name: str) -> tuple[Publication, Service]:
+    def post_feast(self, environ: Environ) -> str:
+        """The answer to a Feast SDK. Raises Problem."""
         token = self.authorise(environ)
         publication = self.publication()
-        service = self.service(environ, publication, name)
+        with self._admitted(environ) as body:
+            request = feast.Request.parse(parse_object(body), self._max_entities)
+            if request.service is None:
+                self.check_scope(environ, token, None)
+                answer, statuses = feast.answer_views(publication.snapshot, request, self.now(publication))
+                for group, of_rows in statuses.items():
+                    self.metrics.answered_view(group, of_rows)
+                return answer
+            service = self.service(environ, publication, request.service)
+            self.check_scope(environ, token, service)
+            entities = feast.service_entities(service, request, self._max_entities)
+            _, rows, _ = self._evaluate(publication, service, entities)
+            return feast.answer_service(service, request, rows)
+
+    def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
+        """The JSON that answers for checked entities, from a publication as of now. Raises Problem."""
+        head, _, written = self._evaluate(publication, service, entities)
+        return f'{head},"rows":[{",".join(written)}]}}'.encode()
+
+    def _reach(self, environ: Environ, path: str) -> tuple[Publication, Service]:
+        token = self.authorise(environ)
+        publication = self.publication()
+        service = self.service(environ, publication, path)
         self.check_scope(environ, token, service)
         return publication, service
 
     @contextmanager
     def _admitted(self, environ: Environ) -> Iterator[bytes]:
-        """While a request is answered. Gives its body, which is read before large ones take turns:
-        its sender may be slow.
-        Problem 413, 415, and 503 if too many are under way.
+        """While a request is answered. Gives its body, which is read before large ones take turns: its sender may be
+        slow. Problem 413, 415, and 503 if too many are under way.
         """
         size = _size(environ)
         try:
             with self._admission.of(size):
-                body = _read_body(environ, size, self.max_body) if environ["REQUEST_METHOD"] == "POST" else b""
+                body = _read_body(environ, size, self._max_body) if environ["REQUEST_METHOD"] == "POST" else b""
                 with self._admission.turn(size):
                     yield body
         except Busy as error:
-            raise Problem(503, f"{error}: try again", headers={"Retry-After": BUSY_RETRY_AFTER}) from None
+            raise Problem(503, f"{error}: try again", headers=BUSY_RETRY_AFTER) from None
 
-    def request(self, publication: Publication, service: Service, entities: list[Entity]) -> Request:
-        """Checked entities, to be answered from a publication as of now."""
-        now = serving_now(self.clock, publication.pointer.published_at)
-        return Request(publication, service, publication.plans[service.id], entities, now)
-
-    def _rows(self, request: Request) -> list[Row]:
-        """The rows of a request. Problem 422 where the SQL cannot compute them, 503 if it takes too long."""
-        service = request.service
+    def _evaluate(
+        self, publication: Publication, service: Service, entities: list[Entity]
+    ) -> tuple[str, list[Row], list[str]]:
+        """The answer's JSON up to its rows, the rows, and the JSON of each; counted, and logged if that is drawn.
+        Problem 422 where the SQL cannot compute them, 503 if it takes too long.
+        """
+        plan, now = publication.plans[service.id], self.now(publication)
         try:
-            rows = request.plan.rows(request.entities, request.now)
+            rows = plan.rows(entities, now)
         except duckdb.InterruptException:
             log.error("service %s: its SQL was interrupted after %s s", service.id, SQL_SECONDS)
             why = f"with these values, or those of a request beside, {service.id} takes more than {SQL_SECONDS:g} s"
-            raise Problem(503, why, headers={"Retry-After": RETRY_AFTER}) from None
+            raise Problem(503, why, headers=RETRY_AFTER) from None
         except duckdb.DataError as error:
             if len(service.inputs) == len(service.keys):
                 raise
             # The SQL computes with what the caller sent, and cannot: a number too large to multiply, say
             wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
-            raise Problem(422, "the service cannot compute with these values", errors=[wrong.as_json()]) from error
+            raise Problem(422, "the service cannot compute with these values", errors=[wrong._asdict()]) from error
         self.metrics.answered(service, rows)
-        return rows
-
-    def answer(self, request: Request) -> bytes:
-        """The JSON that answers a request. Raises Problem."""
-        head, rows = _head(request), [request.plan.row_json(row) for row in self._rows(request)]
-        self._log(request, head, rows)
-        return f'{head},"rows":[{",".join(rows)}]}}'.encode()
-
-    def _log(self, request: Request, head: str, rows: list[str]) -> None:
-        """Hands an answer to the request log, if there is one and it is drawn."""
-        if self.request_log and self.request_log.draws():
-            self.request_log.put(request.plan, head, request.entities, rows)
-
-    def answer_feast(self, environ: Environ) -> str:
-        """The answer to a Feast SDK. Raises Problem, feast.Refused."""
-        token = self.authorise(environ)
-        publication = self.publication()
-        with self._admitted(environ) as body:
-            return self._answer_feast(environ, publication, token, _parse_object(body))
-
-    def _answer_feast(
-        self, environ: Environ, publication: Publication, token: Token | None, body: dict[str, Any]
-    ) -> str:
-        asked = feast.Asked.parse(body, self.max_entities)
-        if asked.service is None:
-            self.check_scope(environ, token, None)
-            views = feast.find_views(publication.snapshot, asked)
-            now = serving_now(self.clock, publication.pointer.published_at)
-            columns, statuses = feast.view_columns(views, asked, now)
-            for group, of_rows in statuses.items():
-                self.metrics.answered_view(group, of_rows)
-            versions = [(view.name, view.group.version) for view in views]
-            return feast.answer_json(asked, list(asked.entities), columns, versions)
-        service = self.service(environ, publication, asked.service)
-        self.check_scope(environ, token, service)
-        plan = publication.plans[service.id]
-        request = self.request(publication, service, feast.service_entities(plan, asked, self.max_entities))
-        rows = self._rows(request)
-        self._log(request, _head(request), [plan.row_json(row) for row in rows])
-        columns = feast.service_columns(plan, asked, rows)
-        return feast.answer_json(asked, service.keys, columns, [(service.name, service.version)])
+        head, written = _head(publication, service, now), [plan.row_json(row) for row in rows]
+        if self._request_log and self._request_log.draws():
+            self._request_log.put(plan, head, entities, written)
+        return head, rows, written
 
 
-def _head(request: Request) -> str:
+def _head(publication: Publication, service: Service, now: datetime) -> str:
     """The answer's JSON up to its rows: but for the prediction time the same for every request to a publication."""
-    publication, service = request.publication, request.service
     head = publication.heads.get(service.id)
     if head is None:
         fields = {
@@ -259,18 +227,7 @@ def _head(request: Request) -> str:
             "published_at": rfc3339(publication.pointer.published_at),
         }
         head = publication.heads[service.id] = json.dumps(fields, separators=(",", ":"))[:-1]
-    return f'{head},"prediction_time":"{rfc3339(request.now)}"'
-
-
-def _parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body is. Problem 400."""
-    try:
-        parsed = parse_json(body)
-    except BadJson as error:
-        raise Problem(400, f"the body is not valid JSON: {error}") from None
-    if not isinstance(parsed, dict):
-        raise Problem(400, 'the body is not an object, expected {"entities": ...}')
-    return parsed
+    return f'{head},"prediction_time":"{rfc3339(now)}"'
 
 
 def _read_body(environ: Environ, size: int | None, limit: int) -> bytes:
@@ -278,12 +235,11 @@ def _read_body(environ: Environ, size: int | None, limit: int) -> bytes:
     kind = environ.get("CONTENT_TYPE", "")
     if kind != "application/json" and parse_options_header(kind)[0].lower() != "application/json":
         raise Problem(415, f"Content-Type is {kind or 'missing'}, expected application/json")
-    data = b""
     if size is None or size <= limit:
-        data = environ["wsgi.input"].read(limit + 1 if size is None else size)
-    if (len(data) if size is None else size) > limit:
-        raise Problem(413, f"the body has more than {limit} bytes")
-    return data
+        body: bytes = environ["wsgi.input"].read(limit + 1 if size is None else size)
+        if len(body) <= limit:
+            return body
+    raise Problem(413, f"the body has more than {limit} bytes")
 
 
 def _size(environ: Environ) -> int | None:

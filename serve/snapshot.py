@@ -1,8 +1,7 @@
-"""A published snapshot in memory: checked against its hashes and its declared schema, or refused whole."""
+"""A published snapshot, as current.json and the manifest describe it. Its tables are loaded by loader.py."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 from .clock import parse_rfc3339
 from .columns import Column
 from .sqltypes import SqlType, parse_type
+
+Raw = dict[str, Any]  # of JSON
 
 FORMATS = (1, 2)  # of the pointer and of the manifest: those that this shim reads
 
@@ -31,7 +32,7 @@ class Pointer:
     snapshot_id: str
     published_at: datetime
     kind: str  # "build" or "rollback"
-    hold: dict[str, Any] | None
+    hold: Raw | None
     manifest: str
     manifest_sha256: str
     now_injected: bool
@@ -41,7 +42,7 @@ class Pointer:
         """The pointer in the bytes of current.json. Raises SnapshotError."""
         try:
             raw = json.loads(text)
-            _require_format(raw["format"])
+            require_format(raw["format"])
             return cls(
                 sequence_number=int(raw["sequence_number"]),
                 snapshot_id=str(raw["snapshot_id"]),
@@ -54,19 +55,6 @@ class Pointer:
             )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise SnapshotError(f"current.json: {reason_of(error)}") from None
-
-
-@dataclass(frozen=True)
-class Input:
-    """A column that the caller sends: a key, or a request column."""
-
-    name: str
-    type: SqlType
-    required: bool
-    description: str = ""
-    personal: bool = False  # the request log holds a hash of it only
-    range: tuple[float | None, float | None] = (None, None)  # lowest and highest, both in it
-    categories: tuple[Any, ...] = ()  # all that it may be; empty: anything
 
 
 class Table:
@@ -94,51 +82,57 @@ class Table:
         return key if isinstance(key, tuple) else (key,)
 
 
-@dataclass(frozen=True)
+class Field:
+    """A column that a caller sends or a service answers. Of a `personal` one, the request log holds a hash only."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.name: str = raw["name"]
+        self.type = parse_type(raw["type"])
+        self.description: str = raw.get("description") or ""
+        self.required: bool = raw.get("required", True)
+        self.personal = bool(raw.get("personal", False))
+        self.range: tuple[float | None, float | None] = tuple(raw.get("range") or (None, None))  # both in it
+        self.categories: tuple[Any, ...] = tuple(raw.get("categories") or ())  # all that it may be; empty: anything
+        self.missing: str | None = raw.get("missing")
+        # In manifests of before, ranges of what is answered were not held
+        self.is_range_held = "out_of_range" in raw
+        self.rejects = self.missing == "reject" or (bool(raw.get("range")) and raw.get("out_of_range") == "reject")
+
+
 class Group:
-    """A feature group of the snapshot. `as_of` is UTC; `max_age_seconds` is when it goes stale."""
+    """A feature group of the snapshot. Times are UTC; `max_age_seconds` is when it goes stale."""
 
-    id: str  # "shipment@1"
-    name: str
-    version: int
-    description: str
-    owner: str
-    as_of: datetime
-    max_age_seconds: int
-    keys: dict[str, SqlType]
-    features: dict[str, SqlType]
-    definition: str
-    path: Path
-    table: Table
-    raw: dict[str, Any]  # as it stands in the manifest
+    def __init__(self, id: str, raw: Raw, table: Table) -> None:
+        self.id = id  # "shipment@1"
+        self.name: str = raw["name"]
+        self.version = int(raw["version"])
+        self.description: str = raw.get("description") or ""
+        self.owner: str = raw.get("owner") or ""
+        self.definition: str = raw["definition"]
+        self.as_of = parse_rfc3339(raw["as_of"])
+        self.max_age_seconds = int(raw["max_age_seconds"])
+        self.keys = types_of(raw["keys"])
+        self.features = types_of(raw["features"])
+        # The next two are not in manifests of before: the event models that it reads whose `known_at` is assumed, with
+        # their `safety_lag`; and when the newest event became known that it knew at its `as_of`
+        self.not_knowledge_safe: list[dict[str, str]] = raw.get("not_knowledge_safe", [])
+        newest = raw.get("newest_known_at")
+        self.newest_known_at = parse_rfc3339(newest) if newest else None
+        self.table = table
+        self.raw = raw
 
-    @property
-    def not_knowledge_safe(self) -> list[dict[str, str]]:
-        """The event models (`name`) that it reads whose `known_at` is assumed, with their `safety_lag`."""
-        return self.raw.get("not_knowledge_safe", [])  # not in manifests of before
+    def age_seconds(self, now: datetime) -> float:
+        """Seconds from `as_of` to now (UTC)."""
+        return (now - self.as_of).total_seconds()
 
-    @property
-    def newest_known_at(self) -> datetime | None:
-        """When the newest event became known (UTC) that it knew at its `as_of`; None without events."""
-        text = self.raw.get("newest_known_at")  # not in manifests of before
-        return parse_rfc3339(text) if text else None
-
-    def find(self, keys: Sequence[Any]) -> int | None:
-        """The row of the entity with these key values, None if it is not in the latest table."""
-        return self.table.find(keys)
-
-    def value(self, column: str, row: int | None) -> Any:
-        """A stored feature (or `as_of`, when the row last changed) at a row; None for null and where row
-        is None.
-        """
-        return None if row is None else self.table.columns[column].get(row)
+    def is_stale(self, now: datetime) -> bool:
+        """Whether it is older than its max_age: for people, probes and plain views; services take it from the SQL."""
+        return self.age_seconds(now) > self.max_age_seconds
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """How a service reaches a group: by keys the caller sends, or `via` (group name, column) of another
-    group.
-    """
+    """How a service reaches a group: by keys the caller sends, or `via` (lookup name, column) of another lookup."""
 
     name: str
     group: Group
@@ -147,90 +141,117 @@ class Lookup:
 
 
 @dataclass(frozen=True)
-class Feature:
-    """A column that a service answers."""
-
-    name: str
-    type: SqlType
-    raw: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class LookedUp:
     """A column that a service's SQL is run over. `source` says where its value is from: "row_id", "prediction_time",
-    "input" (the caller), or of the lookup named `lookup` "found", "as_of", "max_age_seconds", or "feature": the stored
-    `column` of its group.
+    "input" (the caller), or of the `lookup` "found", "as_of", "max_age_seconds", or "feature": the stored `column`.
     """
 
     name: str
     type: SqlType
     source: str
-    lookup: str | None = None
-    column: str | None = None
+    lookup: Lookup | None = None
+    column: str = ""
 
 
-@dataclass(frozen=True)
 class Service:
-    """A service version, as the manifest declares it. `sql` is run over `columns`, in a relation called `relation`, one
-    row per entity asked for.
-    """
+    """A service version. `sql` is run over `columns`, in a relation called `relation`, one row per entity asked for."""
 
-    id: str  # "late_delivery@1"
-    name: str
-    version: int
-    is_latest: bool
-    description: str
-    owner: str
-    definition: str
-    inputs: dict[str, Input]  # keys first, then request columns
-    keys: tuple[str, ...]
-    lookups: tuple[Lookup, ...]
-    features: tuple[Feature, ...]
-    columns: tuple[LookedUp, ...]
-    relation: str
-    sql: str
-    raw: dict[str, Any]
+    def __init__(self, id: str, raw: Raw, groups: dict[str, Group]) -> None:
+        """Raises ValueError for lookups that lead nowhere."""
+        self.id = id  # "late_delivery@1"
+        self.name: str = raw["name"]
+        self.version = int(raw["version"])
+        self.is_latest = bool(raw["is_latest"])
+        self.description: str = raw.get("description") or ""
+        self.owner: str = raw.get("owner") or ""
+        self.definition: str = raw["definition"]
+        self.keys = tuple(each["name"] for each in raw["keys"])
+        self.inputs = {each["name"]: Field(each) for each in [*raw["keys"], *raw["request"]]}
+        self.features = tuple(map(Field, raw["features"]))
+        self.lookups = tuple(self._lookup(each, groups) for each in raw["groups"])
+        if not self.lookups:
+            raise ValueError(f"service {id} looks up no group")
+        self._check_hops()
+        self.columns = tuple(map(self._column, raw["looked_up"]))
+        self.relation = "asof_looked_up" if "source" in raw["looked_up"][0] else "looked_up"
+        self.sql: str = raw["sql"]
+        self.raw = raw
+
+    def _lookup(self, raw: Raw, groups: dict[str, Group]) -> Lookup:
+        group = groups.get(raw["group"])
+        if group is None:
+            raise ValueError(f"group {raw['group']!r} is not in the snapshot")
+        if via := raw.get("via"):
+            return Lookup(raw["name"], group, (), (via["group"], via["column"]))
+        if len(raw["keys"]) != len(group.keys) or not set(raw["keys"]) <= set(self.keys):
+            raise ValueError(f"lookup {raw['name']!r}: keys {raw['keys']} do not fit the keys of {group.id}")
+        return Lookup(raw["name"], group, tuple(raw["keys"]), None)
+
+    def _check_hops(self) -> None:
+        for each in self.lookups:
+            if each.via:
+                first = self.lookup(each.via[0])
+                if not first or first.via or each.via[1] not in first.group.features or len(each.group.keys) != 1:
+                    via = ".".join(each.via)
+                    raise ValueError(f"service {self.id}: {each.name} via {via} is not one hop to a key")
+
+    def lookup(self, name: str | None) -> Lookup | None:
+        """The lookup of a name."""
+        return next((each for each in self.lookups if each.name == name), None)
+
+    def _column(self, raw: Raw) -> LookedUp:
+        name = raw["name"]
+        found = raw if "source" in raw else self._source_before(name)
+        source, lookup, column = found["source"], self.lookup(found.get("lookup")), found.get("column", "")
+        is_known = {
+            "row_id": True,
+            "prediction_time": True,
+            "input": name in self.inputs,
+            "found": lookup is not None,
+            "as_of": lookup is not None,
+            "max_age_seconds": lookup is not None,
+            "feature": lookup is not None and column in lookup.group.features,
+        }
+        if not is_known.get(source):
+            raise ValueError(f"service {self.id}: the looked_up column {name!r} comes from nowhere")
+        return LookedUp(name, parse_type(raw["type"]), source, lookup, column)
+
+    def _source_before(self, name: str) -> Raw:
+        """Where a column comes from, read off its name: manifests of before lookups had aliases say nothing else."""
+        if name in ("row_id", "prediction_time"):
+            return {"source": name}
+        if name in self.inputs:
+            return {"source": "input"}
+        lookup, _, source = name.partition("__")
+        if self.lookup(lookup) and source in ("found", "as_of", "max_age_seconds"):
+            return {"source": source, "lookup": lookup}
+        owners = [each.name for each in self.lookups if name in each.group.features]
+        return {"source": "feature", "lookup": owners[0], "column": name} if len(owners) == 1 else {"source": ""}
 
 
-@dataclass(frozen=True)
 class Snapshot:
     """All groups and services of one snapshot."""
 
-    snapshot_id: str
-    created_at: datetime
-    now_injected: bool
-    groups: dict[str, Group]
-    services: dict[str, Service]
-    raw: dict[str, Any]
+    def __init__(self, raw: Raw, tables: dict[str, Table]) -> None:
+        """`raw` is the manifest, `tables` are those of its groups, by id. Raises ValueError, TypeError, LookupError,
+        AttributeError.
+        """
+        self.snapshot_id: str = raw["snapshot_id"]
+        self.created_at = parse_rfc3339(raw["created_at"])
+        self.now_injected = bool(raw["now_injected"])
+        self.groups = {id: Group(id, each, tables[id]) for id, each in raw["groups"].items()}
+        self.services = {id: Service(id, each, self.groups) for id, each in raw["services"].items()}
+        self.raw = raw
 
     def service(self, name: str, version: str | None = None) -> Service | None:
-        """A service by name, of the given version, else of the latest one; None if there is no such
-        service.
-        """
+        """A service by name, of the given version, else of the latest one; None if there is no such service."""
         if version is not None:
             return self.services.get(f"{name}@{version}")
         return next((each for each in self.services.values() if each.name == name and each.is_latest), None)
 
-    @staticmethod
-    def read_manifest(folder: Path, pointer: Pointer) -> dict[str, Any]:
-        """The manifest that `pointer` names, byte for byte. Raises SnapshotError."""
-        try:
-            text = (folder / pointer.manifest).read_bytes()
-        except OSError as error:
-            raise SnapshotError(f"{pointer.manifest}: {error.strerror}") from None
-        if hashlib.sha256(text).hexdigest() != pointer.manifest_sha256:
-            raise SnapshotError(f"{pointer.manifest}: its sha256 is not the one in current.json")
-        try:
-            raw = json.loads(text)
-            _require_format(raw["format"])
-            if raw["snapshot_id"] != pointer.snapshot_id:
-                raise ValueError(f"snapshot_id is {raw['snapshot_id']!r}, current.json says {pointer.snapshot_id!r}")
-        except (ValueError, TypeError, LookupError) as error:
-            raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
-        return raw
 
-
-def _require_format(found: Any) -> None:
+def require_format(found: Any) -> None:
+    """Raises ValueError for a format that this shim does not read."""
     if found not in FORMATS:
         known = " and ".join(str(each) for each in FORMATS)
         raise ValueError(f"format {found!r} is unknown to this shim, which reads formats {known}")
@@ -248,16 +269,6 @@ def reason_of(error: Exception) -> str:
     return f"has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def types_of(columns: list[dict[str, Any]]) -> dict[str, SqlType]:
+def types_of(columns: list[Raw]) -> dict[str, SqlType]:
     """The declared columns of a manifest: types by name. Raises ValueError."""
     return {column["name"]: parse_type(column["type"]) for column in columns}
-
-
-def check_file(path: Path, raw: dict[str, Any]) -> None:
-    """Holds a file against the `bytes` and the `sha256` that a manifest says of it. Raises ValueError, OSError."""
-    size = path.stat().st_size
-    if size != raw["bytes"]:
-        raise ValueError(f"has {size} bytes, the manifest says {raw['bytes']}")
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != raw["sha256"]:
-            raise ValueError("its sha256 is not the one in the manifest")

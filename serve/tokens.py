@@ -6,16 +6,11 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from .settings import ConfigurationError
-
-LOOK_SECONDS = 0.2  # a changed file is noticed so soon: to look for every request costs as much as a look-up
 
 log = logging.getLogger("asof.serve")
 
@@ -39,21 +34,16 @@ class Token:
 
 
 class Tokens:
-    """The tokens of a file: {"tokens": [{"name": "...", "sha256": "<hex of the token>", "services":
-    ["*"]}]}.
-    """
+    """The tokens of a file: {"tokens": [{"name": "...", "sha256": "<hex of the token>", "services": ["*"]}]}."""
 
     def __init__(self, path: Path) -> None:
         """Raises ConfigurationError: a shim must not start on a file that it cannot read."""
-        self._path = Path(path)
-        self._lock = threading.Lock()
-        self._look_at = 0.0
-        self._stamp = self._stat()
-        self._tokens = _read(self._path)
+        self._path = path
+        self._content = path.read_bytes() if path.is_file() else None
+        self._tokens = _read(path)
 
     def find(self, authorization: str | None) -> Token | None:
         """The token of an `Authorization: Bearer ...` header, None if there is none or it is unknown."""
-        self._reload_if_changed()
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             return None
@@ -64,40 +54,29 @@ class Tokens:
                 found = token
         return found
 
-    def _stat(self) -> tuple[int, int, int] | None:
+    def reload(self) -> None:
+        """Reads the file again if it changed; called now and then."""
         try:
-            stat = os.stat(self._path)
+            content = self._path.read_bytes()
         except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-    def _reload_if_changed(self) -> None:
-        if (now := time.monotonic()) < self._look_at:
+            content = None
+        if content == self._content:
             return
-        self._look_at = now + LOOK_SECONDS
-        stamp = self._stat()
-        if stamp == self._stamp:
-            return
-        with self._lock:
-            if stamp == self._stamp:
-                return
-            self._stamp = stamp
-            try:
-                self._tokens = _read(self._path)
-                log.info("read %s tokens from %s", len(self._tokens), self._path)
-            except ConfigurationError as error:
-                # A half-written file must neither lock everybody out nor let anybody in
-                log.error("%s; the tokens read before stay in force", error)
+        self._content = content
+        try:
+            self._tokens = _read(self._path)
+            log.info("read %s tokens from %s", len(self._tokens), self._path)
+        except ConfigurationError as error:
+            # A half-written file must neither lock everybody out nor let anybody in
+            log.error("%s; the tokens read before stay in force", error)
 
 
 def _read(path: Path) -> tuple[Token, ...]:
     try:
-        raw = json.loads(path.read_bytes())
-        tokens = tuple(
-            Token(each["name"], each["sha256"].lower(), frozenset(each["services"])) for each in raw["tokens"]
-        )
-        if any(isinstance(each["services"], str) for each in raw["tokens"]):
+        raw = json.loads(path.read_bytes())["tokens"]
+        if any(isinstance(each["services"], str) for each in raw):
             raise ValueError("services is not a list")
+        tokens = tuple(Token(each["name"], each["sha256"].lower(), frozenset(each["services"])) for each in raw)
     except OSError as error:
         raise ConfigurationError(f"tokens file {path}: {error.strerror}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -5,59 +5,57 @@ pointer.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
-from .evaluate import Entity
-from .snapshot import Input, Service
+from .lookup import Entity
+from .problem import Problem
+from .snapshot import Field, Service
 from .sqltypes import WrongValue, from_json
 
 MAX_ERRORS = 100
 
 
-@dataclass(frozen=True)
-class FieldError:
+class FieldError(NamedTuple):
     """One wrong field. `pointer` is a JSON pointer (RFC 6901) into the request body."""
 
     pointer: str
     detail: str
     expected: str
 
-    def as_json(self) -> dict[str, str]:
-        """As it stands in a problem document."""
-        return {"pointer": self.pointer, "detail": self.detail, "expected": self.expected}
 
-
-class BadJson(ValueError):
-    """Text that is no JSON, or JSON that means two things."""
-
-
-class TooMany(ValueError):
-    """More entities than the limit."""
-
-
-class Invalid(ValueError):
-    """Well-formed JSON that does not fit the service; `errors` holds at most MAX_ERRORS of what is wrong."""
+class Invalid(Problem):
+    """The 422 for JSON that does not fit the service. `errors` holds at most MAX_ERRORS of what is wrong."""
 
     def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("the request does not fit the service")
-        self.errors = errors
+        self.errors = errors[:MAX_ERRORS]
+        first = errors[0]
+        detail = f"{first.pointer} {first.detail}"
+        if len(self.errors) > 1:
+            detail += f", and {len(self.errors) - 1} more errors"
+        super().__init__(422, detail, errors=[each._asdict() for each in self.errors])
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is. Problem 400."""
+    try:
+        parsed = parse_json(body)
+    except ValueError as error:
+        raise Problem(400, f"the body is not valid JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise Problem(400, 'the body is not an object, expected {"entities": ...}')
+    return parsed
 
 
 def parse_json(text: bytes | str) -> Any:
     """JSON with numbers kept exact: int, or Decimal where there is a fraction or exponent (also NaN).
 
-    Raises BadJson, also for an object that names a member twice and for nesting too deep to read.
+    Raises ValueError, also for an object that names a member twice and for nesting too deep to read.
     """
     try:
         return _DECODER.decode(text.decode("utf-8") if isinstance(text, bytes) else text)
     except RecursionError:
-        raise BadJson("it is nested too deeply") from None
-    except BadJson:
-        raise
-    except ValueError as error:
-        raise BadJson(str(error)) from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def _number(text: str) -> Decimal:
@@ -77,7 +75,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
-        raise BadJson(f"an object names {next(name for name in names if names.count(name) > 1)!r} twice")
+        raise ValueError(f"an object names {next(name for name in names if names.count(name) > 1)!r} twice")
     return members
 
 
@@ -86,34 +84,28 @@ _DECODER = json.JSONDecoder(parse_float=_number, parse_int=_integer, parse_const
 
 
 def check_body(service: Service, body: dict[str, Any], max_entities: int) -> list[Entity]:
-    """The entities of a POST body. Raises Invalid, TooMany."""
+    """The entities of a POST body. Raises Invalid, Problem 413."""
     errors = [FieldError(f"/{_escape(name)}", "is not known", 'only "entities"') for name in body if name != "entities"]
     entities = body.get("entities")
     if not isinstance(entities, list):
         detail = "is not a list" if "entities" in body else "is missing"
         errors.insert(0, FieldError("/entities", detail, "a list with one object per row"))
-        raise Invalid(errors[:MAX_ERRORS])
+        raise Invalid(errors)
     if len(entities) > max_entities:
-        raise TooMany(f"{len(entities)} entities were sent, {max_entities} are allowed")
-    checked = []
-    names = [*service.inputs]
-    only = names[0] if len(names) == 1 and service.inputs[names[0]].type.kind == "varchar" else None
+        raise Problem(413, f"{len(entities)} entities were sent, {max_entities} are allowed")
+    checked: list[Entity] = []
+    (first, *others) = service.inputs.values()
+    only = first.name if not others and first.type.kind == "varchar" else None
     for index, entity in enumerate(entities):
-        # Most rows are one text key and nothing else, and that is what was understood
-        if (
-            only
-            and type(entity) is dict
-            and len(entity) == 1
-            and type(key := entity.get(only)) is str
-            and key.isascii()
-        ):
+        # Most rows are one text key and nothing else, and are taken as they are
+        if type(entity) is dict and len(entity) == 1 and type(key := entity.get(only)) is str and key.isascii():
             checked.append(entity)
             continue
         checked.append(_check_entity(service, entity, index, errors))
         if len(errors) >= MAX_ERRORS:
             break
     if errors:
-        raise Invalid(errors[:MAX_ERRORS])
+        raise Invalid(errors)
     return checked
 
 
@@ -129,11 +121,11 @@ def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entit
         entity[name] = texts[0] if declared is None else _from_text(declared, texts[0])
     checked = _check_entity(service, entity, 0, errors)
     if errors:
-        raise Invalid(errors[:MAX_ERRORS])
+        raise Invalid(errors)
     return [checked]
 
 
-def _from_text(declared: Input, text: str) -> Any:
+def _from_text(declared: Field, text: str) -> Any:
     """A query argument as the JSON value it stands for; text that is none stays text, and fails as such. So does
     `null`: what is null in a query is left out.
     """
@@ -141,7 +133,7 @@ def _from_text(declared: Input, text: str) -> Any:
         return text
     try:
         value = parse_json(text)
-    except BadJson:
+    except ValueError:
         return text
     return text if value is None else value
 
@@ -163,13 +155,13 @@ def _check_entity(service: Service, entity: Any, index: int, errors: list[FieldE
             checked[name] = _within(declared, from_json(declared.type, value))
         except WrongValue as error:
             errors.append(_wrong(index, name, str(error), error.expected))
-    if len(entity) > len(service.inputs) or not entity.keys() <= service.inputs.keys():
+    if not entity.keys() <= service.inputs.keys():
         for name in entity.keys() - service.inputs.keys():
             errors.append(_wrong(index, name, "is not known", _known(service)))
     return checked
 
 
-def _within(declared: Input, value: Any) -> Any:
+def _within(declared: Field, value: Any) -> Any:
     """The value, if it lies in what is declared of the column. Raises WrongValue."""
     low, high = declared.range
     if low is not None or high is not None:

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 from asof.serve import folder as folder_module
+from asof.serve.folder import POLL_SECONDS
 from asof.serve.settings import ConfigurationError
-from asof.serve.tokens import LOOK_SECONDS
 from publisher import GROUPS, NOW, Publisher
 
 from asof.__main__ import main
@@ -54,7 +54,7 @@ def test_the_keys_of_a_table_are_freed_once_no_request_uses_it(publisher, watche
     publisher.publish(mark=8)
     watched.poll()
     watched.free()
-    assert held.snapshot.groups["shipment@1"].find(["O-204"]) is not None
+    assert held.snapshot.groups["shipment@1"].table.find(["O-204"]) is not None
     del held
     watched.free()
     assert keys["shipment"] == {}
@@ -62,7 +62,7 @@ def test_the_keys_of_a_table_are_freed_once_no_request_uses_it(publisher, watche
     publisher.publish(mark=9)
     watched.poll()
     watched.free()
-    assert watched.current.snapshot.groups["pair@1"].find(["1", "11"]) is not None
+    assert watched.current.snapshot.groups["pair@1"].table.find(["1", "11"]) is not None
 
 
 def test_a_hold_shows_without_loading(client, publisher, watched):
@@ -268,7 +268,7 @@ def test_a_request_finishes_on_the_snapshot_it_began_with(app, publisher, watche
     publisher.publish(mark=8)
     watched.poll()
     entities = [{"order_id": "O-204", "request_distance_km": None}]
-    answer = json.loads(shim.answer(shim.request(held, held.snapshot.services["late_delivery@1"], entities)))
+    answer = json.loads(shim.answer(held, held.snapshot.services["late_delivery@1"], entities))
     assert (answer["sequence_number"], answer["rows"][0]["features"]["mark"]) == (1, 7)
 
 
@@ -331,14 +331,14 @@ def test_tokens(make_app, publisher, tmp_path):
     assert client.post(pairs, json={}, headers={"Authorization": "Bearer secret-none"}).status_code == 403
     assert status("/health") == status("/ready") == 200
     tokens_file(path, new=["*"])
-    time.sleep(LOOK_SECONDS)
+    time.sleep(2 * POLL_SECONDS)
     assert status(pairs, "secret-all") == 401
     assert status(pairs, "secret-new") == 200
     path.write_text("{")
-    time.sleep(LOOK_SECONDS)
+    time.sleep(2 * POLL_SECONDS)
     assert status(pairs, "secret-new") == 200
     path.unlink()
-    time.sleep(LOOK_SECONDS)
+    time.sleep(2 * POLL_SECONDS)
     assert status(pairs, "secret-new") == 200
     assert status(pairs) == 401
 

@@ -54,7 +54,7 @@ def test_what_is_answered_is_counted(client, ask, scrape, publisher):
     client.get("/v1/services/unknown?secret=O-204")
     client.get("/nowhere/O-204")
     found = scrape()
-    path = "/v1/services/<asked>"
+    path = "/v1/services/<service>"
     assert found["asof_request_seconds_count", path, "late_delivery@2", "200"] == 1
     assert found["asof_request_seconds_count", path, "late_delivery@2", "422"] == 1
     assert found["asof_request_seconds_count", path, "late_delivery@1", "200"] == 1
@@ -166,7 +166,7 @@ def test_several_workers_tell_one_sum(start, publisher):
     for _ in range(6):  # whichever of them answers
         found = scraped()
         assert found["asof_rows_total", "pairs@1", "NOT_FOUND"] == 59
-        assert found["asof_request_seconds_count", "/v1/services/<asked>", "pairs@1", "200"] == 60
+        assert found["asof_request_seconds_count", "/v1/services/<service>", "pairs@1", "200"] == 60
         assert found["asof_sequence_number",] == 1
     assert server.stop() == 0
 
