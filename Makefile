@@ -41,9 +41,10 @@ dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests
 pytest: $(READY) ## the Python tests
 	$(BIN)/python -m pytest
 
-lint: $(READY) ## ruff, sqlfluff, and a strict dbt parse: no warning, no deprecation
+lint: $(READY) ## ruff, mypy, sqlfluff, and a strict dbt parse: no warning, no deprecation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python lint/types.py
 	$(BIN)/sqlfluff lint models --disable-progress-bar
 	$(BIN)/python lint/strict_parse.py
 
