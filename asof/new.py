@@ -180,7 +180,7 @@ def new_service(options: argparse.Namespace) -> None:
         },
     )
     print(
-        f"Next: write what was asked in models/services/{name}_examples.sql and the contract in\n"
+        f"Next: write the examples in models/services/{name}_examples.sql and the service in\n"
         f"models/services/{name}_v1.sql, then\n  dbt build"
     )
 

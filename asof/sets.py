@@ -170,7 +170,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             what = parser.add_mutually_exclusive_group(required=True)
             what.add_argument("service", nargs="?", help="its name, or name@version")
             what.add_argument("--rebuild", metavar="SET", help="an id or manifest: build it again, compare the bytes")
-            parser.add_argument("--cutoff", type=parse_rfc3339, help="leave out what was asked or known later")
+            parser.add_argument("--cutoff", type=parse_rfc3339, help="leave out later examples and labels known later")
             parser.add_argument("--every", action="store_true", help="a row for each example, also the rejected")
         else:
             parser.add_argument("service", help="its name, or name@version")

@@ -88,7 +88,7 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
     assert "wrote models/training/reroute_v1_training.sql" in reader.run()
     yaml = reader.folder / "models/services/reroute.yml"
     reader.write("models/services/reroute_examples.sql", reader.next("sql"))
-    assert reader.next("yaml") in yaml.read_text().replace("    description: One row per prediction asked for.\n", "")
+    assert reader.next("yaml") in yaml.read_text().replace("    description: One row per prediction to train on.\n", "")
     reader.write("models/services/reroute_v1.sql", reader.next("sql"))
     request, contract = reader.next("yaml"), reader.next("yaml")
     examples, _, service = yaml.read_text().partition("      - name: outcome\n")

@@ -1,7 +1,7 @@
--- What was asked, and what came of it. Put your own requests and labels here: prediction_time is when it was asked,
--- label_known_at when the label was known (null until then; such rows wait outside training). Read event models by
--- asof.known(ref(...)): what the warehouse knew at the moment of the run.
-with asked as (
+-- One row per prediction to train on, with its label. Put your own requests and labels here. label_known_at is when the
+-- label was known. It is null until then, and training leaves the row out. Read event models by asof.known(ref(...)),
+-- which holds what the warehouse knew at the moment of the run.
+with request as (
     select
 <% for key in keys %>
         cast(<< key.own >> as varchar) || '/' ||<< ' ' if not loop.last >>
@@ -17,5 +17,5 @@ with asked as (
 )
 
 select *
-from asked
+from request
 where prediction_time < {{ asof.cutoff() }}

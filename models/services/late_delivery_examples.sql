@@ -48,7 +48,7 @@ morning as (
     from generate_series(timestamptz '2026-04-20 00:00+00', timestamptz '2026-05-04 00:00+00', interval '24 hours') as days (day)
 ),
 
-asked as (
+request as (
     select
         order_id || '/placed' as row_id,
         order_id,
@@ -76,5 +76,5 @@ asked as (
 )
 
 select *
-from asked
+from request
 where prediction_time < {{ asof.cutoff() }}
