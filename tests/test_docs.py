@@ -156,6 +156,26 @@ def test_the_readme_is_short_and_lines_of_docs_wrap_at_100_characters() -> None:
     assert {name: lines for name, lines in long.items() if lines} == {}
 
 
+def test_links_between_pages_name_a_file_and_a_heading_that_are_there() -> None:
+    """As GitHub makes anchors of headings."""
+
+    def text_of(page: Path) -> str:
+        return re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+    def anchors_of(page: Path) -> set[str]:
+        headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    broken = []
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "macros/README.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+            file, _, anchor = link.partition("#")
+            target = page.parent / file if file else page
+            if not link.startswith("http") and not (target.exists() and (not anchor or anchor in anchors_of(target))):
+                broken.append((page.name, link))
+    assert broken == []
+
+
 def test_no_page_leaves_a_placeholder_to_the_reader_and_no_comment_names_a_page_that_is_not_here() -> None:
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
     files = [ROOT / name for name in tracked.split("\0") if name and (ROOT / name).exists()]
