@@ -232,6 +232,8 @@ def make_up() -> Tale:
     rng, tale = random.Random(SEED), Tale()
     for number in range(WORLDS):
         little_world(rng, number, tale)
+    before = BACKFILL[0] + LAG - MICROSECOND  # there is no snapshot yet
+    tale.examples.append(request(rng, "before all", [tale.things[0].entity], before, AMOUNTS))
     return tale
 
 
