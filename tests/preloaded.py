@@ -1,10 +1,13 @@
-"""What every dbt command does first: it imports dbt, compiles the macros of dbt and of the package, makes JSON schemas.
+"""What every dbt command does first: it imports dbt, compiles the macros of dbt and of the package, makes JSON schemas
+and what reads its manifest, and loads the locale by which it guesses types.
 
 The test commands are forked from a process that has imported this and done nothing else (see world.py); it halves the
 time that they take. Nothing is faked: the templates are keyed by their text, as in dbt's own cache.
 """
 
+import gc
 import inspect
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +24,9 @@ from dbt.contracts.graph import nodes, unparsed
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
 from dbt.contracts.selection import SelectorFile
+from dbt_common.clients.agate_helper import build_type_tester
 from dbt_common.clients.jinja import extract_toplevel_blocks, template_cache
+from mashumaro.exceptions import MissingField
 
 FOLDERS = [
     Path(dbt.include.global_project.__path__[0]) / "macros",
@@ -46,8 +51,17 @@ VALIDATED = [
     *(unparsed.UnparsedSourceDefinition, unparsed.UnparsedModelUpdate),
 ]
 
+# What a manifest holds: the code that reads each kind is made as the first one is read.
+IN_MANIFEST = [nodes.ModelNode, nodes.HookNode, nodes.GenericTestNode, nodes.SourceDefinition, nodes.Macro]
+
 compile_macros()
 for kind in VALIDATED:
     kind.json_schema()
+for kind in IN_MANIFEST:
+    with suppress(MissingField):  # of which there are none here
+        kind.from_dict({})
 Manifest.from_msgpack(Manifest().to_msgpack())
+build_type_tester([])
 inspect.stack()  # dbt asks for it as it starts, and the first time all sources are searched
+gc.collect()
+gc.freeze()  # a collection in a command would look at all of this again, and copy the memory that it shares

@@ -694,6 +694,13 @@ def test_keys_and_request_columns_are_of_the_types_that_are_declared(faulty: Wor
     run = faulty.dbt("run", "--select", "clock", "score_examples", "score_v1_rows", now=NOW, fails=True)
     # by dbt itself, since these examples have an enforced contract
     assert_says(run, "| request_amount | DOUBLE | DECIMAL(12,2) | data type mismatch |")
+    faulty.replace(SERVICE_YAML, "{materialized: table,", "{materialized: table, contract: {enforced: false},")
+    run = faulty.dbt("run", "--select", "score_examples", "score_v1_rows", now=NOW, fails=True)
+    assert_says(
+        run,
+        "models/services/score_examples.sql: score_examples declares request_amount as decimal(12,2), but its SQL "
+        "gives double. Write `cast(<expression> as decimal(12,2)) as request_amount`, or declare `data_type: double`.",
+    )
 
 
 # ------------------------------------------------------------------------------------------------- times and windows

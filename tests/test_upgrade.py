@@ -22,6 +22,8 @@ from tests.world import ROOT, World
 
 CURRENT = 2
 VERSION_1 = "54be2d8fc331f7f630ec3de48a47ceffea729142"  # the last commit that wrote version 1
+UNIT_TESTS_OUT = ["--exclude", "test_type:unit"]  # they say nothing of rows, and take a fifth of each build
+SEEDED = [*UNIT_TESTS_OUT, "resource_type:seed"]  # nor do the seeds change once they are there
 SERVICES = ["late_delivery_v1", "churn_v1", "churn_v2", "fraud_v1"]
 REQUESTS: dict[str, list[dict[str, Any]]] = {
     "late_delivery": [
@@ -91,10 +93,10 @@ def version_1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = World.at(folder)
     project.replace("profiles.yml", "warehouse/asof.duckdb", "warehouse.duckdb")
     project.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_request_log:\n    dev: request_log\n")
-    project.build("2026-05-01 08:58")
+    project.build("2026-05-01 08:58", *UNIT_TESTS_OUT)
     groups = "shipment_v1_history warehouse_v1_history"
     project.backfill("2026-04-29T00:00", "2026-05-01T08:00", "1 hour", now="2026-05-01 09:00", groups=groups)
-    project.build("2026-05-01 09:05")
+    project.build("2026-05-01 09:05", *SEEDED)
     assert project.pointer["sequence_number"] == 2
     assert project.pointer["format"] == project.manifest["format"] == 1
     return folder
@@ -162,7 +164,7 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
         project.dbt("run", "--select", "customer_v1", now="2026-05-01 09:08")
         accept = "{id: customer@1, reason: 'means are rounded half away from zero'}"
         project.dbt("run-operation", "accept_definition", "--args", accept, now="2026-05-01 09:08")
-        project.build("2026-05-01 09:09")
+        project.build("2026-05-01 09:09", *SEEDED)
         assert project.pointer["sequence_number"] == 3
         assert project.pointer["format"] == project.manifest["format"] == CURRENT
         assert taken_up(shim) == 3
@@ -179,7 +181,7 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
         answers(logged)
 
     project.dbt("run-operation", "release", now="2026-05-01 09:12")
-    project.build("2026-05-01 09:13", "--exclude", "resource_type:seed", "test_type:unit")
+    project.build("2026-05-01 09:13", *SEEDED)
     assert project.pointer["sequence_number"] == 5
     rows = sum(map(len, REQUESTS.values()))
     assert project.query("select sequence_number, parity, count(*) from asof_requests group by all order by all") == [
@@ -217,8 +219,7 @@ def test_a_changed_text_is_accepted_where_its_values_are_equal_and_else_named(ve
     project.replace("models/services/late_delivery.yml", "{mising: reject,", "{missing: reject,")
     project.dbt("run-operation", "upgrade", now="2026-05-01 09:08")
     # without the sample that every run replays, so that the publication is what finds it
-    arguments = ["build", "--exclude", "resource_type:seed", "test_type:unit", "--vars", "asof_replay: false"]
-    run = project.dbt(*arguments, now="2026-05-01 09:08", fails=True)
+    run = project.build("2026-05-01 09:08", *SEEDED, "--vars", "asof_replay: false", fails=True)
     assert project.pointer["sequence_number"] == 2
     assert run.says("the compiled text of warehouse@1 changed, and is accepted: it gives the same for 120 points at 30")
     assert run.says("the compiled text of churn@1 changed, and is accepted: it gives the same for 155 answers")
