@@ -6,6 +6,18 @@ import pytest
 
 from tests.world import World
 
+# Each file is run by one worker: those that take a minute or more come first, or one of them would end long after all.
+LONG = [
+    *("test_publication", "test_refusals", "test_faults", "test_history", "test_time_machine", "test_proof"),
+    *("test_as_served", "test_upgrade", "test_parity", "test_oracle", "test_example", "test_types", "test_honest"),
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, the others as they were."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def parsed_world(tmp_path_factory: pytest.TempPathFactory) -> Path:

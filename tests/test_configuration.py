@@ -108,18 +108,12 @@ FAULTS = [
 
 
 def test_what_would_do_nothing_is_refused_before_anything_is_built(world: World) -> None:
-    for file, old, new, _ in FAULTS:
-        world.replace(file, old, new)
     arguments = ("build", "--vars", "{backfil: {from: 2026-01-01}}")
-    run = world.dbt(*arguments, now="2026-05-01 10:00", fails=True, ASOF_REQUEST_LOG_KEY="somewhere")
-    said = [said for *_, said in FAULTS] + [
-        "the var backfil is none of ours. Write backfill.",
-        "ASOF_REQUEST_LOG_KEY is set, and ASOF_REQUEST_LOG is not, so no logged answer would be compared",
-    ]
-    for text in said:
-        assert run.says(text), (text, run.output)
+    run = world.refused(FAULTS, *arguments, now="2026-05-01 10:00", ASOF_REQUEST_LOG_KEY="somewhere")
+    assert run.says("the var backfil is none of ours. Write backfill.")
+    assert run.says("ASOF_REQUEST_LOG_KEY is set, and ASOF_REQUEST_LOG is not, so no logged answer would be compared")
     # the entity places is a table too
-    assert len(run.said) == len(said) + 1, run.said
+    assert len(run.said) == len(FAULTS) + 3, run.said
     assert world.query("select count(*) from information_schema.tables where table_schema = 'main'") == [(0,)]
 
 

@@ -265,6 +265,15 @@ class World:
         assert old in text, f"{old!r} is not in {file}"
         path.write_text(text.replace(old, new))
 
+    def refused(self, faults: Sequence[Sequence[str]], *arguments: str, now: str, **environment: str) -> Run:
+        """A command over faults, each a file, a text in it, what is put in its place and what is said of it."""
+        for file, old, new, _ in faults:
+            self.replace(file, old, new)
+        run = self.dbt(*arguments, now=now, fails=True, **environment)
+        for *_, said in faults:
+            assert run.says(said), (said, run.output)
+        return run
+
     @property
     def pointer(self) -> dict | None:
         path = self.folder / "published" / "current.json"
