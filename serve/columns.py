@@ -1,7 +1,7 @@
 """Columns of a group in memory: numpy arrays, never one Python object per row.
 
-How a value is stored, its type says (sqltypes): as a number, or as text, which is one UTF-8 blob. Lists are the
-flattened column of their items. Nulls are a mask, so that NaN stays NaN.
+How a value is stored, its type says (sqltypes). Lists are the flattened column of their items. Nulls are a mask, so
+that NaN stays NaN.
 
 Everything is fetched in chunks, with DuckDB at work in between, so that requests never wait long for Python's lock.
 """
@@ -38,11 +38,10 @@ def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, ki
         return _load_list(connection, table, column, kind.item)
     check_times(connection, table, column, kind)
     stored, restore = kind.stored.format(column), kind.restore
-    if kind.dtype is None:
-        return _load_text(connection, table, stored, restore)
     values = np.zeros(_count(connection, table), kind.dtype)
     nulls = _fill(connection, table, stored, values)
-    item = values.data.__getitem__
+    # A memoryview is faster, where there is one
+    item: Callable[[int], Any] = values.item if values.dtype.kind == "T" else values.data.__getitem__
     return Column(item if restore is None else lambda row: restore(item(row)), nulls)
 
 
@@ -66,47 +65,22 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, expression: str, va
     """Puts what the expression gives into `values`; returns the mask of nulls, None if there are none."""
     nulls = None
     for rows, array in chunks(connection, table, expression):
-        values[rows] = np.ma.getdata(array)
+        values[rows] = np.ma.filled(array, values.dtype.type())
         if np.ma.is_masked(array):
             nulls = np.zeros(len(values), bool) if nulls is None else nulls
             nulls[rows] = np.ma.getmaskarray(array)
     return nulls
 
 
-def _load_text(
-    connection: duckdb.DuckDBPyConnection, table: str, expression: str, restore: Callable[[str], Any] | None
-) -> Column:
-    ends, nulls = _load_ends(connection, table, f"strlen({expression})")
-    blob, at = np.zeros(ends[-1] if len(ends) else 0, "u1"), 0
-    for _, texts in chunks(connection, table, f"coalesce({expression}, '')"):
-        part = "".join(texts.tolist()).encode()
-        blob[at : at + len(part)] = np.frombuffer(part, "u1")
-        at += len(part)
-    end, text = ends.data, blob.data
-
-    def get(row: int) -> Any:
-        return str(text[end[row - 1] if row else 0 : end[row]], "utf-8")
-
-    return Column(get if restore is None else lambda row: restore(get(row)), nulls)
-
-
 def _load_list(connection: duckdb.DuckDBPyConnection, table: str, column: str, item_type: SqlType) -> Column:
-    ends, nulls = _load_ends(connection, table, f"len({column})")
+    ends = np.zeros(_count(connection, table), "i8")  # where the items of each row end
+    nulls = _fill(connection, table, f"len({column})", ends)
+    np.cumsum(ends, out=ends)
     items = f"items_of_{table}"
     connection.execute(f"create or replace temp table {items} as select unnest({column}) as v from {table}")
     item, end = load_column(connection, items, "v", item_type).get, ends.data
     connection.execute(f"drop table {items}")
     return Column(lambda row: [item(at) for at in range(end[row - 1] if row else 0, end[row])], nulls)
-
-
-def _load_ends(connection: duckdb.DuckDBPyConnection, table: str, lengths: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Where the value of each row ends, of values that are laid one behind the other; and the mask of nulls."""
-    ends = np.zeros(_count(connection, table), "i8")
-    nulls = _fill(connection, table, lengths, ends)
-    if nulls is not None:
-        ends[nulls] = 0
-    np.cumsum(ends, out=ends)
-    return ends, nulls
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -59,7 +59,7 @@ class Metrics:
         """`folder` and `clock` are what the shim serves from; they are read when Prometheus asks. `is_logging`: whether
         it has a request log.
         """
-        counted = self._counted = CollectorRegistry()
+        self._counted = CollectorRegistry()
         self._present = CollectorRegistry()
         self._present.register(_Present(folder, clock, is_logging))
         self._seconds = Histogram(
@@ -67,32 +67,24 @@ class Metrics:
             "Requests, and how long the shim took for them. service is empty where none was reached.",
             ["path", "service", "status"],
             buckets=BUCKETS,
-            registry=counted,
+            registry=self._counted,
         )
-        self._rows = Counter("asof_rows", "Rows answered, by row status.", ["service", "status"], registry=counted)
-        self._view_rows = Counter(
-            "asof_view_rows", "Rows of plain views answered to Feast.", ["group", "status"], registry=counted
-        )
-        self._nulls = Counter(
-            "asof_feature_nulls", "Nulls answered, rejected rows aside.", ["service", "feature"], registry=counted
-        )
-        self._unseen = Counter(
-            "asof_feature_unseen",
-            "Values answered that are none of the declared categories, `other` among them.",
-            ["service", "feature"],
-            registry=counted,
-        )
-        self._denied = Counter("asof_requests_denied", "Requests denied: 401 or 403.", ["status"], registry=counted)
+        count = self._counter
+        self._rows = count("rows", "Rows answered, by row status.", "service", "status")
+        self._view_rows = count("view_rows", "Rows of plain views answered to Feast.", "group", "status")
+        self._nulls = count("feature_nulls", "Nulls answered, rejected rows aside.", "service", "feature")
+        unseen = "Values answered that are none of the declared categories, `other` among them."
+        self._unseen = count("feature_unseen", unseen, "service", "feature")
+        self._denied = count("requests_denied", "Requests denied: 401 or 403.", "status")
         for status in ("401", "403"):
             self._denied.labels(status)
-        self.snapshots_refused = Counter(
-            "asof_snapshots_refused", "Snapshots refused, by each worker.", registry=counted
-        )
-        self.request_log_dropped = Counter(
-            "asof_request_log_dropped_rows", "Rows that the request log could not take.", registry=counted
-        )
+        self.snapshots_refused = count("snapshots_refused", "Snapshots refused, by each worker.")
+        self.request_log_dropped = count("request_log_dropped_rows", "Rows that the request log could not take.")
         self._requests: dict[tuple[str, str, int], Histogram] = {}
         self._served: dict[str, _Served] = {}
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(f"asof_{name}", documentation, labels, registry=self._counted)
 
     def request(self, path: str, service: str, status: int, seconds: float) -> None:
         """Counts a request. `path` is the route, `service` its id; neither is ever what a caller made up."""

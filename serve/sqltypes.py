@@ -39,7 +39,7 @@ class SqlType:
     Requests: `words` tells what a caller must send, `accepts` which parsed JSON (numbers with a fraction are parsed as
     Decimal); `read` makes the value, or raises ValueError. `comparable` makes what is held against declared bounds.
     Answers: `write` gives the JSON text. OpenAPI: `schema` is of what is answered, `sent` of what may be sent.
-    Memory: `stored` is the SQL of what is stored, over a quoted column; `dtype` numpy's type of it, None for text;
+    Memory: `stored` is the SQL of what is stored, over a quoted column; `dtype` numpy's type of it, "T" for text;
     `restore` makes the value of it, None where it is the value.
     DuckDB: `as_text` makes the text that keeps every digit, None where plain JSON does.
     """
@@ -54,7 +54,7 @@ class SqlType:
     sent: Schema
     example: Any
     stored: str = "{}"
-    dtype: str | None = None
+    dtype: str = "T"
     restore: Callable[[Any], Any] | None = None
     as_text: Callable[[Any], Any] | None = None
     comparable: Callable[[Any], Any] = lambda number: Decimal(str(number))
