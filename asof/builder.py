@@ -121,9 +121,11 @@ class Builder:
         failed: dict[RelationPath, str] = {}
         bench.clear()
         bench.create(self.clock, f"select unnest([{', '.join(map(literal, (moment, *beside)))}]) as as_of")
-        bench.lay_out(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
+        bench.load_inputs(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
         self._make(self.rebuild.staging, failed)
-        bench.lay_out(_read_by(self.rebuild.rest, self.inputs.rest) + self.streams(failed), moment, future, self.seed)
+        bench.load_inputs(
+            _read_by(self.rebuild.rest, self.inputs.rest) + self.streams(failed), moment, future, self.seed
+        )
         self._make(self.rebuild.rest, failed)
         return failed
 

@@ -38,8 +38,8 @@ def explain(
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The explanation as text."""
-    asked = ", ".join(f"{name}={value}" for name, value in found["request"].items())
-    said = [f"{found['service']} for {asked} at {found['prediction_time']}: {found['status']}"]
+    request = ", ".join(f"{name}={value}" for name, value in found["request"].items())
+    said = [f"{found['service']} for {request} at {found['prediction_time']}: {found['status']}"]
     if found["status"] == "NO_SNAPSHOT":
         return [*said, "No publication and no backfilled moment that stands for one had all of its groups by then."]
     if found["status"] == "LOST":
@@ -102,7 +102,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Adds `explain` to the command line."""
     parser = commands.add_parser("explain", help="where each value of an answer is from: row, moment, run, events")
     parser.add_argument("service", help="its name, or name@version")
-    parser.add_argument("asked", nargs="+", metavar="KEY=VALUE", help="the keys, and request columns if they matter")
+    parser.add_argument("request", nargs="+", metavar="KEY=VALUE", help="the keys, and request columns if they matter")
     parser.add_argument("at", help="the prediction time, as in 2026-05-01T09:00:00Z")
     parser.add_argument("--sequence-number", type=int, help="of the publication that answered, as a request log has it")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -111,11 +111,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(options: argparse.Namespace) -> int:
-    wrong = [each for each in options.asked if "=" not in each]
+    wrong = [each for each in options.request if "=" not in each]
     if wrong:
         print(f"{wrong[0]!r} is not KEY=VALUE, as in order_id=O-204", file=sys.stderr)
         return 2
-    request = dict(each.split("=", 1) for each in options.asked)
+    request = dict(each.split("=", 1) for each in options.request)
     try:
         number = options.sequence_number
         found = explain(

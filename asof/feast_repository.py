@@ -82,13 +82,13 @@ def export(to: Path, *, project: str | Path = ".", dbt: Sequence[str] = ()) -> E
 def _export_data(data: Path, project: str | Path, dbt: Sequence[str]) -> Export:
     command = ["run-operation", "asof.export_history", "--args", json.dumps({"to": str(data)})]
     try:
-        told = json.loads(run_dbt(*command, project=project, options=dbt))
+        written = json.loads(run_dbt(*command, project=project, options=dbt))
     except DbtError as error:
         raise ExportError(str(error)) from None
-    manifest, files = told["manifest"], told["files"]
+    manifest, files = written["manifest"], written["files"]
     check_names(manifest)
     groups = {group_id: {**group, "data": files[group_id]} for group_id, group in manifest["groups"].items()}
-    return Export(told["project"].lstrip("_") or "asof", told["pointer"], groups, manifest["services"])
+    return Export(written["project"].lstrip("_") or "asof", written["pointer"], groups, manifest["services"])
 
 
 def check_names(manifest: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Whether examples were known when they were asked: an example that exists only because of what came of it was not."""
+"""Whether examples were known at their prediction time: one that exists only because of its outcome was not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .rebuild import Model
 from .serve.sql import dotted, literal
 from .workbench import Workbench
 
-# Lengths of time after which it is told how many examples were known, in seconds.
+# Lengths of time, in seconds, after which the known examples are counted
 RUNGS = [*(60 * each for each in (1, 5, 15, 30)), *(3600 * each for each in (1, 2, 6, 12))]
 RUNGS += [86400 * each for each in (1, 2, 7, 30, 90, 365)]
 TRIED_ON_A_RUNG = 8
@@ -27,7 +27,7 @@ class Lateness:
         # missing: the longest time after its prediction_time that an example was not listed yet, in microseconds
         bench.run(f"""
             create or replace table {self._table} as
-            select cast(row_id as varchar) as row_id, min(prediction_time) as asked_at, 0::bigint as missing
+            select cast(row_id as varchar) as row_id, min(prediction_time) as requested_at, 0::bigint as missing
             from {dotted(model.path)}
             where prediction_time < {literal(now)}
             group by 1
@@ -38,9 +38,9 @@ class Lateness:
         at = literal(moment)
         self._bench.run(f"""
             update {self._table}
-            set missing = greatest(missing, datediff('microsecond', asked_at, {at}))
+            set missing = greatest(missing, datediff('microsecond', requested_at, {at}))
             where
-                asked_at < {at}
+                requested_at < {at}
                 and row_id not in (
                     select cast(row_id as varchar) from {dotted(self.model.path)} where row_id is not null
                 )
@@ -74,13 +74,13 @@ class Lateness:
             f"{self.model.name}: at least {late:,} of {total:,} examples became known later than {length(within)} "
             f"after their prediction_time.\nBecame known of those tried: {', '.join(known) or 'none before now'}.\n"
             "An example that exists only because of what came of it becomes known with the outcome: take its "
-            "prediction_time from\nwhen somebody would ask. Where the warehouse only hears late of who is asked about, "
+            "prediction_time from\nthe moment of the request. Where the warehouse learns of such requests only later, "
             f"say so in\n{self.model.yaml}: `config: {{meta: {{known_within: {enough or '...'}}}}}`."
         )
 
     def _try(self, seconds: int, build: Callable[[datetime], bool], count: int, seed: int) -> tuple[int, int]:
         """Builds at moments that lie so long after examples; returns how many were tried and how many were missing."""
-        border = f"asked_at + to_microseconds({seconds * 1_000_000 + 1})"
+        border = f"requested_at + to_microseconds({seconds * 1_000_000 + 1})"
         sample = self._bench.run(
             f"select row_id, {border} from {self._table} where {border} <= {literal(self._now)} "
             f"order by hash(row_id, {seed}) limit {count}"

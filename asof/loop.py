@@ -62,7 +62,7 @@ def _holder(text: str) -> str:
             return f"{text.strip()}; it is gone, but not the build that it began: wait for that, or end it"
         except PermissionError:
             pass  # it is there, and somebody else's
-    return text.strip() or "one that has only just begun"
+    return text.strip() or "one that has only just started"
 
 
 def pause(every: float, failures: int, bound: float) -> float:
@@ -105,7 +105,7 @@ class Loop:
                 following = f"; failure {failures} in a row, next try in {seconds:.0f} s"
                 print(output, file=sys.stderr, flush=True)  # the line names the reason; this is all of it
             if self._is_stopping:
-                following = "; ends as it was told to"
+                following = "; ends after a signal"
             line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {outcome(self._folder, code, output)}"
             print(f"{_text(datetime.now(UTC))} {line}{self._pruned()}{following}", flush=True)
             while not self._is_stopping and (left := due - time.monotonic()) > 0:

@@ -121,7 +121,7 @@ def choose_moments(builder: Builder, streams: list[Input], now: datetime, count:
     return dict(sorted(chosen.items()))
 
 
-def picture(bench: Workbench, name: str, model: Model, moment: datetime, is_amid_later: bool) -> list[str]:
+def rows_of(bench: Workbench, name: str, model: Model, moment: datetime, is_amid_later: bool) -> list[str]:
     """Keeps what a model gave at the moment as the table `name`: per key its rows, with labels and without.
 
     Rows are lists of text, which is exact: a double is written so that it reads back the same. A label counts only if
@@ -163,7 +163,7 @@ def compare(bench: Workbench, verdict: Verdict, number: int, moment: datetime, v
     With later moments beside it, an examples model lawfully lists more, but the same of what it listed.
     """
     model = verdict.model
-    columns = picture(bench, "variant", model, moment, later)
+    columns = rows_of(bench, "variant", model, moment, later)
     join = "left" if later and model.role in ("examples", "rows", "service") else "full"
     rows = "bare" if later else "whole"
     differing = f"""
@@ -194,7 +194,7 @@ def prove(builder: Builder, verdicts: list[Verdict], lateness: list[Lateness], m
             if verdict.model.path in failed:
                 verdict.not_built = verdict.not_built or f"at {moment}: {failed[verdict.model.path]}"
                 continue
-            picture(bench, f"cut_{number}", verdict.model, moment, False)
+            rows_of(bench, f"cut_{number}", verdict.model, moment, False)
             verdict.moments += 1
             verdict.points += bench.value(
                 f"select coalesce(sum(len(whole)), 0)::bigint from asof_proof.main.cut_{number}"
@@ -275,7 +275,7 @@ def _run(options: argparse.Namespace) -> int:
             builder = Builder(bench, tuple(project.plan["clock"]), rebuild, inputs, options.seed)
             now = parse_rfc3339(project.plan["now"])
             failed = builder.build(now, "cut")
-            moments = {moment: "asked for" for moment in options.at}
+            moments = {moment: "given by --at" for moment in options.at}
             moments = moments or choose_moments(builder, builder.streams(failed), now, options.moments, options.seed)
         except ProofError as error:
             print(f"not proven: {error}", file=sys.stderr)

@@ -199,7 +199,7 @@ def _without_ephemeral(node: dict[str, Any], nodes: dict[str, Any]) -> str:
     return sql
 
 
-@cache  # asked for what to copy, and for what cannot be cut off
+@cache  # called for what to copy, and for what cannot be cut off
 def relations_in(model: Model) -> tuple[set[RelationPath], set[str]]:
     """The relations that a model reads, a bare name being in its own schema, and its functions that return tables."""
     if model.broken:

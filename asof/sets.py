@@ -2,7 +2,7 @@
 
     from asof import batch, training
 
-    train = training("late_delivery", examples=asked)   # a DataFrame or a file; the examples model unless given
+    train = training("late_delivery", examples=requests)   # a DataFrame or a file; the examples model unless given
     train.attrs["asof"]                                 # the manifest of the set: its id, what it is made of
     scores = batch("late_delivery")                     # every entity, as of now
 
@@ -48,8 +48,8 @@ def training(
 
     service: a name, or one with its version. examples: the keys, prediction_time (aware times) and request columns of
     the service; row_id, sequence_number and the labels if you have them. Without, those of its examples model. cutoff:
-    what was asked or known later is left out (RFC 3339 or an aware datetime; dbt's now unless given). every: a row for
-    each example, also the rejected, with its status. dbt: options for it, such as `["--target", "prod"]`.
+    later requests and what was known later are left out (RFC 3339 or an aware datetime; dbt's now unless given). every:
+    a row for each example, also the rejected, with its status. dbt: options for it, such as `["--target", "prod"]`.
 
     Sorted by prediction_time and row_id; times are UTC. `.attrs["asof"]` is the set's manifest. Raises SetError.
     """

@@ -63,14 +63,14 @@ class Workbench:
         return name
 
     def clear(self) -> None:
-        """Forgets what was laid out and made."""
+        """Drops all tables that were made."""
         self.run("use asof_proof.main")
         for database in self._attached:
             self.run(f"detach {quote(database)}")
         self._attached.clear()
 
-    def lay_out(self, inputs: list[Input], moment: datetime, future: str, seed: int) -> None:
-        """Lays inputs out under their names, what became known after the moment `cut`, `present` or `scrambled`."""
+    def load_inputs(self, inputs: list[Input], moment: datetime, future: str, seed: int) -> None:
+        """Makes the inputs under their names; what became known after the moment is `cut`, `present` or `scrambled`."""
         for each in inputs:
             query = f"select * from {each.relation}"
             if future == "cut" and each.time:

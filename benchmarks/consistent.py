@@ -60,7 +60,7 @@ class Inconsistent(Exception):
 
 
 @dataclass
-class Publication:
+class PublishedTables:
     """A pointer, its manifest, and the rows of its files by group and key."""
 
     pointer: dict[str, Any]
@@ -80,7 +80,7 @@ class Published:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.publications: dict[int, Publication] = {}
+        self.publications: dict[int, PublishedTables] = {}
         self.met: set[int] = set()  # numbers that answers were from
         self.answers = self.inconsistent = 0
         self.reasons: list[str] = []  # the first few
@@ -114,7 +114,7 @@ class Published:
             if text != self._text:
                 manifest = (self.folder / pointer["manifest"]).read_bytes()
                 assert hashlib.sha256(manifest).hexdigest() == pointer["manifest_sha256"]
-                found = Publication(pointer, json.loads(manifest))
+                found = PublishedTables(pointer, json.loads(manifest))
                 self._read(found)
                 self.publications[pointer["sequence_number"]] = found
                 for old in sorted(self.publications)[:-KEPT]:
@@ -122,7 +122,7 @@ class Published:
                 self._text = text
             return pointer["sequence_number"]
 
-    def _read(self, publication: Publication) -> None:
+    def _read(self, publication: PublishedTables) -> None:
         with duckdb.connect(config={"threads": 1}) as connection:
             for name, group in publication.manifest["groups"].items():
                 (key, *more) = [each["name"] for each in group["keys"]]
@@ -137,15 +137,15 @@ class Published:
         """New connections begin, which know of no answer yet. `floor`: no answer may be older than that publication."""
         self._last, self._floor = {}, floor
 
-    def check(self, connection: int, asked: tuple[str, list[Any]], body: bytes) -> None:
+    def check(self, connection: int, requested: tuple[str, list[Any]], body: bytes) -> None:
         """Holds an answer about (service, keys) against the publication that it names; counts what is wrong."""
         self.answers += 1
         try:
-            self._check(connection, *asked, orjson.loads(body))
+            self._check(connection, *requested, orjson.loads(body))
         except (Inconsistent, KeyError, ValueError, TypeError) as error:
             self.inconsistent += 1
             if len(self.reasons) < 5:
-                self.reasons.append(f"{type(error).__name__}: {error}; asked {asked}: {body[:600]!r}")
+                self.reasons.append(f"{type(error).__name__}: {error}; asked {requested}: {body[:600]!r}")
 
     def _check(self, connection: int, service_id: str, keys: list[Any], answer: dict[str, Any]) -> None:
         number = answer["sequence_number"]
@@ -174,10 +174,10 @@ class Published:
                 expected = publication.expected[service_id, key] = _expected(publication, service, key)
             _check_row(service_id, expected, at, row)
 
-    def _check_head(self, publication: Publication, service: dict[str, Any], answer: dict[str, Any]) -> None:
+    def _check_head(self, publication: PublishedTables, service: dict[str, Any], answer: dict[str, Any]) -> None:
         """What an answer says of its publication, apart from its rows."""
-        told = ("service", "version", "snapshot_id", "definition", "published_at")
-        head = (*(answer[each] for each in told), *answer["as_of"].items())
+        reported = ("service", "version", "snapshot_id", "definition", "published_at")
+        head = (*(answer[each] for each in reported), *answer["as_of"].items())
         if head in publication.heads:
             return
         pointer, groups = publication.pointer, publication.manifest["groups"]
@@ -192,7 +192,7 @@ class Published:
         publication.heads.add(head)
 
 
-def _expected(publication: Publication, service: dict[str, Any], key: Any) -> tuple[dict, dict]:
+def _expected(publication: PublishedTables, service: dict[str, Any], key: Any) -> tuple[dict, dict]:
     """By lookup: (is found, when it becomes stale); and by feature: (lookup, stored value)."""
     rows: dict[str, dict[str, Any] | None] = {}
     groups: dict[str, tuple[bool, datetime]] = {}
@@ -231,7 +231,9 @@ def _check_row(service_id: str, expected: tuple[dict, dict], at: datetime, row: 
             raise Inconsistent(f"{feature} is {answered[feature]!r}, stored as {right!r}")
 
 
-def asked(service: str, key: str, drawn: list[list[str]], **columns: Any) -> list[tuple[bytes, tuple[str, list[str]]]]:
+def requested(
+    service: str, key: str, drawn: list[list[str]], **columns: Any
+) -> list[tuple[bytes, tuple[str, list[str]]]]:
     """Requests to load with, each with what `Published.check` is to know of it. `columns`: sent along with each row."""
     made = []
     for keys in drawn:
@@ -240,7 +242,7 @@ def asked(service: str, key: str, drawn: list[list[str]], **columns: Any) -> lis
     return made
 
 
-class Shim:
+class CheckedShim:
     """`asof serve` over a folder, with tokens and a request log, one worker unless said. It logs to a file."""
 
     def __init__(self, folder: Path, scratch: Path, *options: str, port: int = 0, **environment: str) -> None:
@@ -298,9 +300,9 @@ class Shim:
 
 
 @contextmanager
-def serving(*arguments: Any, **options: Any) -> Iterator[Shim]:
+def serving(*arguments: Any, **options: Any) -> Iterator[CheckedShim]:
     """A Shim that answers, ended with the block."""
-    shim = Shim(*arguments, **options)
+    shim = CheckedShim(*arguments, **options)
     try:
         if not shim.wait():
             raise RuntimeError(f"the shim ended; {shim.log} says why")

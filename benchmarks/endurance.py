@@ -30,8 +30,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
-from benchmarks.consistent import Published, Shim, asked, kept_pointer, serving  # noqa: E402
-from benchmarks.freshness import Example, played  # noqa: E402
+from benchmarks.consistent import CheckedShim, Published, kept_pointer, requested, serving  # noqa: E402
+from benchmarks.freshness import FraudExample, played  # noqa: E402
 from benchmarks.load import run  # noqa: E402
 
 CONNECTIONS = 8
@@ -41,7 +41,7 @@ SWAP_SECONDS = 0.25
 ENTITIES = 500  # of the small publisher
 
 
-def arrive(example: Example, seed: int) -> None:
+def arrive(example: FraudExample, seed: int) -> None:
     """Rows arrive, until the process is ended."""
     dice = random.Random(seed)
     cards = [row["card_id"] for row in example.landed("raw_cards")]
@@ -101,7 +101,7 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[None]:
         process.join()
 
 
-def load(shim: Shim, published: Published, requests: list, count: int) -> bool:
+def load(shim: CheckedShim, published: Published, requests: list, count: int) -> bool:
     """Sends so many requests and prints how they were answered; returns whether all was well."""
     published.look()
     published.begin()
@@ -140,9 +140,9 @@ def real_builds(count: int, seed: int) -> bool:
             return [dice.choices(keys, k=dice.randint(1, 5)) for _ in range(REQUESTS // 3)]
 
         requests = [
-            *asked("late_delivery@1", "order_id", drawn("raw_shipments", "order_id")),
-            *asked("churn@2", "customer_id", drawn("raw_customers", "customer_id")),
-            *asked("fraud@1", "card_id", drawn("raw_cards", "card_id"), request_amount=25.5),
+            *requested("late_delivery@1", "order_id", drawn("raw_shipments", "order_id")),
+            *requested("churn@2", "customer_id", drawn("raw_customers", "customer_id")),
+            *requested("fraud@1", "card_id", drawn("raw_cards", "card_id"), request_amount=25.5),
         ]
         dice.shuffle(requests)
         print(f"real builds of the worked example, {count:,} requests:", flush=True)
@@ -165,7 +165,7 @@ def fast_swaps(count: int, seed: int) -> bool:
         keys = [f"O-{number:07d}" for number in range(ENTITIES + 5)]  # five of them unknown
         drawn = [dice.choices(keys, k=dice.randint(1, 5)) for _ in range(REQUESTS)]
         print(f"a small publisher, {1 / SWAP_SECONDS:.0f} times per second, {count:,} requests:", flush=True)
-        return load(shim, published, asked("late_delivery@2", "order_id", drawn), count)
+        return load(shim, published, requested("late_delivery@2", "order_id", drawn), count)
 
 
 def main() -> int:

@@ -38,7 +38,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from benchmarks.consistent import TOKEN, Shim, serving  # noqa: E402
+from benchmarks.consistent import TOKEN, CheckedShim, serving  # noqa: E402
 
 PLAYS_AT = datetime(2026, 5, 1, 9, tzinfo=UTC)  # what becomes now
 FRAUD = [
@@ -51,7 +51,7 @@ WINDOW = timedelta(minutes=15)  # of transactions_15m
 POLL_SECONDS = 0.02
 
 
-class Example:
+class FraudExample:
     """A copy of the worked example that plays now, its raw tables read from files in landing/."""
 
     def __init__(self, folder: Path, only_fraud: bool = False) -> None:
@@ -113,10 +113,10 @@ class Example:
         return found
 
 
-class Loop:
+class LoopProcess:
     """`asof loop` over an example; `rounds`: the seconds that each took, red rounds apart."""
 
-    def __init__(self, example: Example, lean: bool) -> None:
+    def __init__(self, example: FraudExample, lean: bool) -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
         options = [f"--dbt={' '.join(LEAN)}"] if lean else []
         command = [sys.executable, "-m", "asof", "loop", "--every", "1s", "--back-off", "1s"]
@@ -154,10 +154,12 @@ class Loop:
 
 
 @contextmanager
-def played(scratch: Path, *, only_fraud: bool = False, lean: bool = False) -> Iterator[tuple[Example, Loop, Shim]]:
+def played(
+    scratch: Path, *, only_fraud: bool = False, lean: bool = False
+) -> Iterator[tuple[FraudExample, LoopProcess, CheckedShim]]:
     """An example with its loop, and a shim that serves its first publication."""
-    example = Example(scratch / "project", only_fraud)
-    loop = Loop(example, lean)
+    example = FraudExample(scratch / "project", only_fraud)
+    loop = LoopProcess(example, lean)
     try:
         with serving(example.published, scratch) as shim:
             shim.wait_ready(300)
@@ -169,7 +171,7 @@ def played(scratch: Path, *, only_fraud: bool = False, lean: bool = False) -> It
 class Transactions:
     """What was spent on each card, as landed: (occurred at, known at)."""
 
-    def __init__(self, example: Example, dice: random.Random) -> None:
+    def __init__(self, example: FraudExample, dice: random.Random) -> None:
         self._example, self._dice = example, dice
         now = datetime.now(UTC)
         cards = example.landed("raw_cards")
@@ -193,12 +195,12 @@ class Transactions:
         return sum(as_of - WINDOW < occurred <= as_of and known <= as_of for occurred, known in self._times[card])
 
 
-def ask(shim: Shim, cards: list[str]) -> dict[str, Any]:
+def ask(shim: CheckedShim, cards: list[str]) -> dict[str, Any]:
     """The fraud service's answer."""
     body = json.dumps({"entities": [{"card_id": card, "request_amount": 10} for card in cards]}).encode()
     head = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
-    asked = urllib.request.Request(f"http://127.0.0.1:{shim.port}/v1/services/fraud", body, head)
-    with urllib.request.urlopen(asked, timeout=10) as response:
+    requested = urllib.request.Request(f"http://127.0.0.1:{shim.port}/v1/services/fraud", body, head)
+    with urllib.request.urlopen(requested, timeout=10) as response:
         return json.load(response)
 
 
@@ -221,15 +223,15 @@ def measure(name: str, events: int, seconds: float, seed: int) -> bool:
             if not pending:
                 time.sleep(POLL_SECONDS)
                 continue
-            answer, asked = ask(shim, list(pending)), list(pending)
+            answer, requested = ask(shim, list(pending)), list(pending)
             answered = datetime.now(UTC)
             as_of, published = (
                 datetime.fromisoformat(each) for each in (answer["as_of"]["card"], answer["published_at"])
             )
-            for card, row in zip(asked, answer["rows"], strict=True):
-                told, right = row["features"]["transactions_15m"], spent.counted(card, as_of)
-                if told != right:
-                    wrong.append(f"{card}: {told}, not {right}, as of {as_of} ({row['status']})")
+            for card, row in zip(requested, answer["rows"], strict=True):
+                reported, right = row["features"]["transactions_15m"], spent.counted(card, as_of)
+                if reported != right:
+                    wrong.append(f"{card}: {reported}, not {right}, as of {as_of} ({row['status']})")
                 if as_of >= pending[card]:
                     begin = pending.pop(card)
                     parts = (as_of - begin, published - as_of, answered - published, answered - begin)
@@ -241,7 +243,7 @@ def measure(name: str, events: int, seconds: float, seed: int) -> bool:
     return not wrong and not loop.red
 
 
-def tell(name: str, loop: Loop, waits: list[list[float]]) -> None:
+def tell(name: str, loop: LoopProcess, waits: list[list[float]]) -> None:
     """A row of the table."""
     middles = [statistics.median(each) for each in zip(*waits, strict=True)]
     late = statistics.quantiles([each[-1] for each in waits], n=20)[-1]

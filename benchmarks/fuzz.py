@@ -90,7 +90,7 @@ def steady(url: str, process: int, count: int, seed: int, statuses: Counter[int]
     mix = fixed_mix(random.Random(seed))
 
     def send(first: int, last: int) -> Counter[int]:
-        told: Counter[int] = Counter()
+        reported: Counter[int] = Counter()
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
         for number in range(first, last):
             path, body = mix[number % len(mix)]
@@ -100,22 +100,22 @@ def steady(url: str, process: int, count: int, seed: int, statuses: Counter[int]
                 if len(body) <= MAX_BODY:
                     raise
                 connection.close()  # over the limit: answered, and ended, before it was read
-                told[0] += 1
+                reported[0] += 1
                 continue
             response = connection.getresponse()
             response.read()
-            told[response.status] += 1
+            reported[response.status] += 1
             if len(body) > MAX_BODY:
                 connection.close()  # what it left unread, the server does not skip
         connection.close()
-        return told
+        return reported
 
     memory, part = [], max(1, count // SAMPLES // CONNECTIONS)
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         for sample in range(SAMPLES):
             firsts = range(sample * CONNECTIONS * part, (sample + 1) * CONNECTIONS * part, part)
-            for told in pool.map(lambda first: send(first, first + part), firsts):
-                statuses += told
+            for reported in pool.map(lambda first: send(first, first + part), firsts):
+                statuses += reported
             memory.append((firsts.stop, resident(process)))
             if sample % (SAMPLES // 10) == 0:
                 print(f"{firsts.stop:>7} more, {memory[-1][1] / MIB:.1f} MiB", flush=True)

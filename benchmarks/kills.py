@@ -34,9 +34,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
-from benchmarks.consistent import Published, Shim, asked, serving  # noqa: E402
+from benchmarks.consistent import CheckedShim, Published, requested, serving  # noqa: E402
 from benchmarks.endurance import ENTITIES, SWAP_SECONDS, beside, swap  # noqa: E402
-from benchmarks.load import Result, run  # noqa: E402
+from benchmarks.load import LoadResult, run  # noqa: E402
 from tests.test_faults import BACKFILLING, CAPTURING, HOLDING, KEEPING, REPAIRING  # noqa: E402
 from tests.test_observed import observing  # noqa: E402
 from tests.world import World  # noqa: E402
@@ -48,7 +48,7 @@ VICTIMS = ["shim", "all"]
 BACKFILL = "{backfill: {from: '2026-05-01 05:00:00Z', to: '2026-05-01 08:00:00Z', every: 1 hour}}"
 
 
-def kill(shim: Shim, victim: str) -> None:
+def kill(shim: CheckedShim, victim: str) -> None:
     """SIGKILL to the shim's main process, with which its worker ends, or to both."""
     with contextlib.suppress(ProcessLookupError):
         if victim == "all":
@@ -65,12 +65,12 @@ class Kills:
         self._dice = random.Random(seed)
         keys = [f"O-{number:07d}" for number in range(ENTITIES + 5)]  # five of them unknown
         drawn = [self._dice.choices(keys, k=self._dice.randint(1, 5)) for _ in range(500)]
-        self._requests = asked("late_delivery@2", "order_id", drawn)
+        self._requests = requested("late_delivery@2", "order_id", drawn)
         self.errors = 0  # answers other than 200, and after a restart connections that broke
         self.counts: Counter[str] = Counter()
         self.back: list[float] = []  # seconds from each kill to a snapshot that is served
         began = time.monotonic()
-        self._shim = Shim(folder, scratch)
+        self._shim = CheckedShim(folder, scratch)
         self._shim.wait()
         self._serves_again()
         self._start_seconds = time.monotonic() - began
@@ -103,14 +103,14 @@ class Kills:
         self.counts[f"{victim} killed {'at its start' if at_start else 'at work'}"] += 1
         self.errors += self._load(count=CHECKED).errors
 
-    def _load(self, **bounds: float) -> Result:
+    def _load(self, **bounds: float) -> LoadResult:
         return run(self._shim.port, [each for each, _ in self._requests], CONNECTIONS, check=self._check, **bounds)
 
     def _check(self, connection: int, number: int, body: bytes) -> None:
         self._published.check(connection, self._requests[number][1], body)
 
     def _start(self) -> None:
-        self._shim = Shim(self._folder, self._scratch, port=self._shim.port)
+        self._shim = CheckedShim(self._folder, self._scratch, port=self._shim.port)
 
     def _wait_closed(self) -> None:
         until = time.monotonic() + BACK_SECONDS
@@ -171,7 +171,7 @@ class Builds:
         else:
             self._world.add("places", ("p", 5, "2026-05-01 04:15+00", "2026-05-01 04:15+00"))
         self._dbt("build")
-        self._requests = asked("score", "thing_id", [["a"], ["b", "c"], ["c", "nobody", "a"]], request_amount=1)
+        self._requests = requested("score", "thing_id", [["a"], ["b", "c"], ["c", "nobody", "a"]], request_amount=1)
         self._requests = [(sent, ("score@1", keys)) for sent, (_, keys) in self._requests]
         self.published = Published(self._world.folder / "published")
         self.errors = 0
@@ -209,11 +209,11 @@ class Builds:
             self._ask(running)
         return f"{'the new' if after > before else 'the old'} publication, {after}"
 
-    def serving(self) -> AbstractContextManager[Shim]:
+    def serving(self) -> AbstractContextManager[CheckedShim]:
         """A shim, at a time by which nothing is stale."""
         return serving(self._world.folder / "published", self._scratch, ASOF_NOW="2026-05-01T10:00:00Z")
 
-    def _ask(self, shim: Shim) -> None:
+    def _ask(self, shim: CheckedShim) -> None:
         """Asserts that it serves what is current, whole, or does so soon."""
         current = self._world.pointer["sequence_number"]
         until = time.monotonic() + BACK_SECONDS

@@ -22,7 +22,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Result:
+class LoadResult:
     """`latencies` in seconds, in order of their ends; `errors`: answers other than 200, or connections that broke (the
     latter also by themselves in `broken`).
     """
@@ -69,15 +69,15 @@ def full_load(port: int, requests: list[bytes], connections: int, seconds: float
         file.flush()
         script = ["-s", Path(__file__).with_name("wrk.lua"), f"http://127.0.0.1:{port}", "--", file.name]
         options = ["-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "30s"]
-        told = subprocess.run(["wrk", *options, *script], check=True, capture_output=True, text=True).stdout
-    done, took, p50, p99, errors = map(float, told.splitlines()[-1].split()[1:])
+        reported = subprocess.run(["wrk", *options, *script], check=True, capture_output=True, text=True).stdout
+    done, took, p50, p99, errors = map(float, reported.splitlines()[-1].split()[1:])
     return Figures(done / took, p50, p99, int(errors))
 
 
 GENERATOR = "wrk" if shutil.which("wrk") else "benchmarks/load.py"
 
 
-def load(port: int, requests: list[bytes], connections: int, seconds: float, rate: float | None = None) -> Result:
+def load(port: int, requests: list[bytes], connections: int, seconds: float, rate: float | None = None) -> LoadResult:
     """Sends the requests in turn, over and over, in a process of its own. `rate`: per second in all; without it, each
     connection sends as soon as it was answered.
     """
@@ -99,7 +99,7 @@ def run(
     *,
     count: float = math.inf,
     check: Callable[[int, int, bytes], None] | None = None,
-) -> Result:
+) -> LoadResult:
     """The same in this process, until that many seconds have passed or `count` requests were sent. `check` is told of
     each answer with 200 the number of its connection, that of its request in `requests`, and the body.
     """
@@ -166,7 +166,7 @@ def run(
             waiting.append((following, connection))
             if rate:
                 waiting.sort(key=lambda each: each[0])
-    return Result(time.perf_counter() - start, np.array(latencies), errors + broken, broken)
+    return LoadResult(time.perf_counter() - start, np.array(latencies), errors + broken, broken)
 
 
 def _is_whole(data: bytes) -> bool:

@@ -87,7 +87,7 @@ class Feast:
         self._log.close()
 
 
-def asked_of_feast(rows: int, entities: int, count: int = 2000) -> list[bytes]:
+def requested_of_feast(rows: int, entities: int, count: int = 2000) -> list[bytes]:
     """Ready-made requests for all ten features of the random keys that `asked` draws for the shim."""
     draw = random.Random(7)
     made = []
@@ -100,9 +100,9 @@ def asked_of_feast(rows: int, entities: int, count: int = 2000) -> list[bytes]:
 
 def verify(store: str, port: int, sent: bytes, shim_port: int, shim_sent: bytes) -> None:
     """Exits unless Feast answers the same values for the same keys as the shim: else it would do other work."""
-    told = _answer(port, sent)
-    names = told["metadata"]["feature_names"]
-    by_name = {name: each["values"] for name, each in zip(names, told["results"], strict=True)}
+    reported = _answer(port, sent)
+    names = reported["metadata"]["feature_names"]
+    by_name = {name: each["values"] for name, each in zip(names, reported["results"], strict=True)}
     rows = [dict(zip(by_name, values, strict=True)) for values in zip(*by_name.values(), strict=True)]
     keys = json.loads(shim_sent.partition(b"\r\n\r\n")[2])["entities"]
     answered = _answer(shim_port, shim_sent)["rows"]
@@ -116,8 +116,8 @@ def _answer(port: int, sent: bytes) -> dict:
     head, _, body = sent.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}{first.split()[1]}", body, headers)
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    requested = urllib.request.Request(f"http://127.0.0.1:{port}{first.split()[1]}", body, headers)
+    with urllib.request.urlopen(requested, timeout=30) as answer:
         return json.load(answer)
 
 

@@ -46,7 +46,7 @@ def _times(one: dict[str, float]) -> str:
     return f"{one['times']:.1f}"
 
 
-def picture(table: list[dict[str, Any]]) -> str:
+def chart(table: list[dict[str, Any]]) -> str:
     """The ratios as an SVG: the share of bare Flask on the left, the times of Feast's on the right."""
     feasts = [what for what in TITLES if what in table[0] and what != "bare"]
     step = 26 if len(feasts) < 2 else 34
@@ -85,18 +85,18 @@ def picture(table: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def _bar(x: float, y: float, height: float, width: float, color: str, told: str) -> str:
+def _bar(x: float, y: float, height: float, width: float, color: str, reported: str) -> str:
     return (
         f'<rect x="{x}" y="{y:.0f}" width="{width:.0f}" height="{height}" fill="{color}"/>'
-        f'<text x="{x + width + 6:.0f}" y="{y + height / 2 + 4:.0f}">{told}</text>'
+        f'<text x="{x + width + 6:.0f}" y="{y + height / 2 + 4:.0f}">{reported}</text>'
     )
 
 
-def write(told: str, table: list[dict[str, Any]]) -> None:
+def write(reported: str, table: list[dict[str, Any]]) -> None:
     """Puts the table, and what is told below it, between the markers of docs/benchmarks.md, and the picture beside."""
     page = PAGE.read_text()
     pattern = re.compile(f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", re.DOTALL)
     if not pattern.search(page):
         raise SystemExit(f"{PAGE}: the lines {BEGIN.strip()} and {END.strip()} are not there: nothing was written")
-    PAGE.write_text(pattern.sub(lambda _: f"\n{markdown(table)}\n{told}\n", page))
-    PAGE.with_suffix(".svg").write_text(picture(table))
+    PAGE.write_text(pattern.sub(lambda _: f"\n{markdown(table)}\n{reported}\n", page))
+    PAGE.with_suffix(".svg").write_text(chart(table))

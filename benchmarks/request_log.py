@@ -33,7 +33,7 @@ SECONDS, ROUNDS, CLIENTS = 1.5, 15, 4
 SETTINGS = {"no log": None, "1%": 0.01, "100%": 1}
 
 
-class Shim:
+class LoggingShim:
     """A shim of one worker that was asked a few times already; it is ended with the block."""
 
     def __init__(self, published: Path, log: Path, share: float | None, rows: int) -> None:
@@ -48,16 +48,16 @@ class Shim:
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
         )
 
-    def __enter__(self) -> Shim:
+    def __enter__(self) -> LoggingShim:
         self._port = int(re.search(r":(\d+)$", self._process.stdout.readline().strip())[1])
         load(self._port, self._sent, 0.5)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        told = self._process.communicate(timeout=30)[1]
-        if " dropped " in told:
-            print(told)
+        reported = self._process.communicate(timeout=30)[1]
+        if " dropped " in reported:
+            print(reported)
 
     def measure(self) -> tuple[float, float]:
         """Requests per second, and milliseconds of the worker's CPU per request."""
@@ -109,7 +109,9 @@ def main() -> None:
             runs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
             with ExitStack() as stack:
                 shims = {
-                    name: stack.enter_context(Shim(publisher.folder, Path(scratch) / f"{rows}-{name}", share, rows))
+                    name: stack.enter_context(
+                        LoggingShim(publisher.folder, Path(scratch) / f"{rows}-{name}", share, rows)
+                    )
                     for name, share in SETTINGS.items()
                 }
                 for at in range(ROUNDS):
@@ -118,12 +120,12 @@ def main() -> None:
             print(f"rows per request: {rows}")
             for name in names:
                 rate, cpu = (statistics.median(each) for each in zip(*runs[name], strict=True))
-                told = [f"{rate:.0f} requests/s", f"{cpu:.3f} ms of CPU per request"]
+                reported = [f"{rate:.0f} requests/s", f"{cpu:.3f} ms of CPU per request"]
                 for which in (0, 1):
                     ratios = [run[which] / base[which] for run, base in zip(runs[name], runs["no log"], strict=True)]
                     low, middle, high = statistics.quantiles(ratios)
-                    told[which] += f" ({middle:.2f}, {low:.2f} to {high:.2f})"
-                print(f"  {name:7}{'; '.join(told)}")
+                    reported[which] += f" ({middle:.2f}, {low:.2f} to {high:.2f})"
+                print(f"  {name:7}{'; '.join(reported)}")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 from publisher import AS_OF, Publisher, ok, service, services  # noqa: E402
 
 from benchmarks.load import GENERATOR, Figures, full_load, load, request  # noqa: E402
-from benchmarks.peers import OPTIONS, Feast, asked_of_feast, verify  # noqa: E402
+from benchmarks.peers import OPTIONS, Feast, requested_of_feast, verify  # noqa: E402
 from benchmarks.report import markdown, write  # noqa: E402
 
 TOKEN = "bench-token"
@@ -94,7 +94,7 @@ def publish(folder: Path, entities: int, only: str | None = None) -> Publisher:
     return publisher
 
 
-class Server:
+class ServedProcess:
     """A process that tells its port on the first line of standard output."""
 
     def __init__(self, *command: str | Path) -> None:
@@ -121,18 +121,18 @@ class Server:
         self.process.wait(30)
 
 
-def shim(folder: Path, scratch: Path, workers: int = 1) -> Server:
+def shim(folder: Path, scratch: Path, workers: int = 1) -> ServedProcess:
     """The shim with all that a shim in use has."""
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     tokens = scratch / "tokens.json"
     tokens.write_text(json.dumps({"tokens": [{"name": "bench", "sha256": digest, "services": ["*"]}]}))
     options = ["--tokens", tokens, "--request-log", scratch / "log", "--port", "0", "--workers", workers]
-    one = Server("-m", "asof", "serve", "--folder", folder, *options)
+    one = ServedProcess("-m", "asof", "serve", "--folder", folder, *options)
     time.sleep(1)
     return one
 
 
-def asked(service: str, rows: int, entities: int, count: int = 2000) -> list[bytes]:
+def requested(service: str, rows: int, entities: int, count: int = 2000) -> list[bytes]:
     """Ready-made requests for random keys."""
     draw = random.Random(7)
     key, letter = ("customer_id", "C") if service == "stored" else ("order_id", "O")
@@ -166,10 +166,10 @@ def throughput(servers: dict[str, Any], names: list[str], connections: list[int]
     settings = []
     for name in names:
         service, rows = SETTINGS[name]
-        sent = asked(service, rows, options.entities)
+        sent = requested(service, rows, options.entities)
         size = size_of_answer(servers["shim"].port, sent[0])
         constant = [each.replace(f"/v1/services/{service}".encode(), f"/{size}".encode(), 1) for each in sent]
-        requests = dict.fromkeys(servers, asked_of_feast(rows, options.entities))
+        requests = dict.fromkeys(servers, requested_of_feast(rows, options.entities))
         requests |= {"shim": sent, "bare": constant}
         settings += [(name, each, requests) for each in connections]
     found: dict[tuple, list[dict[str, Figures]]] = {}
@@ -200,9 +200,9 @@ def throughput(servers: dict[str, Any], names: list[str], connections: list[int]
     return table
 
 
-def swaps(one: Server, publisher: Publisher, entities: int, seconds: float, count: int) -> None:
+def swaps(one: ServedProcess, publisher: Publisher, entities: int, seconds: float, count: int) -> None:
     """Prints p99 at half load with a swap and without, and the memory after each swap."""
-    sent = asked("stored", 1, entities)
+    sent = requested("stored", 1, entities)
     rate = load(one.port, sent, 8, 2).per_second / 2
     print(f"\nswaps, at a steady {rate:.0f} requests per second, half of what it can:")
     for number in range(count):
@@ -227,7 +227,7 @@ def memory(scratch: Path, entities: int) -> None:
     for rows in (1, entities):
         folder = scratch / f"published-{rows}"
         publish(folder, rows, only="stored")
-        sent = asked("stored", 100, rows)
+        sent = requested("stored", 100, rows)
         for workers in (1, 2):
             one = shim(folder, scratch, workers)
             try:
@@ -239,8 +239,10 @@ def memory(scratch: Path, entities: int) -> None:
                 loaded = load_seconds(one.port)
             finally:
                 one.stop()
-            told = ", ".join(f"{each:.0f}" for each in found[rows, workers])
-            print(f"{rows:,} entities, {workers} worker(s): loaded in {loaded:.2f} s; MB (PSS) {told} loaded and warm")
+            reported = ", ".join(f"{each:.0f}" for each in found[rows, workers])
+            print(
+                f"{rows:,} entities, {workers} worker(s): loaded in {loaded:.2f} s; MB (PSS) {reported} loaded and warm"
+            )
     for at, state in ((0, "loaded"), (-1, "warm")):
         one, two, empty = (found[each][at] for each in ((entities, 1), (entities, 2), (1, 1)))
         print(
@@ -251,8 +253,8 @@ def memory(scratch: Path, entities: int) -> None:
 
 def load_seconds(port: int) -> float:
     """To check, load and warm the snapshot, as the shim's metrics have it."""
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    requested = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    with urllib.request.urlopen(requested, timeout=10) as answer:
         return float(re.search(r"(?m)^asof_snapshot_load_seconds(?:{.*})? (\S+)", answer.read().decode())[1])
 
 
@@ -288,7 +290,7 @@ def main() -> None:
         if options.swap:
             swaps(servers["shim"], publisher, options.entities, options.seconds, options.swap)
             return
-        servers["bare"] = Server("benchmarks/bare.py")
+        servers["bare"] = ServedProcess("benchmarks/bare.py")
         stack.callback(servers["bare"].stop)
         if not options.no_feast:
             how = [] if options.feast_defaults else OPTIONS
@@ -296,17 +298,17 @@ def main() -> None:
             for store in ("sqlite", "redis") if shutil.which("redis-server") else ("sqlite",):
                 feast = servers[f"feast-{store}"] = Feast(store, options.feast_stores, parquet, options.entities, how)
                 stack.callback(feast.stop)
-                sent = asked_of_feast(100, options.entities)[0]
-                verify(store, feast.port, sent, servers["shim"].port, asked("stored", 100, options.entities)[0])
+                sent = requested_of_feast(100, options.entities)[0]
+                verify(store, feast.port, sent, servers["shim"].port, requested("stored", 100, options.entities)[0])
         table = throughput(servers, options.services, options.connections, options)
-    told = (
+    reported = (
         f"{datetime.now(UTC):%Y-%m-%d}, medians of {options.rounds} rounds of {options.seconds:.0f} s, on "
         f"{os.cpu_count()} cores; {options.entities:,} entities; load by {GENERATOR}"
         f"{'; Feast without options' if options.feast_defaults else ''}."
     )
-    print(f"{markdown(table)}\n{told}")
+    print(f"{markdown(table)}\n{reported}")
     if options.write:
-        write(told, table)
+        write(reported, table)
 
 
 if __name__ == "__main__":

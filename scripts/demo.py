@@ -27,7 +27,7 @@ PATHS = {
     "ASOF_TRAINING": SCRATCH / "training",
     "ASOF_REQUEST_LOG": SCRATCH / "request_log",  # where the shim logs its answers, and each build compares them
 }
-FIRST_BUILD, ASKED, SECOND_BUILD = "2026-05-01T08:58:00Z", "2026-05-01T09:00:00Z", "2026-05-01T09:05:00Z"
+FIRST_BUILD, REQUESTED, SECOND_BUILD = "2026-05-01T08:58:00Z", "2026-05-01T09:00:00Z", "2026-05-01T09:05:00Z"
 LABELLED_BUILD = "2026-05-05T08:58:00Z"  # when the label of every request that the demo sends is known
 
 # Each group's history as often as its freshness asks for.
@@ -81,18 +81,18 @@ def build_example() -> None:
     dbt("build", now=FIRST_BUILD)
 
 
-class Shim:
+class DemoShim:
     """`asof serve` on the published folder, its now fixed at 09:00; stopped on leaving the block."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         published, log = (str(PATHS[name].relative_to(ROOT)) for name in ("ASOF_PUBLISHED", "ASOF_REQUEST_LOG"))
         options = ["--folder", published, "--port", str(port), "--request-log", log, "--request-log-share", "1"]
-        print(f"\n$ ASOF_NOW={ASKED} asof serve {' '.join(options)}", flush=True)
+        print(f"\n$ ASOF_NOW={REQUESTED} asof serve {' '.join(options)}", flush=True)
         command = [sys.executable, "-m", "asof", "serve", *options]
-        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "ASOF_NOW": ASKED})
+        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "ASOF_NOW": REQUESTED})
 
-    def __enter__(self) -> Shim:
+    def __enter__(self) -> DemoShim:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -170,7 +170,7 @@ def main() -> None:
     if options.build_only:
         return
     if options.serve:
-        with Shim(options.port) as shim:
+        with DemoShim(options.port) as shim:
             print(f"\nServing on {shim.url} until Ctrl-C. In another terminal:")
             print(f"  curl '{shim.url}/v1/services/late_delivery?order_id=O-204'")
             try:
@@ -178,7 +178,7 @@ def main() -> None:
             except KeyboardInterrupt:
                 print()
         return
-    with Shim(free_port()) as shim:
+    with DemoShim(free_port()) as shim:
         answers = [(service, row_id, shim.ask(service, entity)) for service, entity, row_id in LOOKUPS]
     print(f"\n$ curl {shim.url}/v1/services/late_delivery?order_id=O-204")
     print(json.dumps(answers[0][2], indent=2))

@@ -60,7 +60,7 @@ def clock_from_environment() -> Clock:
 def serving_now(clock: Clock, published_at: datetime) -> datetime:
     """The now that an answer is given at: never earlier than the publication it is given from.
 
-    The builder's clock may be ahead of the shim's; without this an answer could predate its own snapshot.
+    The builder's clock may be later than the shim's; without this an answer could predate its own snapshot.
     """
     now = clock()
     return max(now if now.tzinfo is UTC else now.astimezone(UTC), published_at)

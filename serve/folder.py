@@ -56,7 +56,7 @@ class Folder:
         on_load: Callable[[Snapshot], None] | None = None,
     ) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
-        loopback). `on_load` is told each snapshot before it is served; whoever sets `on_refuse` is told of each that is
+        loopback). `on_load` is called with each snapshot before it is served; `on_refuse` is called for each that is
         refused, and what is in `on_look` is called with each look at the folder.
         """
         self.path = Path(path)
@@ -97,7 +97,7 @@ class Folder:
                 log.exception("watching %s failed; trying again", self.path)
 
     def poll(self) -> None:
-        """Looks once at current.json, and takes up or refuses what it says. One thread at a time does."""
+        """Looks once at current.json, and loads or refuses what it names. One thread at a time does."""
         with self._polling:
             self._poll()
 

@@ -1,8 +1,8 @@
-"""What the shim tells Prometheus: how requests fared, what was served, and how old it is. Names and counts, no values.
+"""The metrics for Prometheus: how requests fared, what was served, and how old it is. Names and counts, no values.
 
-What requests and loads add up to is kept in counters; with several workers in files that all of them share, so that
-whichever worker is asked tells the sum. What the snapshot is, the worker that is asked reads off its own: all follow
-one folder. The library chooses between the two when it is imported, so import this module in a worker only.
+Requests and loads are counted; with several workers in files that all of them share, so that any worker can give the
+sum. Gauges describe the snapshot of the worker that answers: all follow one folder. The library chooses between the two
+when it is imported, so import this module in a worker only.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Metrics:
             _count(served)
 
     def count(self) -> None:
-        """Counts what was noted. With several workers it is called now and then: whoever is asked reads all counters,
+        """Counts what was noted. With several workers it is called now and then: a worker can read all counters,
         but can only count its own.
         """
         for served in list(self._served.values()):
@@ -163,7 +163,7 @@ def _count(served: _Served) -> None:
 
 
 class _Present:
-    """What is served at this moment, read off the folder whenever it is asked for."""
+    """Gauges of what is served at this moment, read from the folder with each scrape."""
 
     def __init__(self, folder: Folder, clock: Clock, is_logging: bool) -> None:
         self._folder = folder

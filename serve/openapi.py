@@ -40,8 +40,8 @@ def document(snapshot: Snapshot, *, with_tokens: bool, max_entities: int) -> dic
     paths |= others
     feast = paths[FEAST]["post"]
     if names := [*(each.name for each in snapshot.services.values() if each.is_latest), *snapshot.services]:
-        asked = feast["requestBody"]["content"]["application/json"]["schema"]["properties"]
-        asked["feature_service"]["enum"] = paths["/ready/{service}"]["get"]["parameters"][0]["schema"]["enum"] = names
+        sent = feast["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        sent["feature_service"]["enum"] = paths["/ready/{service}"]["get"]["parameters"][0]["schema"]["enum"] = names
     feast["responses"] |= _feast_errors(components["responses"], *_BODY_ERRORS)
     if with_tokens:
         _ask_for_tokens(paths, components)

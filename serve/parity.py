@@ -1,6 +1,6 @@
 """What the builds found when they compared logged answers with history: `parity.json` in the published folder.
 
-It lies beside the snapshots and is read when it is asked for. Whatever is wrong with it, answers go on.
+It stands beside the snapshots and is read with each request for it. Whatever is wrong with it, answers go on.
 """
 
 from __future__ import annotations

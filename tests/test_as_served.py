@@ -57,7 +57,7 @@ def assert_trained_as_answered(answered: Row, trained: Row, where: str) -> None:
 
 
 @dataclass
-class Asked:
+class ServedWorld:
     """Requests to the shim, each to become an example of a world."""
 
     world: World
@@ -142,7 +142,7 @@ def check_exported(world: World, repository: Path, groups: dict[str, str], row_i
 @dataclass
 class Day:
     world: World
-    asked: Asked
+    requested: ServedWorld
     training: dict[str, Row]
     said: Run
 
@@ -178,12 +178,12 @@ def day(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Day:
     world.event("own", "plain", "2026-05-01 09:00", amount=0.25)  # at a backfilled moment
     world.event("own live", "plain", "2026-05-01 10:00", amount=0.75)  # at a build's moment
     world.backfill("2026-05-01T08:00", "2026-05-01T09:00", "1 hour", now="2026-05-01 09:55")
-    asked = Asked(world)
+    requested = ServedWorld(world)
 
     def ask_everything(times: list[str]) -> None:
         for now in times:
             requests = {f"{now} {thing} {color}": (thing, color) for thing in THINGS for color in (None, "blue")}
-            asked.ask_all(now, requests)
+            requested.ask_all(now, requests)
 
     world.build("2026-05-01 10:00")
     ask_everything(FIRST_SNAPSHOT)
@@ -204,15 +204,15 @@ def day(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Day:
     world.example("label at the cut-off", "plain", "2026-05-01 10:30", label_known_at="2026-05-01 15:00")
     world.example("immature", "plain", "2026-05-01 10:30", label_known_at="2026-05-01 15:00:00.000001")
     world.example("never labelled", "plain", "2026-05-01 10:30", label_known_at=None)
-    said = asked.train("2026-05-01 15:00")
-    return Day(world, asked, world.training(), said)
+    said = requested.train("2026-05-01 15:00")
+    return Day(world, requested, world.training(), said)
 
 
 def test_every_answer_of_the_day_equals_its_training_row(day: Day) -> None:
     """Exactly at published_at and at max_age, and a microsecond around both, for found, lost and unknown things."""
-    day.asked.check()
-    assert len(day.asked.answers) == (len(FIRST_SNAPSHOT) + len(SECOND_SNAPSHOT)) * len(THINGS) * 2
-    statuses = {answer["status"] for answer in day.asked.answers.values()}
+    day.requested.check()
+    assert len(day.requested.answers) == (len(FIRST_SNAPSHOT) + len(SECOND_SNAPSHOT)) * len(THINGS) * 2
+    statuses = {answer["status"] for answer in day.requested.answers.values()}
     assert statuses == {"OK", "STALE", "PARTIAL", "NOT_FOUND", "REJECTED"}
 
 
@@ -229,9 +229,9 @@ def test_every_answer_of_the_day_equals_its_training_row(day: Day) -> None:
 def test_a_publication_begins_at_its_microsecond_and_a_group_is_stale_only_after_its_max_age(
     day: Day, at: str, publication: int, status: str
 ) -> None:
-    answered, trained = (rows[f"{at} plain blue"] for rows in (day.asked.answers, day.training))
+    answered, trained = (rows[f"{at} plain blue"] for rows in (day.requested.answers, day.training))
     assert (answered["status"], trained["status"]) == (status, status)
-    assert trained["sequence_number"] == day.asked.numbers[f"{at} plain blue"] == publication
+    assert trained["sequence_number"] == day.requested.numbers[f"{at} plain blue"] == publication
     assert not trained["is_backfilled"]
 
 
@@ -239,12 +239,12 @@ def test_a_row_is_partial_without_another_group_and_not_found_without_its_first(
     """The missing group's features are null, and a coalesce in the service does not pass them off as known."""
     at = "2026-05-01 10:00:00.000002"
     for thing in ("homeless", "lost"):  # its place is null; its place is one that is not known
-        answered = day.asked.answers[f"{at} {thing} None"]
+        answered = day.requested.answers[f"{at} {thing} None"]
         assert answered["status"] == "PARTIAL"
         assert answered["groups"] == {"thing": "OK", "place": "NOT_FOUND"}
         assert answered["features"]["place_size"] is None
         assert answered["features"]["color"] == "red"
-    answered = day.asked.answers[f"{at} nobody blue"]
+    answered = day.requested.answers[f"{at} nobody blue"]
     assert answered["status"] == "NOT_FOUND"
     assert answered["groups"] == {"thing": "NOT_FOUND", "place": "NOT_FOUND"}
     assert answered["features"]["events_30d"] == 0  # its coalesce(events_30d, 0)
@@ -252,7 +252,7 @@ def test_a_row_is_partial_without_another_group_and_not_found_without_its_first(
 
 
 def test_a_row_without_a_required_column_is_rejected_and_still_says_what_was_found(day: Day) -> None:
-    answers = day.asked.answers
+    answers = day.requested.answers
     unknown = answers["2026-05-01 10:00:00.000002 nobody None"]
     assert unknown == {
         "status": "REJECTED",
@@ -269,7 +269,7 @@ def test_a_row_without_a_required_column_is_rejected_and_still_says_what_was_fou
 
 def test_a_stale_group_still_leads_to_the_group_looked_up_through_it(day: Day) -> None:
     """The place is found through the key as stored; the stale thing's own features are null."""
-    stale = day.asked.answers["2026-05-01 11:30:00.000001 plain blue"]
+    stale = day.requested.answers["2026-05-01 11:30:00.000001 plain blue"]
     assert stale["status"] == "STALE"
     assert stale["groups"] == {"thing": "STALE", "place": "OK"}
     assert stale["features"] == {
@@ -281,10 +281,10 @@ def test_a_stale_group_still_leads_to_the_group_looked_up_through_it(day: Day) -
         "request_amount": 12.5,
         "is_known": False,
     }
-    unsent = day.asked.answers["2026-05-01 11:30:00.000001 plain None"]
+    unsent = day.requested.answers["2026-05-01 11:30:00.000001 plain None"]
     assert (unsent["status"], unsent["groups"]) == ("REJECTED", {"thing": "STALE", "place": "OK"})
     # stale comes before partial
-    assert day.asked.answers["2026-05-01 11:30:00.000001 homeless blue"]["status"] == "STALE"
+    assert day.requested.answers["2026-05-01 11:30:00.000001 homeless blue"]["status"] == "STALE"
 
 
 def test_an_entity_that_left_is_not_found_from_the_next_publication_on(day: Day) -> None:
@@ -321,7 +321,7 @@ def test_a_label_that_is_not_known_by_the_build_keeps_its_example_out_and_is_cou
     assert day.training.keys().isdisjoint({"immature", "never labelled"})
     (counted,) = [line for line in day.said.said if "training rows" in line]
     assert counted.endswith("2 not yet labelled.")
-    examples = len(day.asked.answers) + 11
+    examples = len(day.requested.answers) + 11
     assert f"{len(day.training)} training rows of {examples} examples" in counted
 
 
@@ -397,30 +397,30 @@ def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as
     world.thing("t", "2026-05-01 11:28", place="q", color="blue")
     world.thing("t", "2026-05-01 11:50", place="q", color="green")
     world.event("e", "t", "2026-05-01 10:50", amount=3)
-    asked = Asked(world)
+    requested = ServedWorld(world)
     name_publications(world)
-    asked.examples = []
+    requested.examples = []
 
     # stands for a publication that would come after the first live one, so for none
     world.backfill("2026-05-01T09:59", "2026-05-01T09:59", "1 minute", now="2026-05-01 09:59:10")
     world.build("2026-05-01 09:59:30")
-    before = asked.ask("first", "t", "2026-05-01 10:45")
+    before = requested.ask("first", "t", "2026-05-01 10:45")
     # a replica that had not picked up the publication of 11:00 yet
-    replica = asked.ask("replica", "t", "2026-05-01 11:00:02")
+    replica = requested.ask("replica", "t", "2026-05-01 11:00:02")
     world.build("2026-05-01 11:00")
-    second = asked.ask("second", "t", "2026-05-01 11:10")
+    second = requested.ask("second", "t", "2026-05-01 11:10")
     world.dbt("run-operation", "rollback", now="2026-05-01 11:20")
-    rolled_back = asked.ask("rolled back", "t", "2026-05-01 11:25")
+    rolled_back = requested.ask("rolled back", "t", "2026-05-01 11:25")
     world.build("2026-05-01 11:30")  # held: what it recorded of the blue thing never counts
     world.dbt("run-operation", "release", now="2026-05-01 11:40")
-    asked.ask("released", "t", "2026-05-01 11:45")
+    requested.ask("released", "t", "2026-05-01 11:45")
     world.build("2026-05-01 12:00")
-    again = asked.ask("again", "t", "2026-05-01 12:05")
-    old_age = asked.ask("within two hours", "t", "2026-05-01 12:59")
+    again = requested.ask("again", "t", "2026-05-01 12:05")
+    old_age = requested.ask("within two hours", "t", "2026-05-01 12:59")
     world.replace("models/features/thing.yml", "max_age: 2 hours", "max_age: 5 minutes")
     world.build("2026-05-01 13:00")
-    fresh = asked.ask("within five minutes", "t", "2026-05-01 13:05", color="blue")
-    stale = asked.ask("after five minutes", "t", "2026-05-01 13:05:00.000001", color="blue")
+    fresh = requested.ask("within five minutes", "t", "2026-05-01 13:05", color="blue")
+    stale = requested.ask("after five minutes", "t", "2026-05-01 13:05:00.000001", color="blue")
 
     assert [row["features"]["place_size"] for row in (before, second, rolled_back, again)] == [7, 8, 7, 8]
     assert [row["features"]["color"] for row in (before, second, rolled_back, again)] == [
@@ -433,13 +433,13 @@ def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as
     assert replica["features"]["place_size"] == 7
     assert [row["status"] for row in (old_age, fresh, stale)] == ["OK", "OK", "STALE"]
     numbers = ["first", "replica", "second", "rolled back", "released", "again", "within five minutes"]
-    assert [asked.numbers[row_id] for row_id in numbers] == [1, 1, 2, 3, 3, 4, 5]
+    assert [requested.numbers[row_id] for row_id in numbers] == [1, 1, 2, 3, 3, 4, 5]
 
     # the request log names the publication that answered; the same request by its time alone is the next one's
-    asked.examples = [(*row, 1 if row[0] == "replica" else None) for row in asked.examples]
-    asked.examples.append(("by time", "t", "2026-05-01 11:00:02+00", 12.5, None, True, "2026-05-01 12:00+00", None))
-    asked.train("2026-05-01 14:00")
-    training = asked.check()
+    requested.examples = [(*row, 1 if row[0] == "replica" else None) for row in requested.examples]
+    requested.examples.append(("by time", "t", "2026-05-01 11:00:02+00", 12.5, None, True, "2026-05-01 12:00+00", None))
+    requested.train("2026-05-01 14:00")
+    training = requested.check()
     assert training["by time"]["sequence_number"] == 2
     assert training["by time"]["place_size"] == 8
 
@@ -473,9 +473,9 @@ def test_a_new_group_version_is_trained_on_backfilled_moments_and_leaves_the_old
     world.build("2026-03-09 10:00")
     world.event("live", "t", "2026-03-10 09:00", amount=1)
     world.build("2026-03-10 10:00")
-    asked = Asked(world)
-    asked.ask("v1", "t", "2026-03-10 10:30")
-    asked.train("2026-03-10 11:00")
+    requested = ServedWorld(world)
+    requested.ask("v1", "t", "2026-03-10 10:30")
+    requested.train("2026-03-10 11:00")
     before = world.training()
 
     # the source corrects the event: a second version of it, known two days later
@@ -510,7 +510,7 @@ def test_a_new_group_version_is_trained_on_backfilled_moments_and_leaves_the_old
     # the moment of March 10, 00:00: the event as it was known then, and not the one of 09:00
     assert (second["events_30d"], second["amount_total"]) == (1, 5.0)
     assert world.training() == before
-    asked.check()
+    requested.check()
     assert (before["v1"]["events_30d"], before["v1"]["is_backfilled"]) == (2, False)
     amounts = dict(
         world.query(

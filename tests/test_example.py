@@ -35,7 +35,7 @@ from scripts import demo
 from tests.exact import mean
 from tests.world import ROOT
 
-ASKED = demo.ASKED
+REQUESTED = demo.REQUESTED
 BUILDS = [demo.FIRST_BUILD, demo.SECOND_BUILD, demo.LABELLED_BUILD]
 SERVICES = ["late_delivery@1", "churn@1", "churn@2", "upsell@1", "fraud@1"]
 MICROSECOND = timedelta(microseconds=1)
@@ -52,7 +52,7 @@ def base(service: str) -> str:
     return service.replace("@", "_v")
 
 
-class Example:
+class BuiltExample:
     """The built example: its warehouse, what dbt said, and the published folder as each build left it."""
 
     def __init__(self, folder: Path) -> None:
@@ -129,7 +129,7 @@ def log_lookups(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+def example(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
     """Built once per session: with several test processes, the others wait for the first."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
@@ -139,7 +139,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
         if not (shared / "example.done").exists():
             build_once(folder)
             (shared / "example.done").touch()
-    return Example(folder)
+    return BuiltExample(folder)
 
 
 def post(url: str, service: str, entities: list[Row]) -> Row:
@@ -153,13 +153,13 @@ def post(url: str, service: str, entities: list[Row]) -> Row:
 
 
 @pytest.fixture(scope="session")
-def ask(example: Example) -> Iterator[Callable[..., Row]]:
+def ask(example: BuiltExample) -> Iterator[Callable[..., Row]]:
     """Asks a `asof serve` process that serves the first build at 09:00; one row, its answer with the envelope."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "asof", "serve", "--folder", str(example.published(1)), "--port", "0"],
         cwd=ROOT,
-        env=environment | {"ASOF_NOW": ASKED},
+        env=environment | {"ASOF_NOW": REQUESTED},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -226,10 +226,10 @@ def test_the_order_of_the_readme_is_answered_as_it_stood_at_nine(ask: Callable[.
     for name, value in expected.items():
         assert same(row["features"][name], value), name
     assert answer["as_of"] == {"shipment": "2026-05-01T08:58:00Z", "warehouse": "2026-05-01T08:58:00Z"}
-    assert answer["prediction_time"] == ASKED
+    assert answer["prediction_time"] == REQUESTED
 
 
-def test_the_order_of_the_readme_is_trained_on_as_it_was_answered(example: Example) -> None:
+def test_the_order_of_the_readme_is_trained_on_as_it_was_answered(example: BuiltExample) -> None:
     row = example.training("late_delivery@1")["O-204/2026-05-01"]
     assert row["prediction_time"] == at("05-01 09:00")
     assert (row["status"], row["sequence_number"], row["is_backfilled"]) == ("OK", 1, False)
@@ -247,7 +247,7 @@ def test_the_order_of_the_readme_is_trained_on_as_it_was_answered(example: Examp
 
 
 def test_neither_an_answer_nor_a_stored_feature_holds_the_delivery_or_the_complaint(
-    example: Example, ask: Callable[..., Row]
+    example: BuiltExample, ask: Callable[..., Row]
 ) -> None:
     assert "05-03" not in json.dumps(ask("late_delivery", order_id="O-204"))
     stored = example.stored("shipment", "order_id", at("05-04 23:00"))["O-204"]
@@ -265,7 +265,7 @@ def test_neither_an_answer_nor_a_stored_feature_holds_the_delivery_or_the_compla
 
 
 def test_an_order_of_a_minute_ago_is_scored_with_what_the_caller_sends(
-    example: Example, ask: Callable[..., Row]
+    example: BuiltExample, ask: Callable[..., Row]
 ) -> None:
     """Its row says that the snapshot does not know it; what could not be sent is null, the missing backlog said so."""
     (row,) = ask("late_delivery", order_id="O-205", request_distance_km=480.0, request_carrier="bluefreight")["rows"]
@@ -288,7 +288,7 @@ def test_an_order_of_a_minute_ago_is_scored_with_what_the_caller_sends(
 
 
 def test_an_unknown_order_without_a_distance_is_rejected_and_so_are_training_rows(
-    example: Example, ask: Callable[..., Row]
+    example: BuiltExample, ask: Callable[..., Row]
 ) -> None:
     (row,) = ask("late_delivery", order_id="O-205")["rows"]
     assert row == {
@@ -339,7 +339,7 @@ def test_a_cancelled_order_is_not_found_once_its_cancellation_is_known(ask: Call
     assert statuses == {"O-170": "NOT_FOUND", "O-186": "OK"}
 
 
-def test_a_corrected_distance_holds_from_the_moment_it_was_known(example: Example) -> None:
+def test_a_corrected_distance_holds_from_the_moment_it_was_known(example: BuiltExample) -> None:
     known = {
         ("O-180", "04-30 11:00"): Decimal("310.0"),
         ("O-180", "04-30 12:00"): Decimal("355.5"),
@@ -355,7 +355,7 @@ def test_a_corrected_distance_holds_from_the_moment_it_was_known(example: Exampl
     assert found == known
 
 
-def test_a_scan_of_a_week_ago_counts_as_a_week_to_the_microsecond(example: Example) -> None:
+def test_a_scan_of_a_week_ago_counts_as_a_week_to_the_microsecond(example: BuiltExample) -> None:
     """O-146 was scanned twice, a microsecond apart; the later one is a week old just when the snapshot goes out."""
     assert example.stored("shipment", "order_id", at("05-01 08:58"))["O-146"]["last_scan_at"] == at(
         "04-24 08:58:00.000001"
@@ -372,7 +372,7 @@ def test_a_scan_of_a_week_ago_counts_as_a_week_to_the_microsecond(example: Examp
 # ------------------------------------------------------------------------------------------------ churn, fraud
 
 
-def test_the_churner_is_trained_on_the_day_before(example: Example) -> None:
+def test_the_churner_is_trained_on_the_day_before(example: BuiltExample) -> None:
     """The moment of March 15, 00:00 goes out a minute later, so that the purchase of that very instant is not seen."""
     row = example.training("churn@1")["C-031/2026-03-15 00:00:00+00"]
     assert row["prediction_time"] == at("03-15 00:00")
@@ -388,14 +388,14 @@ def test_the_churner_is_trained_on_the_day_before(example: Example) -> None:
     assert place == [{"customer__as_of": at("03-14 00:00")}]
 
 
-def test_the_closed_account_is_gone_from_the_next_moment_on(example: Example) -> None:
+def test_the_closed_account_is_gone_from_the_next_moment_on(example: BuiltExample) -> None:
     """Closed at midnight, known five minutes later: a point at midnight, none the day after."""
     assert "C-031" in example.stored("customer", "customer_id", at("03-15 00:00"))
     assert "C-031" not in example.stored("customer", "customer_id", at("03-16 00:00"))
 
 
 def test_the_transaction_being_scored_is_not_counted_in_its_own_window(
-    example: Example, ask: Callable[..., Row]
+    example: BuiltExample, ask: Callable[..., Row]
 ) -> None:
     (row,) = ask("fraud", card_id="K-07", request_amount=250.00)["rows"]
     trained = example.training("fraud@1")["T-9000"]
@@ -417,7 +417,7 @@ def test_a_card_that_was_long_unused_and_one_that_never_was_have_no_mean(ask: Ca
 
 
 def test_upsell_reads_stored_features_of_churns_group_and_nothing_else(
-    example: Example, ask: Callable[..., Row]
+    example: BuiltExample, ask: Callable[..., Row]
 ) -> None:
     (served,) = [service for id_, service in example.manifest(1)["services"].items() if id_ == "upsell@1"]
     assert served["request"] == []
@@ -434,7 +434,7 @@ def test_upsell_reads_stored_features_of_churns_group_and_nothing_else(
 
 
 def test_versions_have_features_of_their_own_and_the_bare_name_is_the_latest(
-    example: Example, ask: Callable[..., Row]
+    example: BuiltExample, ask: Callable[..., Row]
 ) -> None:
     first, second, bare = (ask(name, customer_id="C-077") for name in ("churn@1", "churn@2", "churn"))
     assert list(first["rows"][0]["features"]) == ["days_since_last_purchase", "orders_30d", "avg_order_value_90d"]
@@ -446,7 +446,7 @@ def test_versions_have_features_of_their_own_and_the_bare_name_is_the_latest(
     assert bare == ask(latest, customer_id="C-077")
 
 
-def test_nothing_from_the_future_enters_it(example: Example) -> None:
+def test_nothing_from_the_future_enters_it(example: BuiltExample) -> None:
     """The proof, as a user runs it, on a machine in another zone and another day."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
     run = subprocess.run(
@@ -465,7 +465,7 @@ def test_nothing_from_the_future_enters_it(example: Example) -> None:
     assert "0" not in dict(counts).values()
 
 
-def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: Example, tmp_path: Path) -> None:
+def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: BuiltExample, tmp_path: Path) -> None:
     """In a copy of the project and its warehouse, churn@2 is written anew, accepted and published."""
     for name in ("models", "macros", "seeds"):
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
@@ -634,7 +634,7 @@ LIVE = [at("05-01 08:58"), at("05-01 09:05"), at("05-05 08:58")]
     ],
 )
 def test_every_stored_value_equals_plain_loops_over_the_raw_rows(
-    example: Example,
+    example: BuiltExample,
     group: str,
     key: str,
     by_hand: Callable[[datetime], dict[str, Row]],
@@ -664,13 +664,13 @@ def test_every_stored_value_equals_plain_loops_over_the_raw_rows(
     ],
 )
 def test_the_named_awkward_rows_are_where_the_windows_end(
-    example: Example, group: str, entity: str, moment: str, feature: str, value: Any
+    example: BuiltExample, group: str, entity: str, moment: str, feature: str, value: Any
 ) -> None:
     key = {"customer": "customer_id", "customer_value": "customer_id", "card": "card_id", "warehouse": "warehouse_id"}
     assert example.stored(group, key[group], at(moment))[entity][feature] == value
 
 
-def test_a_late_purchase_counts_from_the_first_moment_that_knows_it(example: Example) -> None:
+def test_a_late_purchase_counts_from_the_first_moment_that_knows_it(example: BuiltExample) -> None:
     """P-9017 of C-016, made on March 10 and loaded on the 14th at 10:00."""
     before, after = (
         example.stored("customer", "customer_id", at(day))["C-016"] for day in ("03-14 00:00", "03-15 00:00")
@@ -687,7 +687,7 @@ def test_a_late_purchase_counts_from_the_first_moment_that_knows_it(example: Exa
     assert trained["orders_30d"] == before["orders_30d"]
 
 
-def test_a_returned_purchase_leaves_the_mean_once_its_return_is_known(example: Example) -> None:
+def test_a_returned_purchase_leaves_the_mean_once_its_return_is_known(example: BuiltExample) -> None:
     """At the first moment that knows of the return, and not at the moment before."""
     seen = 0
     for returned in read("raw_returns"):
@@ -739,9 +739,9 @@ def late_delivery_by_hand(cutoff: datetime) -> list[str]:
     stored: dict[datetime, dict[str, Row]] = {}
     for order, row in first.items():
         settled = min((t for t in (delivered.get(order), cancelled.get(order)) if t is not None), default=None)
-        asked = [(row["placed_at"] + timedelta(minutes=1), row["distance_km"])]
-        asked += [(t, None) for t in mornings if row["placed_at"] < t and (settled is None or settled > t)]
-        for t, sent in asked:
+        requested = [(row["placed_at"] + timedelta(minutes=1), row["distance_km"])]
+        requested += [(t, None) for t in mornings if row["placed_at"] < t and (settled is None or settled > t)]
+        for t, sent in requested:
             if t >= cutoff:
                 continue
             moment = moment_in_force(t, at("04-20 00:00"), at("05-01 08:00"), timedelta(hours=1))
@@ -761,13 +761,13 @@ def late_delivery_by_hand(cutoff: datetime) -> list[str]:
 
 def churn_by_hand(cutoff: datetime) -> list[str]:
     fates = []
-    asked = hours("02-01 00:00", 14, timedelta(days=7)) + hours("04-24 09:00", 11, timedelta(days=1))
+    requested = hours("02-01 00:00", 14, timedelta(days=7)) + hours("04-24 09:00", 11, timedelta(days=1))
     signed_up: dict[str, datetime] = {}
     for row in read("raw_customers"):
         signed_up[row["customer_id"]] = min(row["signed_up_at"], signed_up.get(row["customer_id"], row["signed_up_at"]))
     purchases = first_loaded([row for row in read("raw_purchases") if row["customer_id"]], "purchase_id")
     for customer, since in signed_up.items():
-        for t in asked:
+        for t in requested:
             if t >= cutoff or since > t:
                 continue
             until = t + timedelta(days=30)
@@ -837,7 +837,7 @@ def fraud_by_hand(cutoff: datetime) -> list[str]:
     ],
 )
 def test_training_has_every_example_but_those_counted_out(
-    example: Example, service: str, by_hand: Callable[[datetime], list[str]]
+    example: BuiltExample, service: str, by_hand: Callable[[datetime], list[str]]
 ) -> None:
     """Rejected, without a snapshot, or not labelled yet: recomputed from the raw rows, and said by the build."""
     fates = Counter(by_hand(LIVE[-1]))
@@ -852,7 +852,7 @@ def test_training_has_every_example_but_those_counted_out(
         assert min(fates[fate] for fate in ("training", "no_snapshot", "rejected", "not_yet_labelled")) > 0
 
 
-def test_every_service_has_training_rows_from_the_first_build_on(example: Example) -> None:
+def test_every_service_has_training_rows_from_the_first_build_on(example: BuiltExample) -> None:
     """And fraud, whose labels come in within hours, some hundreds of them, most of which found their card fresh."""
     said = (example.folder / "said-1.txt").read_text()
     counts = {service: int(rows) for service, rows in re.findall(r"asof: (\S+@\d): (\d+) training rows", said)}
@@ -865,7 +865,7 @@ def test_every_service_has_training_rows_from_the_first_build_on(example: Exampl
     assert sum(row["is_fraud"] for row in trained) > 10
 
 
-def test_logged_answers_are_compared_with_history_by_the_next_build(example: Example) -> None:
+def test_logged_answers_are_compared_with_history_by_the_next_build(example: BuiltExample) -> None:
     """Without anything that the project would have to declare; what was found is published for the shim."""
     said = (example.folder / "said-2.txt").read_text()
     counts = Counter(f"{service}@1" if "@" not in service else service for service, *_ in demo.LOOKUPS)
@@ -878,7 +878,7 @@ def test_logged_answers_are_compared_with_history_by_the_next_build(example: Exa
     }
 
 
-def test_the_demo_shows_training_rows_only(example: Example, ask: Callable[..., Row]) -> None:
+def test_the_demo_shows_training_rows_only(example: BuiltExample, ask: Callable[..., Row]) -> None:
     """Each answer that it shows has become a training row by the build that it ends with, and equals it."""
     answers = [(service, row_id, ask(service, **entity)) for service, entity, row_id in demo.LOOKUPS]
     shown = io.StringIO()
@@ -899,7 +899,7 @@ def test_make_serve_takes_a_port() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_example_asked_between_the_builds_equals_its_training_row(example: Example, service: str) -> None:
+def test_every_request_between_the_builds_equals_its_training_row(example: BuiltExample, service: str) -> None:
     """The same request at the same time over HTTP: value, type, status, and the publication that answers."""
     served = example.manifest(1)["services"][service]
     sent = [column["name"] for column in served["keys"] + served["request"]]

@@ -58,7 +58,7 @@ def test_an_answer_is_traced_to_publication_moment_run_row_and_events(
     # the same as text, from the command line; a publication named as in a log
     for name, value in world.environment("2026-05-01 12:00").items():
         monkeypatch.setenv(name, value)
-    asked = [
+    requested = [
         "explain",
         "--project",
         str(world.folder),
@@ -67,7 +67,7 @@ def test_an_answer_is_traced_to_publication_moment_run_row_and_events(
         "request_amount=12.5",
         "2026-05-01T11:00:00.5Z",
     ]
-    assert main([*asked, "--sequence-number", "2"]) == 0
+    assert main([*requested, "--sequence-number", "2"]) == 0
     text = capsys.readouterr().out
     assert text.startswith(
         "score@1 for thing_id=a, request_amount=12.5 at 2026-05-01T11:00:00.500000Z: OK\npublication 2 "
@@ -78,5 +78,5 @@ def test_an_answer_is_traced_to_publication_moment_run_row_and_events(
         explained(world, "2026-05-01 12:00", service="score", request=request, at="2026-05-01T09:00:00Z")["status"]
         == "NO_SNAPSHOT"
     )
-    assert main([*asked[:-1], "2026-05-01T13:00:00Z"]) == 2
+    assert main([*requested[:-1], "2026-05-01T13:00:00Z"]) == 2
     assert "which lies beyond now" in capsys.readouterr().err

@@ -513,8 +513,8 @@ def test_what_the_source_forgets_is_gone_from_then_on_and_begins_a_new_life_when
     world.dbt("run", now="2026-05-01 12:30")
     world.build("2026-05-01 13:00")
     assert world.history() == [*first, ("b", at("2026-05-01 13:00"), True)]
-    asked = [{"thing_id": "b", "request_amount": 1, "request_color": "red"}]
-    assert world.ask("score", asked, "2026-05-01 13:01")["rows"][0]["status"] == "NOT_FOUND"
+    requested = [{"thing_id": "b", "request_amount": 1, "request_color": "red"}]
+    assert world.ask("score", requested, "2026-05-01 13:01")["rows"][0]["status"] == "NOT_FOUND"
 
     # and back with its old times, as if it had been there all along
     world.thing("b", "2026-05-01 08:00")
@@ -533,7 +533,7 @@ def test_what_the_source_forgets_is_gone_from_then_on_and_begins_a_new_life_when
         (at("2026-05-01 08:00"), at("2026-05-01 13:00")),
         (at("2026-05-01 14:00"), None),
     ]
-    assert world.ask("score", asked, "2026-05-01 14:01")["rows"][0]["status"] == "OK"
+    assert world.ask("score", requested, "2026-05-01 14:01")["rows"][0]["status"] == "OK"
     assert {row_id: row["status"] for row_id, row in world.training().items()} == {
         "at 10:30": "OK",
         "at 11:30": "OK",

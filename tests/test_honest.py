@@ -18,7 +18,7 @@ POINTS = "{{ asof.points(ref('things')) }}"
 
 
 @dataclass
-class Group:
+class GroupColumns:
     """The SQL of a feature group over things, its features with their types, and their values of thing a at 10:00."""
 
     sql: str
@@ -27,7 +27,7 @@ class Group:
 
 
 GROUPS = {
-    "common_tables": Group(
+    "common_tables": GroupColumns(
         f"""
         with event_at_point as (
             select point.thing_id, point.as_of, event.event_id, event.amount
@@ -45,7 +45,7 @@ GROUPS = {
         {"cte_events": "bigint", "cte_amount": "decimal(12,2)"},
         [3, Decimal("14.50")],
     ),
-    "nested": Group(
+    "nested": GroupColumns(
         f"""
         with outermost as (
             with innermost as (
@@ -63,7 +63,7 @@ GROUPS = {
         [3],
     ),
     # a common table expression of the name of the model that it reads, and one that hides another of its name
-    "shadowing": Group(
+    "shadowing": GroupColumns(
         f"""
         with things as (select * from {POINTS} as point),
         stg_events as (
@@ -80,7 +80,7 @@ GROUPS = {
         {"shadowed": "bigint"},
         [103],
     ),
-    "recursive": Group(
+    "recursive": GroupColumns(
         f"""
         with recursive step as (
             select 1 as number
@@ -96,7 +96,7 @@ GROUPS = {
         {"above": "bigint"},
         [6],
     ),
-    "ephemeral": Group(
+    "ephemeral": GroupColumns(
         f"""
         with per_point as (
             select point.thing_id, point.as_of, count(mark.event_id) as marks, max(mark.amount) as largest_mark
@@ -110,7 +110,7 @@ GROUPS = {
         [2, Decimal("9.50")],
     ),
     # over all things of a moment, with a window and without
-    "peers": Group(
+    "peers": GroupColumns(
         f"""
         with counted as (
             select point.thing_id, point.as_of, count(event.event_id) as event_count
@@ -134,7 +134,7 @@ GROUPS = {
         {"peer_count": "bigint", "peer_events": "bigint", "peer_rank": "bigint", "peer_most": "bigint"},
         [122, 4, 1, 3],
     ),
-    "one_window": Group(
+    "one_window": GroupColumns(
         f"""
         select
             point.thing_id,
@@ -147,7 +147,7 @@ GROUPS = {
         {"quartile": "bigint"},
         [1],
     ),
-    "ordered": Group(
+    "ordered": GroupColumns(
         f"""
         select
             point.thing_id,
@@ -170,7 +170,7 @@ GROUPS = {
         },
         [[Decimal("2.00"), Decimal("9.50"), Decimal("3.00")], Decimal("3.00"), "e-1>e-2>e-3", 14.5, "e-2"],
     ),
-    "unnested": Group(
+    "unnested": GroupColumns(
         f"""
         with part as (
             select point.thing_id, point.as_of, part.name
@@ -190,7 +190,7 @@ GROUPS = {
         {"parts": "bigint", "part_names": "varchar[]", "sizes": "bigint"},
         [4, ["1", "2", "3", "e"], 6],
     ),
-    "two_attributes": Group(
+    "two_attributes": GroupColumns(
         f"""
         select point.thing_id, point.as_of, attribute.color as two_color, owner.owner
         from {POINTS} as point
@@ -201,7 +201,7 @@ GROUPS = {
         ["red", "owner of a"],
     ),
     # a calendar has no key of the entity: the point is given its date
-    "calendar": Group(
+    "calendar": GroupColumns(
         f"""
         with point as (
             select thing_id, as_of, cast(as_of at time zone 'Europe/Berlin' as date) as day from {POINTS} as moment
@@ -213,7 +213,7 @@ GROUPS = {
         {"holiday_on": "date", "holiday": "varchar"},
         [date(2026, 5, 1), "Labour Day"],
     ),
-    "zones": Group(
+    "zones": GroupColumns(
         f"""
         select
             point.thing_id,
@@ -242,7 +242,7 @@ GROUPS = {
         [12, "15:30", date(2026, 5, 1), 2, 2, "2026-04-30 22:00:00+00"],
     ),
     # text that only looks like a leak
-    "words": Group(
+    "words": GroupColumns(
         f"""
         -- ref('stg_departures'), left_join_known( and now() over there
         /* {{{{ asof.last_moment }}}} left_join_known(ref('stg_departures')) */

@@ -214,7 +214,7 @@ def scaffold(world: World) -> None:
     assert main([*command, "--project", str(world.folder)]) == 0
 
 
-ASKED = {  # row_id: what is sent
+REQUESTED = {  # row_id: what is sent
     "both known": ("a", "b", "p", "q"),
     "turned round": ("b", "a", "q", "p"),
     "to itself": ("a", "a", "p", "p"),
@@ -224,12 +224,12 @@ ASKED = {  # row_id: what is sent
 }
 
 
-class Asked:
+class LookupsWorld:
     """The world after two builds, and what was answered between them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        entities = [dict(zip(SENT, sent, strict=True)) for sent in ASKED.values()]
+        entities = [dict(zip(SENT, sent, strict=True)) for sent in REQUESTED.values()]
         with world.shim("2026-05-01 10:30", is_logged=True) as client:
             self.answer = client.post("/v1/services/transfer", json={"entities": entities}).get_json()
             self.got = client.get("/v1/services/transfer", query_string=entities[1]).get_json()
@@ -241,11 +241,11 @@ class Asked:
             self.openapi = client.get("/openapi.json").get_json()
             scored = [{"thing_id": thing, "request_amount": 1.5} for thing in ("a", "b")]
             self.scores = client.post("/v1/services/score", json={"entities": scored}).get_json()
-        self.rows = dict(zip(ASKED, self.answer["rows"], strict=True))
+        self.rows = dict(zip(REQUESTED, self.answer["rows"], strict=True))
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Asked:
+def requested(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> LookupsWorld:
     world = World(tmp_path_factory.mktemp("lookups") / "world", template=parsed_world)
     add_names_once_inner(world)
     add_lane(world)
@@ -261,9 +261,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Asked
     for toll in ("pq1", "pq2", "pq3", "qp1"):
         world.add("lanes", (toll, toll[0], toll[1], "2026-05-01 08:00+00"))
     world.build("2026-05-01 10:00")
-    found = Asked(world)
+    found = LookupsWorld(world)
     at = "2026-05-01 10:30+00"
-    world.add("transfers", *[(row_id, *sent, at, True) for row_id, sent in ASKED.items()])
+    world.add("transfers", *[(row_id, *sent, at, True) for row_id, sent in REQUESTED.items()])
     for thing in ("a", "b"):
         world.example(thing, thing, "2026-05-01 10:30", request_amount=1.5)
     world.event("4", "a", "2026-05-01 10:40")  # too late to be trained on
@@ -271,8 +271,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Asked
     return found
 
 
-def test_each_lookup_has_its_own_row_status_and_columns(asked: Asked) -> None:
-    row = asked.rows["both known"]
+def test_each_lookup_has_its_own_row_status_and_columns(requested: LookupsWorld) -> None:
+    row = requested.rows["both known"]
     groups = ["sender", "receiver", "there", "back", "origin", "target"]
     assert row["groups"] == dict.fromkeys(groups, "OK")
     assert row["features"] == {
@@ -289,24 +289,24 @@ def test_each_lookup_has_its_own_row_status_and_columns(asked: Asked) -> None:
         "sender_sequence_number": 1 + ONCE_INNER.index("sequence_number"),
         "receiver_thing__found": 2 + ONCE_INNER.index("thing__found"),
     }
-    turned = asked.rows["turned round"]["features"]
+    turned = requested.rows["turned round"]["features"]
     assert (turned["sender_color"], turned["origin_size"], turned["there_tolls"]) == ("blue", 8, 1)
-    assert asked.got["rows"] == [asked.rows["turned round"]]
-    itself = asked.rows["to itself"]
+    assert requested.got["rows"] == [requested.rows["turned round"]]
+    itself = requested.rows["to itself"]
     assert (itself["status"], itself["groups"]["there"], itself["features"]["more_at_receiver"]) == (
         "PARTIAL",
         "NOT_FOUND",
         0,
     )
-    assert asked.rows["from a stranger"]["status"] == "NOT_FOUND"  # of the first lookup
-    assert asked.rows["from a stranger"]["groups"]["origin"] == "NOT_FOUND"
-    stranger = asked.rows["to a stranger"]
+    assert requested.rows["from a stranger"]["status"] == "NOT_FOUND"  # of the first lookup
+    assert requested.rows["from a stranger"]["groups"]["origin"] == "NOT_FOUND"
+    stranger = requested.rows["to a stranger"]
     assert (stranger["status"], stranger["features"]["receiver_color"]) == ("PARTIAL", None)
     assert (
-        asked.rows["from nowhere"]["groups"] | {"sender": "OK", "origin": "NOT_FOUND"}
-        == asked.rows["from nowhere"]["groups"]
+        requested.rows["from nowhere"]["groups"] | {"sender": "OK", "origin": "NOT_FOUND"}
+        == requested.rows["from nowhere"]["groups"]
     )
-    assert asked.answer["as_of"] == dict.fromkeys(groups, "2026-05-01T10:00:00Z")
+    assert requested.answer["as_of"] == dict.fromkeys(groups, "2026-05-01T10:00:00Z")
 
 
 def assert_same(answered: dict[str, Any], row: dict[str, Any], where: str) -> None:
@@ -316,21 +316,21 @@ def assert_same(answered: dict[str, Any], row: dict[str, Any], where: str) -> No
         assert (type(value), value) == (type(as_json(row[name])), as_json(row[name])), (where, name)
 
 
-def test_training_equals_what_was_answered(asked: Asked) -> None:
-    training = asked.world.training("transfer_v1")
-    assert training.keys() == ASKED.keys()
+def test_training_equals_what_was_answered(requested: LookupsWorld) -> None:
+    training = requested.world.training("transfer_v1")
+    assert training.keys() == REQUESTED.keys()
     for row_id, row in training.items():
-        assert_same(asked.rows[row_id], row, row_id)
-        assert tuple(row[name] for name in SENT) == ASKED[row_id]
+        assert_same(requested.rows[row_id], row, row_id)
+        assert tuple(row[name] for name in SENT) == REQUESTED[row_id]
         assert (row["sequence_number"], row["is_backfilled"], row["outcome"]) == (1, False, True)
-    parity = asked.world.query("select service_id, parity, count(*) from asof_requests group by all order by 1")
-    assert parity == [("score@1", "same", 2), ("transfer@1", "same", 2 * len(ASKED) + 1)]
+    parity = requested.world.query("select service_id, parity, count(*) from asof_requests group by all order by 1")
+    assert parity == [("score@1", "same", 2), ("transfer@1", "same", 2 * len(REQUESTED) + 1)]
 
 
-def test_columns_called_as_inner_ones_once_were_keep_their_values(asked: Asked) -> None:
-    training = asked.world.training()
-    rows = {row["row_id"]: row for row in dicts(asked.world, "select * from score_v1_rows")}
-    for (thing, events), answered in zip({"a": 1, "b": 2}.items(), asked.scores["rows"], strict=True):
+def test_columns_called_as_inner_ones_once_were_keep_their_values(requested: LookupsWorld) -> None:
+    training = requested.world.training()
+    rows = {row["row_id"]: row for row in dicts(requested.world, "select * from score_v1_rows")}
+    for (thing, events), answered in zip({"a": 1, "b": 2}.items(), requested.scores["rows"], strict=True):
         expected = {name: events + at for at, name in enumerate(ONCE_INNER)}
         assert {name: answered["features"][NAMES.get(name, name)] for name in ONCE_INNER} == expected
         assert {name: training[thing][NAMES.get(name, name)] for name in ONCE_INNER} == expected
@@ -346,32 +346,32 @@ def dicts(world: World, query: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def operation(asked: Asked, name: str, **arguments: Any) -> Any:
-    run = asked.world.dbt(
+def operation(requested: LookupsWorld, name: str, **arguments: Any) -> Any:
+    run = requested.world.dbt(
         "--quiet", "run-operation", f"asof.{name}", "--args", json.dumps(arguments), now="2026-05-01 11:00"
     )
     return run.output.strip().splitlines()[-1]
 
 
-def test_sets_and_batches_and_explanations_know_the_aliases(asked: Asked) -> None:
-    world = asked.world
-    manifest = json.loads((world.folder / operation(asked, "training_set", service="transfer")).read_text())
+def test_sets_and_batches_and_explanations_know_the_aliases(requested: LookupsWorld) -> None:
+    world = requested.world
+    manifest = json.loads((world.folder / operation(requested, "training_set", service="transfer")).read_text())
     file = world.folder / "training/sets" / manifest["files"]["rows"]["file"]
     for row in dicts(world, f"select * from '{file}'"):
-        assert_same(asked.rows[row["row_id"]], row, row["row_id"])
+        assert_same(requested.rows[row["row_id"]], row, row["row_id"])
 
     given = world.folder / "given.parquet"
-    values = ", ".join(f"('{row_id}', {', '.join(map(repr, sent))})" for row_id, sent in ASKED.items())
+    values = ", ".join(f"('{row_id}', {', '.join(map(repr, sent))})" for row_id, sent in REQUESTED.items())
     duckdb.execute(f"copy (select * from (values {values}) as t (row_id, {', '.join(SENT)})) to '{given}'")
     to = world.folder / "batch.parquet"
-    operation(asked, "batch", service="transfer", to=str(to), examples=str(given))
+    operation(requested, "batch", service="transfer", to=str(to), examples=str(given))
     batch = {row["row_id"]: row for row in dicts(world, f"select * from '{to}'")}
     assert batch["both known"]["sender_events_30d"] == 2  # by the second publication
     assert batch["turned round"]["there_tolls"] == 1
 
-    request = dict(zip(SENT, ASKED["turned round"], strict=True))
-    found = json.loads(operation(asked, "explain", service="transfer", request=request, at="2026-05-01T10:30:00Z"))
-    answered = asked.rows["turned round"]
+    request = dict(zip(SENT, REQUESTED["turned round"], strict=True))
+    found = json.loads(operation(requested, "explain", service="transfer", request=request, at="2026-05-01T10:30:00Z"))
+    answered = requested.rows["turned round"]
     assert found["status"] == answered["status"]
     shown = {name: None if value is None else str(value).lower() for name, value in answered["features"].items()}
     assert found["features"] == shown
@@ -390,43 +390,43 @@ def test_sets_and_batches_and_explanations_know_the_aliases(asked: Asked) -> Non
     assert {group["evaluated_again"] for group in found["groups"]} == {"same"}
 
 
-def test_the_scaffold_writes_aliases(asked: Asked, capsys: pytest.CaptureFixture[str]) -> None:
-    models = asked.world.folder / "models/services"
+def test_the_scaffold_writes_aliases(requested: LookupsWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    models = requested.world.folder / "models/services"
     declared = (models / "moved.yml").read_text().partition("lookups:")[2].split("\n")[1:4]
     assert [each.strip() for each in declared] == [
         "sender: sender_id",
         "receiver: receiver_id",
         "origin: sender.place_id",
     ]
-    moved = asked.world.manifest["services"]["moved@1"]
+    moved = requested.world.manifest["services"]["moved@1"]
     assert [each["name"] for each in moved["keys"]] == ["sender_id", "receiver_id"]
     stored = [f"{alias}_color" for alias in ("sender", "receiver")] + ["origin_size"]
     assert set(stored) <= {each["name"] for each in moved["features"]}
-    command = ["new", "service", "other", "--owner", "tests", "--project", str(asked.world.folder), "--groups"]
+    command = ["new", "service", "other", "--owner", "tests", "--project", str(requested.world.folder), "--groups"]
     assert main([*command, "thing@1", "--lookup", "sender=sender_id"]) == 1
     assert "--lookup sender: none of the groups, which are thing" in capsys.readouterr().out
     assert main([*command, "lane@1", "--lookup", "lane=a"]) == 1
     assert "--lookup lane=a: the keys of lane@1 are from_id, to_id" in capsys.readouterr().out
 
 
-def test_the_api_and_its_pages_know_the_aliases(asked: Asked) -> None:
-    names, results = asked.feast["metadata"]["feature_names"], asked.feast["results"]
+def test_the_api_and_its_pages_know_the_aliases(requested: LookupsWorld) -> None:
+    names, results = requested.feast["metadata"]["feature_names"], requested.feast["results"]
     columns = {name: list(zip(e["values"], e["statuses"], strict=True)) for name, e in zip(names, results, strict=True)}
-    rows = asked.rows.values()
+    rows = requested.rows.values()
     for name in FEATURES:
         assert [value for value, _ in columns[name]] == [row["features"][name] for row in rows], name
     # of a null, the status of the lookup that the stored feature is of
-    assert columns["receiver_color"][list(ASKED).index("to a stranger")] == (None, "NOT_FOUND")
-    assert columns["origin_size"][list(ASKED).index("from nowhere")] == (None, "NOT_FOUND")
+    assert columns["receiver_color"][list(REQUESTED).index("to a stranger")] == (None, "NOT_FOUND")
+    assert columns["origin_size"][list(REQUESTED).index("from nowhere")] == (None, "NOT_FOUND")
 
-    (service,) = [each for each in asked.catalog["services"] if each["service"] == "transfer@1"]
+    (service,) = [each for each in requested.catalog["services"] if each["service"] == "transfer@1"]
     assert [each["name"] for each in service["keys"]] == list(SENT)
     assert [(each["name"], each["group"]) for each in service["groups"]][:2] == [
         ("sender", "thing@1"),
         ("receiver", "thing@1"),
     ]
-    assert "back (lane@1 by to_place_id, from_place_id), origin (place@1 by sender.place_id)" in asked.page
-    schemas = asked.openapi["components"]["schemas"]
+    assert "back (lane@1 by to_place_id, from_place_id), origin (place@1 by sender.place_id)" in requested.page
+    schemas = requested.openapi["components"]["schemas"]
     assert list(schemas["transfer_v1_entity"]["properties"]) == list(SENT)
     assert list(schemas["transfer_v1_row"]["properties"]["groups"]["properties"]) == [
         "sender",
@@ -438,12 +438,14 @@ def test_the_api_and_its_pages_know_the_aliases(asked: Asked) -> None:
     ]
 
 
-def test_the_feast_repository_looks_up_twice(asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_feast_repository_looks_up_twice(
+    requested: LookupsWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By Feast's rule alone, an entity's last row at or before the time, and the SQL beside it: the training rows.
 
     (`make feast` has Feast itself look.)
     """
-    world, repository = asked.world, tmp_path / "new"
+    world, repository = requested.world, tmp_path / "new"
     for name, value in world.environment("2026-05-01 11:00").items():
         monkeypatch.setenv(name, value)
     assert main(["feast", "--to", str(repository), "--project", str(world.folder)]) == 0

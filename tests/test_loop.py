@@ -77,7 +77,7 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigter
     build_of(loop)
     loop.send_signal(signal.SIGTERM)
     said, complained = loop.communicate(timeout=300)
-    assert re.match(r"\S+Z round 3: exit 0 after [\d.]+ s; published 2 at .*; ends as it was told to\n$", said)
+    assert re.match(r"\S+Z round 3: exit 0 after [\d.]+ s; published 2 at .*; ends after a signal\n$", said)
     assert loop.returncode == 0
     assert "amount_total lies outside its declared range [-1000, 9]" in complained  # all that the red one said
     published = world.folder / "published"
@@ -113,7 +113,7 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigter
     assert world.pointer["sequence_number"] == 2
 
 
-def test_a_second_loop_is_told_who_holds_the_first(tmp_path: Path) -> None:
+def test_a_second_loop_is_reported_who_holds_the_first(tmp_path: Path) -> None:
     """Without dbt: the lock comes before any command."""
     (tmp_path / "dbt_project.yml").write_text("name: x\n")
     with only_one(tmp_path):
@@ -134,7 +134,7 @@ def test_a_second_loop_is_told_who_holds_the_first(tmp_path: Path) -> None:
     )
 
 
-def test_a_build_that_publishes_elsewhere_is_told(tmp_path: Path) -> None:
+def test_a_build_that_publishes_elsewhere_is_reported(tmp_path: Path) -> None:
     output = "10:00  asof: published s-3 as number 3 at 2026-05-01T09:00:00.000001Z: 5 groups, 4 services."
     said = outcome(tmp_path, 0, output)
     assert said.startswith("published 3 at 2026-05-01T09:00:00.000001Z, snapshot s-3, but not to ")

@@ -109,8 +109,8 @@ def write_shelves(world: World) -> None:
     (world.folder / "models" / "shelves.yml").write_text(yaml.safe_dump({"models": models}, sort_keys=False))
     held = ", ".join([f"{name} varchar" for name in KEYS] + [f"{name} integer" for name in OBSERVED])
     world.execute(f"create table raw.shelves ({held})")
-    asked = f"row_id varchar, recency varchar, seen_in_run varchar, said integer, answered integer, {LABEL} integer"
-    world.execute(f"create table raw.asked ({asked}, prediction_time timestamptz, label_known_at timestamptz)")
+    requested = f"row_id varchar, recency varchar, seen_in_run varchar, said integer, answered integer, {LABEL} integer"
+    world.execute(f"create table raw.asked ({requested}, prediction_time timestamptz, label_known_at timestamptz)")
 
 
 def at(hour: int) -> datetime:

@@ -91,8 +91,8 @@ def test_each_kind_is_one_command_and_builds_as_it_is(world: World, capsys: pyte
         "amount_max"
     ) == 0  # written before it was
     assert world.manifest["groups"]["visitor@1"]["keys"][0]["type"] == "bigint"
-    asked = {"thing_id": "a", "request_amount": 1, "request_color": "green"}
-    old, latest, other = (world.ask(name, [asked], "2026-05-01 10:01") for name in ("score@1", "score", "score@2"))
+    requested = {"thing_id": "a", "request_amount": 1, "request_color": "green"}
+    old, latest, other = (world.ask(name, [requested], "2026-05-01 10:01") for name in ("score@1", "score", "score@2"))
     assert old == latest
     assert other["rows"][0]["features"] == old["rows"][0]["features"] | {"amount_max": 1}
     assert world.ask("visit", [{"visitor_id": 1}], "2026-05-01 10:01")["rows"][0]["features"]["visitor_events_30d"] == 1

@@ -65,7 +65,7 @@ LATER_MAX_AGE = MAX_AGE | {"place": timedelta(hours=3)}
 
 
 @dataclass(frozen=True)
-class Publication:
+class OraclePublication:
     """What the shim had from `published_at` on: all groups as of one moment."""
 
     number: int
@@ -76,14 +76,14 @@ class Publication:
 
 # A build under a frozen clock goes out a microsecond after its moment; the rollback brings back the first one's rows.
 PUBLICATIONS = [
-    Publication(1, BUILDS[0] + MICROSECOND, BUILDS[0], MAX_AGE),
-    Publication(2, BUILDS[1] + MICROSECOND, BUILDS[1], MAX_AGE),
-    Publication(3, ROLLBACK, BUILDS[0], MAX_AGE),
-    Publication(4, BUILDS[2] + MICROSECOND, BUILDS[2], LATER_MAX_AGE),
+    OraclePublication(1, BUILDS[0] + MICROSECOND, BUILDS[0], MAX_AGE),
+    OraclePublication(2, BUILDS[1] + MICROSECOND, BUILDS[1], MAX_AGE),
+    OraclePublication(3, ROLLBACK, BUILDS[0], MAX_AGE),
+    OraclePublication(4, BUILDS[2] + MICROSECOND, BUILDS[2], LATER_MAX_AGE),
 ]
 
 
-def in_force(at: datetime) -> Publication | None:
+def in_force(at: datetime) -> OraclePublication | None:
     """The newest publication at a time."""
     return max((p for p in PUBLICATIONS if p.published_at <= at), key=lambda p: p.number, default=None)
 
@@ -113,7 +113,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Example:
+class LabelledRequest:
     row_id: str
     thing: str
     other: str
@@ -131,7 +131,7 @@ class Tale:
     departures: list[tuple[str, datetime]] = field(default_factory=list)  # thing, known_at
     places: list[Version] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[LabelledRequest] = field(default_factory=list)
 
 
 # --------------------------------------------------------------------------------------------------- making it up
@@ -194,7 +194,7 @@ def little_world(rng: random.Random, number: int, tale: Tale) -> None:
         tale.examples.append(example(rng, f"{prefix}x{number}", [*things, f"{prefix}stranger"]))
 
 
-def example(rng: random.Random, row_id: str, things: list[str]) -> Example:
+def example(rng: random.Random, row_id: str, things: list[str]) -> LabelledRequest:
     """Asked on or beside the border of a publication, of a backfilled moment's, or of somebody's max_age."""
     by_number = rng.random() < 0.15
     publication = rng.choice(PUBLICATIONS)
@@ -223,9 +223,11 @@ AMOUNTS = [AMOUNT_RANGE[0], Decimal("12.50"), AMOUNT_RANGE[1]]
 TOO_MUCH = [AMOUNT_RANGE[0] - Decimal("0.01"), AMOUNT_RANGE[1] + Decimal("0.01")]
 
 
-def request(rng: random.Random, row_id: str, things: list[str], at: datetime, amounts: list[Decimal]) -> Example:
+def request(
+    rng: random.Random, row_id: str, things: list[str], at: datetime, amounts: list[Decimal]
+) -> LabelledRequest:
     thing, other = rng.choice(things), rng.choice(things)
-    return Example(row_id, thing, other, at, rng.choice(amounts), rng.choice([None, "blue"]))
+    return LabelledRequest(row_id, thing, other, at, rng.choice(amounts), rng.choice([None, "blue"]))
 
 
 def make_up() -> Tale:
@@ -323,42 +325,42 @@ class Oracle:
         (size,) = last_said(self._of[place], place, moment)
         return {"size": size}
 
-    def trained(self, service: Service, asked: Example) -> dict[str, Any] | None:
+    def trained(self, service: OracleService, requested: LabelledRequest) -> dict[str, Any] | None:
         """The training row by the as-served rule; None without a snapshot, or where it is rejected."""
-        publication = in_force(asked.at) if asked.number is None else PUBLICATIONS[asked.number - 1]
-        standing = [moment for moment in BACKFILL if moment + LAG <= asked.at]
+        publication = in_force(requested.at) if requested.number is None else PUBLICATIONS[requested.number - 1]
+        standing = [moment for moment in BACKFILL if moment + LAG <= requested.at]
         if publication is None and not standing:
             return None
         as_of, max_age = (publication.as_of, publication.max_age) if publication else (max(standing), MAX_AGE)
-        answer = self.answer(service, asked, as_of, max_age)
+        answer = self.answer(service, requested, as_of, max_age)
         if answer["status"] == "REJECTED":
             return None
         return {
-            "row_id": asked.row_id,
-            "prediction_time": asked.at,
+            "row_id": requested.row_id,
+            "prediction_time": requested.at,
             "sequence_number": publication.number if publication else None,
             "is_backfilled": publication is None,
             "status": answer["status"],
             "outcome": True,
-            "label_known_at": asked.at,
-            **service.keys(asked),
+            "label_known_at": requested.at,
+            **service.keys(requested),
             **{f"{lookup}_status": status for lookup, status in answer["groups"].items()},
             **answer["features"],
         }
 
     def answer(
-        self, service: Service, asked: Example, as_of: datetime, max_age: dict[str, timedelta]
+        self, service: OracleService, requested: LabelledRequest, as_of: datetime, max_age: dict[str, timedelta]
     ) -> dict[str, Any]:
         """What the API answers of one row, from groups that all stand as of one moment."""
         found: dict[str, dict[str, Any] | None] = {}
         groups: dict[str, str] = {}
         for lookup, (group, key_of) in service.lookups.items():
-            key = key_of(asked, found)
+            key = key_of(requested, found)
             found[lookup] = None if key is None else getattr(self, group)(key, as_of)
-            is_stale = asked.at - as_of > max_age[group]
+            is_stale = requested.at - as_of > max_age[group]
             groups[lookup] = "NOT_FOUND" if found[lookup] is None else "STALE" if is_stale else "OK"
         stored = {lookup: row if groups[lookup] == "OK" else None for lookup, row in found.items()}
-        features, rejected = service.features(asked, stored), []
+        features, rejected = service.features(requested, stored), []
         for name, value in features.items():
             low, high, is_nulled, rejects_null = service.rules.get(name, (None, None, False, False))
             is_outside = value is not None and (
@@ -383,23 +385,23 @@ def of(stored: dict[str, Any] | None, name: str) -> Any:
     return None if stored is None else stored[name]
 
 
-def score(asked: Example, stored: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
+def score(requested: LabelledRequest, stored: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
     thing, activity = stored["thing"], stored["activity"]
     last, total, minus = of(thing, "last_event_at"), of(thing, "amount_total"), of(activity, "minus_2h")
     return {
-        "color": asked.color if asked.color is not None else of(thing, "color"),
+        "color": requested.color if requested.color is not None else of(thing, "color"),
         "events_30d": of(thing, "events_30d") or 0,
         "amount_total": None if total is None else float(total),
-        "hours_since_last_event": None if last is None else (asked.at - last).total_seconds() / 3600,
+        "hours_since_last_event": None if last is None else (requested.at - last).total_seconds() / 3600,
         "place_size": of(stored["place"], "size"),
-        "request_amount": asked.amount,
+        "request_amount": requested.amount,
         "is_known": thing is not None,
         **{as_: of(activity, name) for name, as_ in SERVED.items()},
         "turned": None if minus is None else -minus + 0.0,
     }
 
 
-def pair(asked: Example, stored: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
+def pair(requested: LabelledRequest, stored: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
     one, two = (of(stored[each], "events_30d") for each in ("first", "second"))
     return {
         "first_color": of(stored["first"], "color"),
@@ -414,26 +416,26 @@ def pair(asked: Example, stored: dict[str, dict[str, Any] | None]) -> dict[str, 
 
 
 @dataclass(frozen=True)
-class Service:
+class OracleService:
     """By hand. `lookups`: by alias, in order, the group and its key; `features`: from what is sent and what is stored
     in groups that are OK; `rules`: by column, least, most, whether it is null outside, whether null is rejected.
     """
 
-    keys: Callable[[Example], dict[str, str]]
-    sent: Callable[[Example], dict[str, Any]]
-    lookups: dict[str, tuple[str, Callable[[Example, dict[str, Any]], Any]]]
-    features: Callable[[Example, dict[str, dict[str, Any] | None]], dict[str, Any]]
+    keys: Callable[[LabelledRequest], dict[str, str]]
+    sent: Callable[[LabelledRequest], dict[str, Any]]
+    lookups: dict[str, tuple[str, Callable[[LabelledRequest, dict[str, Any]], Any]]]
+    features: Callable[[LabelledRequest, dict[str, dict[str, Any] | None]], dict[str, Any]]
     rules: dict[str, tuple[Any, Any, bool, bool]]
 
 
 SERVICES = {
-    "score": Service(
-        keys=lambda asked: {"thing_id": asked.thing},
-        sent=lambda asked: {"request_amount": asked.amount, "request_color": asked.color},
+    "score": OracleService(
+        keys=lambda requested: {"thing_id": requested.thing},
+        sent=lambda requested: {"request_amount": requested.amount, "request_color": requested.color},
         lookups={
-            "thing": ("thing", lambda asked, found: asked.thing),
-            "activity": ("activity", lambda asked, found: asked.thing),
-            "place": ("place", lambda asked, found: of(found["thing"], "place_id")),
+            "thing": ("thing", lambda requested, found: requested.thing),
+            "activity": ("activity", lambda requested, found: requested.thing),
+            "place": ("place", lambda requested, found: of(found["thing"], "place_id")),
         },
         features=score,
         rules={
@@ -443,15 +445,15 @@ SERVICES = {
             "last_lifetime": (Decimal(5), Decimal(100), True, False),
         },
     ),
-    "pair": Service(
-        keys=lambda asked: {"first_id": asked.thing, "second_id": asked.other},
-        sent=lambda asked: {"request_amount": asked.amount},
+    "pair": OracleService(
+        keys=lambda requested: {"first_id": requested.thing, "second_id": requested.other},
+        sent=lambda requested: {"request_amount": requested.amount},
         lookups={
-            "first": ("thing", lambda asked, found: asked.thing),
-            "second": ("thing", lambda asked, found: asked.other),
-            "busy": ("activity", lambda asked, found: asked.other),
-            "here": ("place", lambda asked, found: of(found["first"], "place_id")),
-            "there": ("place", lambda asked, found: of(found["second"], "place_id")),
+            "first": ("thing", lambda requested, found: requested.thing),
+            "second": ("thing", lambda requested, found: requested.other),
+            "busy": ("activity", lambda requested, found: requested.other),
+            "here": ("place", lambda requested, found: of(found["first"], "place_id")),
+            "there": ("place", lambda requested, found: of(found["second"], "place_id")),
         },
         features=pair,
         rules={
@@ -600,7 +602,7 @@ class Answered:
     """One answered row, and the oracle's; with numbers as they are spelled."""
 
     service: str
-    asked: Example
+    requested: LabelledRequest
     row: dict[str, Any]
     expected: dict[str, Any]
 
@@ -614,7 +616,7 @@ class Asking:
         self.answers: list[Answered] = []
         self.refused = 0
 
-    def ask(self, publication: Publication, at: datetime) -> None:
+    def ask(self, publication: OraclePublication, at: datetime) -> None:
         things = [*sorted(self.oracle.things), "stranger"]
         requests = [
             replace(
@@ -625,7 +627,7 @@ class Asking:
         with self.world.shim(f"{at:%Y-%m-%d %H:%M:%S.%f}", is_logged=True) as client:
             for name, service in SERVICES.items():
 
-                def post(some: list[Example], name: str = name, service: Service = service) -> Any:
+                def post(some: list[LabelledRequest], name: str = name, service: OracleService = service) -> Any:
                     entities = [service.keys(each) | service.sent(each) for each in some]
                     body = json.dumps({"entities": entities}, default=float)
                     return client.post(f"/v1/services/{name}", data=body, content_type="application/json")
@@ -644,20 +646,20 @@ class Asking:
                 decoder = json.JSONDecoder(parse_float=Number, parse_int=Number)
                 decoded = decoder.decode(answer.get_data(as_text=True))
                 assert decoded["sequence_number"] == str(publication.number)
-                for asked, row in zip(taken, decoded["rows"], strict=True):
-                    expected = self.oracle.answer(service, asked, publication.as_of, publication.max_age)
-                    self.answers.append(Answered(name, asked, row, expected))
+                for requested, row in zip(taken, decoded["rows"], strict=True):
+                    expected = self.oracle.answer(service, requested, publication.as_of, publication.max_age)
+                    self.answers.append(Answered(name, requested, row, expected))
 
 
 @dataclass
-class Told:
+class BuiltOracle:
     world: World
     oracle: Oracle
     asking: Asking
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Told:
+def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> BuiltOracle:
     """The tale in a project, run on a machine in New York (or TZ): backfilled, built, rolled back, released, built."""
     world, tale = World(tmp_path_factory.mktemp("oracle") / "world", template=parsed_world), make_up()
     oracle = Oracle(tale)
@@ -695,7 +697,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Told:
         *[(x.row_id, x.thing, x.at, x.amount, x.color, True, x.at, x.number, x.other) for x in tale.examples],
     )
     world.dbt("build", now="2024-04-03 18:00", **zone)
-    return Told(world, oracle, asking)
+    return BuiltOracle(world, oracle, asking)
 
 
 def make_project(world: World) -> None:
@@ -751,9 +753,9 @@ def typed(row: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("group", ["thing", "place", "activity"])
-def test_history_at_every_moment_equals_the_oracle(told: Told, group: str) -> None:
+def test_history_at_every_moment_equals_the_oracle(built: BuiltOracle, group: str) -> None:
     """Every aggregate over every window, and last attributes, of every entity at every backfilled and live moment."""
-    world, oracle = told.world, told.oracle
+    world, oracle = built.world, built.oracle
     entity_name = "place" if group == "place" else "thing"
     by_hand = getattr(oracle, group)
     names = {
@@ -781,40 +783,40 @@ def test_history_at_every_moment_equals_the_oracle(told: Told, group: str) -> No
 
 
 @pytest.mark.parametrize("group", ["thing", "activity"])
-def test_history_holds_changes_only(told: Told, group: str) -> None:
+def test_history_holds_changes_only(built: BuiltOracle, group: str) -> None:
     """A row where something appeared, changed or went, and no other; no entity begins with a tombstone."""
     before: dict[str, Any] = {}
-    for thing, as_of in told.world.history(group, "thing_id, as_of"):
-        row = getattr(told.oracle, group)(thing, as_of)
+    for thing, as_of in built.world.history(group, "thing_id, as_of"):
+        row = getattr(built.oracle, group)(thing, as_of)
         assert row != before.get(thing), (thing, as_of)
         before[thing] = row
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_training_equals_the_oracle_by_the_as_served_rule(told: Told, service: str) -> None:
+def test_training_equals_the_oracle_by_the_as_served_rule(built: BuiltOracle, service: str) -> None:
     """Which publication or backfilled moment, found or not, stale or not, through the link or not, and every value."""
-    training, examples = told.world.training(f"{service}_v1"), told.oracle.tale.examples
+    training, examples = built.world.training(f"{service}_v1"), built.oracle.tale.examples
     seen: Counter[tuple] = Counter()
-    for asked in examples:
-        expected = told.oracle.trained(SERVICES[service], asked)
-        found = training.get(asked.row_id)
-        assert found == up_to_last_bit(expected), asked
-        assert typed(found) == typed(expected), asked
+    for requested in examples:
+        expected = built.oracle.trained(SERVICES[service], requested)
+        found = training.get(requested.row_id)
+        assert found == up_to_last_bit(expected), requested
+        assert typed(found) == typed(expected), requested
         if expected:
             seen[expected["status"], expected["is_backfilled"]] += 1
     # every status, backfilled and live, or this proves little
     statuses = {(status, back) for status in ("OK", "PARTIAL", "STALE", "NOT_FOUND") for back in (True, False)}
     assert {kind for kind, count in seen.items() if count >= 5} == statuses
-    assert any(asked.at < BACKFILL[0] + LAG for asked in examples)  # without a snapshot
+    assert any(requested.at < BACKFILL[0] + LAG for requested in examples)  # without a snapshot
     assert len(examples) / 2 < len(training) < len(examples)
     print(f"{service}: {len(examples)} examples, {len(training)} training rows compared, {dict(seen)}")
 
 
-def test_answers_equal_the_oracle(told: Told) -> None:
+def test_answers_equal_the_oracle(built: BuiltOracle) -> None:
     """Status, the groups' statuses, what is rejected, and every value as JSON spells it; parity finds the same."""
     seen: Counter[tuple] = Counter()
-    for each in told.asking.answers:
-        row, expected, where = dict(each.row), dict(each.expected), (each.service, each.asked)
+    for each in built.asking.answers:
+        row, expected, where = dict(each.row), dict(each.expected), (each.service, each.requested)
         seen[each.service, row["status"]] += 1
         if expected["features"] is not None:
             expected["features"] = {name: spelled(value) for name, value in expected["features"].items()}
@@ -828,36 +830,36 @@ def test_answers_equal_the_oracle(told: Told) -> None:
     assert {kind for kind, count in seen.items() if count >= 20} == {
         (s, status) for s in SERVICES for status in statuses
     }
-    assert told.asking.refused > 200
-    parity = told.world.query("select parity, count(*) from asof_requests group by 1")
-    assert parity == [("same", len(told.asking.answers))]
-    print(f"{len(told.asking.answers)} answers compared, {told.asking.refused} rows refused, {dict(seen)}")
+    assert built.asking.refused > 200
+    parity = built.world.query("select parity, count(*) from asof_requests group by 1")
+    assert parity == [("same", len(built.asking.answers))]
+    print(f"{len(built.asking.answers)} answers compared, {built.asking.refused} rows refused, {dict(seen)}")
 
 
 # --------------------------------------------------------------------------------------------------- the way out
 
 
 @pytest.fixture(scope="module")
-def repository(told: Told, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(built: BuiltOracle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `asof feast` writes."""
     folder = tmp_path_factory.mktemp("feast") / "it's" / "new"
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in told.world.environment("2024-04-03 18:00").items():
+        for name, value in built.world.environment("2024-04-03 18:00").items():
             patch.setenv(name, value)
-        assert main(["feast", "--to", str(folder), "--project", str(told.world.folder)]) == 0
+        assert main(["feast", "--to", str(folder), "--project", str(built.world.folder)]) == 0
     return folder
 
 
-def test_the_last_row_served_by_then_is_what_was_looked_up(told: Told, repository: Path) -> None:
+def test_the_last_row_served_by_then_is_what_was_looked_up(built: BuiltOracle, repository: Path) -> None:
     """By Feast's rule alone, an entity's last row at or before a time, and the SQL written beside it: stored values as
     in the rows, answers as in training. (`make feast` has Feast itself look.)
     """
-    world, oracle = told.world, told.oracle
+    world, oracle = built.world, built.oracle
     # Feast knows of the time only: examples that name another publication than the newest are left aside
-    asked = [x for x in oracle.tale.examples if x.number is None or PUBLICATIONS[x.number - 1] == in_force(x.at)]
-    assert len(asked) > len(oracle.tale.examples) / 2
+    requested = [x for x in oracle.tale.examples if x.number is None or PUBLICATIONS[x.number - 1] == in_force(x.at)]
+    assert len(requested) > len(oracle.tale.examples) / 2
     groups = {"thing": "thing_id", "place": "place_id", "activity": "thing_id"}
-    answered = check_exported(world, repository, groups, [x.row_id for x in asked])
+    answered = check_exported(world, repository, groups, [x.row_id for x in requested])
     assert {row["status"] for row in answered.values()} == {"OK", "STALE", "PARTIAL", "NOT_FOUND"}
 
 
@@ -889,7 +891,7 @@ def test_the_definitions_are_python_and_say_what_the_manifest_says(repository: P
 
 
 def test_nothing_is_written_over_and_nothing_is_left_of_a_refused_export(
-    told: Told,
+    built: BuiltOracle,
     repository: Path,
     world: World,
     tmp_path: Path,
@@ -906,7 +908,7 @@ def test_nothing_is_written_over_and_nothing_is_left_of_a_refused_export(
     assert f"no Feast repository: {repository} is there already, and not empty: name another" in refusal(repository)
     assert {path: path.stat().st_mtime_ns for path in repository.rglob("*")} == before
     assert "nothing was published yet in published" in refusal(tmp_path / "new")
-    said = refusal(tmp_path / "new", ASOF_PUBLISHED=str(told.world.folder / "published"))  # another warehouse's
+    said = refusal(tmp_path / "new", ASOF_PUBLISHED=str(built.world.folder / "published"))  # another warehouse's
     assert "the publication record ends at 0 but" in said
     assert [path.name for path in tmp_path.iterdir()] == ["world"]
 
@@ -914,9 +916,9 @@ def test_nothing_is_written_over_and_nothing_is_left_of_a_refused_export(
 # --------------------------------------------------------------------------------------------------- what was told
 
 
-def test_the_tale_holds_every_kind_of_trouble(told: Told) -> None:
+def test_the_tale_holds_every_kind_of_trouble(built: BuiltOracle) -> None:
     """Counted in the lists themselves: without them the tests above would prove little."""
-    world, oracle = told.world, told.oracle
+    world, oracle = built.world, built.oracle
     tale = oracle.tale
     versions: dict[str, list[Event]] = {}
     for event in dict.fromkeys(tale.events):

@@ -135,8 +135,8 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     assert run.says("fewer than 0.95 of the logged answers can be compared with history")
     assert world.pointer["sequence_number"] == 2
     # the publication is held, and what was found is seen by who serves
-    told = {"compared_at": "2026-05-01T13:40:00.000000Z", "same": 9, "different": 18, "not_compared": 2}
-    assert published_parity(world) == nothing | told | {"open": 18}
+    reported = {"compared_at": "2026-05-01T13:40:00.000000Z", "same": 9, "different": 18, "not_compared": 2}
+    assert published_parity(world) == nothing | reported | {"open": 18}
     with world.shim("2026-05-01 13:41") as client:
         (service,) = client.get("/v1/catalog").get_json()["services"]
         assert (service["parity"]["open"], service["parity"]["age_seconds"]) == (18, 60)
@@ -180,7 +180,7 @@ def test_logged_answers_equal_history_and_what_does_not_is_named_once(world: Wor
     accepting = ("run-operation", "accept_difference", "--args")
     reason = '{service: score@1, reason: "planted by a test"}'
     assert world.dbt(*accepting, reason, now="2026-05-01 13:41").says("accepted 18 logged answers that differ")
-    assert published_parity(world) == nothing | told
+    assert published_parity(world) == nothing | reported
     assert world.dbt(*accepting, reason, now="2026-05-01 13:42", fails=True).says(
         "there is no open difference of score@1"
     )
@@ -238,8 +238,8 @@ def test_hashed_values_are_compared_by_the_keys_that_history_knows(world: World)
     why = "not comparable: personal keys are hashed, and there is no file with the secret"
     assert run.says(f"parity of score@1, logged answers against history: 3 {why}.")
 
-    asked = [*everybody, everybody[0] | {"request_color": "green"}]
-    world.ask("score", asked, "2026-05-01 10:30", is_logged=True)
+    requested = [*everybody, everybody[0] | {"request_color": "green"}]
+    world.ask("score", requested, "2026-05-01 10:30", is_logged=True)
     path = list(log_of(world))[-1]
     lines = path.read_text().splitlines()
     lines.append(lines[1].replace('"events_30d":0', '"events_30d":1').replace('"row":1', '"row":9'))
@@ -306,7 +306,7 @@ class Mistaken:
     def answer(self) -> None:
         """Lets them be answered."""
         jobs, self.jobs = json.dumps(self.jobs), []
-        command = [sys.executable, str(ROOT / "tests" / "asked_of_copies.py")]
+        command = [sys.executable, str(ROOT / "tests" / "requests_to_copies.py")]
         run = subprocess.run(command, input=jobs, capture_output=True, text=True, timeout=120)
         assert run.returncode == 0, run.stderr
 

@@ -120,7 +120,7 @@ SOURCES = """
 EVENTS, DEPARTURES = "{{ asof.known(ref('stg_events')) }}", "{{ asof.known(ref('stg_departures')) }}"
 
 
-def asked(events: str, rest: str = "", color: str = "cast(null as varchar)", outcome: str = "true") -> str:
+def requested(events: str, rest: str = "", color: str = "cast(null as varchar)", outcome: str = "true") -> str:
     """An examples model: a request at each event."""
     return (
         f"select event_id || every.known_at as row_id, thing_id, every.occurred_at as prediction_time, {color} as "
@@ -132,21 +132,23 @@ THINGS = "{{ asof.known(ref('stg_things')) }}"
 TODAYS = f"select thing_id, arg_max_null(color, (occurred_at, event_id)) as color from {THINGS} group by 1"
 EXAMPLES = {
     # a request column of today
-    "todays_color": asked(EVENTS, f"left join ({TODAYS}) as today using (thing_id)", color="today.color"),
+    "todays_color": requested(EVENTS, f"left join ({TODAYS}) as today using (thing_id)", color="today.color"),
     # those that are still there
-    "those_that_stayed": asked(EVENTS, f"where thing_id not in (select thing_id from {DEPARTURES})"),
+    "those_that_stayed": requested(EVENTS, f"where thing_id not in (select thing_id from {DEPARTURES})"),
     # a table that only holds the present
-    "from_a_mutable_table": asked(
+    "from_a_mutable_table": requested(
         EVENTS, "left join {{ source('raw', 'status') }} as status using (thing_id)", color="status.color"
     ),
     # a label that says it was known at once
-    "labels_before_their_time": asked(EVENTS, outcome="thing_id in (select thing_id from {{ ref('stg_departures') }})"),
+    "labels_before_their_time": requested(
+        EVENTS, outcome="thing_id in (select thing_id from {{ ref('stg_departures') }})"
+    ),
     # asked an hour before the outcome was known, which nobody could know
-    "asked_by_the_outcome": "select thing_id || known_at as row_id, thing_id, known_at - interval '1 hour' as "
+    "requested_after_the_outcome": "select thing_id || known_at as row_id, thing_id, known_at - interval '1 hour' as "
     "prediction_time, cast(null as varchar) as request_color, true as outcome, known_at as label_known_at "
     f"from {DEPARTURES} as gone where known_at - interval '1 hour' < {{{{ asof.cutoff() }}}}",
     # requests that nobody had heard of yet
-    "not_heard_of_yet": asked("{{ ref('stg_events') }}", "where every.occurred_at < {{ asof.cutoff() }}"),
+    "not_heard_of_yet": requested("{{ ref('stg_events') }}", "where every.occurred_at < {{ asof.cutoff() }}"),
 }
 GROUP_YAML = """
 models:
@@ -185,7 +187,7 @@ def write(world: World, models: dict[str, str], path: str) -> None:
         file.write_text(sql)
 
 
-def lay_out_honestly(world: World) -> None:
+def add_honest_rows(world: World) -> None:
     """What the honest project has besides: more staging, sources on trust, examples that end."""
     world.replace("models/sources.yml", "    tables:\n", f"    tables:{SOURCES}")
     world.replace(
@@ -219,7 +221,7 @@ def plant(world: World) -> None:
         write(world, {name: yaml}, "models/entities/{}.yml")
     for name in EXAMPLES:
         # events become known within half an hour, corrections within a month
-        within = "31 days" if name != "asked_by_the_outcome" else "30 minutes"
+        within = "31 days" if name != "requested_after_the_outcome" else "30 minutes"
         write(world, {name: EXAMPLES_YAML.format(name=name, within=within)}, "models/services/{}_examples.yml")
     write(world, ENTITIES, "models/entities/{}.sql")
     write(world, EXAMPLES, "models/services/{}_examples.sql")
@@ -289,7 +291,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World
     (world.folder / "late.csv").write_text(
         "event_id,occurred_at,known_at\ne,2026-04-03 10:00:00+00,2026-04-03 11:00:00+00\n"
     )
-    lay_out_honestly(world)
+    add_honest_rows(world)
     world.build("2026-04-29 12:00")
     for number in range(30):
         world.example(f"x{number}", f"t{number:02}", f"2026-04-{29 + number % 2} {13 + number % 10}:00")
@@ -348,7 +350,7 @@ def test_what_the_checks_let_through_the_proof_names_and_only_that(world: World)
     found = differences(run.stdout)
     leaks = [*(f"{name}@1" for name in GROUPS), *ENTITIES, *(f"{name}_examples" for name in EXAMPLES), *STAGING]
     assert sorted(found) == sorted(HONEST_NAMES + leaks), run.stdout
-    late = "asked_by_the_outcome_examples"
+    late = "requested_after_the_outcome_examples"
     assert {name for name, count in found.items() if count} == set(leaks) - {late}, run.stdout
     words = " ".join(run.stdout.split())
     assert f"{late}: at least 8 of 8 examples became known later than 30 minutes after their prediction_time" in words

@@ -478,8 +478,8 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
     assert wrong(world.training()) == []
 
     # what is known of a single one, of a set, and of a rollback to it
-    asked = "{service: score, request: {thing_id: a, request_amount: 1}, at: '2026-05-01T11:30:00Z'}"
-    run = world.dbt("run-operation", "explain", "--args", asked, now="2026-05-01 14:00")
+    requested = "{service: score, request: {thing_id: a, request_amount: 1}, at: '2026-05-01T11:30:00Z'}"
+    run = world.dbt("run-operation", "explain", "--args", requested, now="2026-05-01 14:00")
     assert '"status": "LOST"' in run.output
     right = training_set(world)
     assert (right["statuses"], right["left_out"]["lost"], right["lost"]["rows"]) == ({"LOST": 9, "OK": 7}, 9, 9)

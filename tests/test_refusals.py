@@ -772,7 +772,7 @@ def test_a_time_that_is_unclear_or_lies_beyond_now_is_refused(
 def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: World) -> None:
     """It would be taken as UTC, whatever it is: of events, entities and examples, whoever reads them."""
     entities, examples = faulty.folder / "models" / "entities", "models/services/score_examples.sql"
-    asked = (faulty.folder / examples).read_text()
+    requested = (faulty.folder / examples).read_text()
     known = "known_at at time zone 'UTC' as known_at"
     for file, old, new in (
         ("models/staging/stg_events.sql", "occurred_at, known_at", f"occurred_at, {known}"),
@@ -803,7 +803,7 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: Wo
     assert "gone_at" not in said["shelves"]
 
     zoneless = "cast(prediction_time as timestamp) as prediction_time,"
-    (faulty.folder / examples).write_text(asked.replace("prediction_time,", zoneless))
+    (faulty.folder / examples).write_text(requested.replace("prediction_time,", zoneless))
     faulty.replace(SERVICE_YAML, "{materialized: table,", "{materialized: table, contract: {enforced: false},")
     run = faulty.dbt("run", "--select", "score_examples", "score_v1_rows", now=NOW, fails=True)
     said = errors_by_model(run)["score_v1_rows"]
@@ -860,7 +860,7 @@ def test_the_record_by_its_literal_name_and_values_of_later_rows_are_refused_whe
     assert_says(run, "nothing published")
 
 
-def test_examples_that_could_not_have_been_asked_fail_the_build_and_are_named(faulty: World) -> None:
+def test_examples_that_could_not_have_been_requested_fail_the_build_and_are_named(faulty: World) -> None:
     """Asked after now, twice under one id, without a key or a required request column: each with a row as proof."""
     faulty.example("asked later", "t", "2026-05-01 12:00:00.000001")
     faulty.example("asked now", "t", "2026-05-01 12:00")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.time_machine.compare import AGAINST, compare, recomputed, result_of, trained
-from tests.time_machine.example import Example
+from tests.time_machine.example import ExampleProject
 from tests.time_machine.life import Life, Record
 
 TROUBLE = (
@@ -26,7 +26,9 @@ TROUBLE = (
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Life, Record]:
-    life = Life(Example(1, small=True), tmp_path_factory.mktemp("life"), seed=1, publications=8, rows=16, say=print)
+    life = Life(
+        ExampleProject(1, small=True), tmp_path_factory.mktemp("life"), seed=1, publications=8, rows=16, say=print
+    )
     return life, life.lead()
 
 
@@ -50,9 +52,9 @@ def test_training_parity_and_the_oracle_say_what_was_answered(lived: tuple[Life,
 def test_an_answer_or_a_stored_value_that_is_not_right_is_found(lived: tuple[Life, Record]) -> None:
     life, record = lived
     oracle = record.project.oracle()
-    asked = [each for each in record.answers if each.service == "late_delivery@1"]
-    found = next(each for each in asked if each.row["status"] == "OK" and each.row["features"]["origin_backlog"])
-    rows = recomputed(oracle, asked)
+    requested = [each for each in record.answers if each.service == "late_delivery@1"]
+    found = next(each for each in requested if each.row["status"] == "OK" and each.row["features"]["origin_backlog"])
+    rows = recomputed(oracle, requested)
     faults = {
         "status": {"status": "STALE"},
         "groups": {"groups": {"shipment": "OK", "warehouse": "STALE"}},
@@ -69,6 +71,6 @@ def test_an_answer_or_a_stored_value_that_is_not_right_is_found(lived: tuple[Lif
     names = ", ".join(f"'{name}'" for (name,) in warehouses)
     life.world.execute(f"update warehouse_v1_history set backlog = backlog + 1 where warehouse_id in ({names})")
     service = oracle.services["late_delivery@1"]
-    different = compare(asked, trained(life.world, "late_delivery@1", service, asked, by_number=True))
+    different = compare(requested, trained(life.world, "late_delivery@1", service, requested, by_number=True))
     assert found.row_id in {answer.row_id for answer, _ in different}
     assert Counter(line.split(":")[0] for _, wrong in different for line in wrong).keys() == {"origin_backlog"}

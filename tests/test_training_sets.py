@@ -79,16 +79,16 @@ def seeded(world: World) -> None:
 
 
 @dataclass
-class Life:
+class SetsWorld:
     """A project built at 10:00, 12:00 and 14:00, what it answered in between, and its training set of 14:00."""
 
     world: World
     answers: dict[str, dict[str, Any]]
-    asked: Path
+    requested: Path
     first: dict[str, Any]
 
 
-ASKED = {
+REQUESTED = {
     "2026-05-01 10:00": ["2026-05-01 10:30", "2026-05-01 12:00"],
     # the last is published_at of the third: only its number tells which of two answered
     "2026-05-01 12:00": ["2026-05-01 13:59", "2026-05-01 14:00:00.000001"],
@@ -97,13 +97,13 @@ ASKED = {
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Life:
+def life(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> SetsWorld:
     folder = tmp_path_factory.mktemp("sets")
     world = World(folder / "world", template=parsed_world)
     seeded(world)
     answers: dict[str, dict[str, Any]] = {}
-    asked: list[str] = []
-    for built, times in ASKED.items():
+    requested: list[str] = []
+    for built, times in REQUESTED.items():
         world.build(built)
         for at in times:
             for color in (None, "blue"):
@@ -114,15 +114,15 @@ def life(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Life:
                     answers[row_id] = row
                     sent = f"'{color}'" if color else "null"
                     number = answer["sequence_number"]
-                    asked.append(f"('{row_id}', '{thing}', timestamptz '{at}+00', 12.5, {sent}, {number})")
+                    requested.append(f"('{row_id}', '{thing}', timestamptz '{at}+00', 12.5, {sent}, {number})")
     columns = "row_id, thing_id, prediction_time, request_amount, request_color, sequence_number"
-    path = write(folder / "asked.parquet", f"select * from (values {', '.join(asked)}) as asked ({columns})")
+    path = write(folder / "asked.parquet", f"select * from (values {', '.join(requested)}) as asked ({columns})")
     _, first = make(world, now="2026-05-01 14:00", service="score")
-    return Life(world, answers, path, first)
+    return SetsWorld(world, answers, path, first)
 
 
-def test_every_answer_equals_its_row_in_a_set_of_any_file(life: Life) -> None:
-    _, manifest = make(life.world, now="2026-05-01 15:00", service="score@1", examples=str(life.asked), every=True)
+def test_every_answer_equals_its_row_in_a_set_of_any_file(life: SetsWorld) -> None:
+    _, manifest = make(life.world, now="2026-05-01 15:00", service="score@1", examples=str(life.requested), every=True)
     rows = rows_of(file_of(life.world, manifest))
     assert rows.keys() == life.answers.keys()
     for row_id, answered in life.answers.items():
@@ -138,7 +138,7 @@ def test_every_answer_equals_its_row_in_a_set_of_any_file(life: Life) -> None:
     assert manifest["definition"] == answer["definition"]
 
 
-def test_the_set_of_the_examples_model_is_its_training_table(life: Life) -> None:
+def test_the_set_of_the_examples_model_is_its_training_table(life: SetsWorld) -> None:
     table = life.world.training()
     assert rows_of(file_of(life.world, life.first)) == table
     assert life.first["left_out"] == {"lost": 0, "no_snapshot": 5, "rejected": 10, "not_yet_labelled": 5}
@@ -150,11 +150,11 @@ def test_the_set_of_the_examples_model_is_its_training_table(life: Life) -> None
 
 
 def test_the_same_inputs_give_the_same_bytes_in_another_warehouse_and_later(
-    life: Life, world: World, capsys: pytest.CaptureFixture[str]
+    life: SetsWorld, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Built at 16:30 for the cut-off 14:00, when labels, examples, events and publications had come since."""
     seeded(world)
-    for built in ASKED:
+    for built in REQUESTED:
         world.build(built)
     world.example("later", "plain", "2026-05-01 15:00", request_amount=1.5)
     world.event("third", "plain", "2026-05-01 13:00", known="2026-05-01 15:30", amount=7)
@@ -210,7 +210,7 @@ def test_the_same_inputs_give_the_same_bytes_in_another_warehouse_and_later(
     assert (head["sequence_number"], rows["2"]["events_30d"]) == (4, 4)
 
 
-def test_examples_that_the_api_would_refuse_are_named(life: Life, tmp_path: Path) -> None:
+def test_examples_that_the_api_would_refuse_are_named(life: SetsWorld, tmp_path: Path) -> None:
     def refusal(query: str, name: str = "bad.parquet") -> str:
         path = write(tmp_path / name, query)
         run, _ = make(life.world, now="2026-05-01 15:00", fails=True, service="score", examples=str(path))
@@ -252,9 +252,9 @@ def test_examples_that_the_api_would_refuse_are_named(life: Life, tmp_path: Path
         assert f"{{'row_id': {row}}}" in said, rule
 
 
-def test_a_set_is_whole_or_none_and_never_written_again(life: Life, tmp_path: Path) -> None:
+def test_a_set_is_whole_or_none_and_never_written_again(life: SetsWorld, tmp_path: Path) -> None:
     world, folder = life.world, life.world.folder / "training/sets"
-    arguments = {"service": "score", "examples": str(life.asked), "cutoff": "2026-05-01T13:00:00Z"}
+    arguments = {"service": "score", "examples": str(life.requested), "cutoff": "2026-05-01T13:00:00Z"}
     command = ("run-operation", "training_set", "--args", json.dumps(arguments))
     before = set(folder.iterdir())
     for point in ("between_set_files", "before_set_manifest"):
@@ -276,14 +276,14 @@ def test_a_set_is_whole_or_none_and_never_written_again(life: Life, tmp_path: Pa
 
 
 def test_a_notebook_hands_in_a_frame_and_gets_one(
-    life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    life: SetsWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from asof import batch, training
 
     project = life.world.folder
     for name, value in life.world.environment("2026-05-01 14:00:00.5").items():
         monkeypatch.setenv(name, value)
-    asked = pandas.DataFrame(
+    requested = pandas.DataFrame(
         {
             "thing_id": ["plain", "nobody", "leaver"],
             "prediction_time": pandas.to_datetime(
@@ -294,7 +294,7 @@ def test_a_notebook_hands_in_a_frame_and_gets_one(
             "row_id": ["x", "y", "z"],
         }
     )
-    trained = training("score", asked, project=project)
+    trained = training("score", requested, project=project)
     assert list(trained["row_id"]) == ["x", "y"]
     assert list(trained["status"]) == ["OK", "NOT_FOUND"]
     assert str(trained["prediction_time"].dt.tz) == "UTC"
@@ -309,10 +309,10 @@ def test_a_notebook_hands_in_a_frame_and_gets_one(
     with pytest.raises(
         SetError, match=r"^these examples are not those of score@1: the column request_amount is missing\. E"
     ):
-        training("score", asked[["thing_id", "prediction_time"]], project=project)
+        training("score", requested[["thing_id", "prediction_time"]], project=project)
 
-    now = batch("score", asked[["thing_id", "request_amount"]], project=project)
-    entities = [{"thing_id": t, "request_amount": 12.5, "request_color": None} for t in sorted(asked["thing_id"])]
+    now = batch("score", requested[["thing_id", "request_amount"]], project=project)
+    entities = [{"thing_id": t, "request_amount": 12.5, "request_color": None} for t in sorted(requested["thing_id"])]
     answer = life.world.ask("score", entities, "2026-05-01 14:00:00.5")
     assert list(now["status"]) == [row["status"] for row in answer["rows"]]
     assert now.attrs["asof"]["sequence_number"] == answer["sequence_number"] == 3

@@ -123,7 +123,7 @@ def answers(client: FlaskClient) -> dict[str, Any]:
     return found
 
 
-def taken_up(client: FlaskClient) -> int:
+def served_number(client: FlaskClient) -> int:
     """The publication that the shim serves, once it has looked at the folder again."""
     folder = client.application.extensions["asof"].folder
     folder.poll()
@@ -147,7 +147,7 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
 
     # at a later now than any publication below, so that what it answers changes with the snapshot only
     with project.shim("2026-05-01 09:14") as shim:
-        assert taken_up(shim) == 2
+        assert served_number(shim) == 2
         of_version_1 = answers(shim)
 
         for command in (["test", "--select", "clock"], ["run-operation", "release"]):
@@ -167,12 +167,12 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
         project.build("2026-05-01 09:09", *SEEDED)
         assert project.pointer["sequence_number"] == 3
         assert project.pointer["format"] == project.manifest["format"] == CURRENT
-        assert taken_up(shim) == 3
+        assert served_number(shim) == 3
         assert {answer["sequence_number"] for answer in answers(shim).values()} == {3}
 
         project.dbt("run-operation", "rollback", "--args", "{to: 2}", now="2026-05-01 09:10")
         assert (project.pointer["format"], project.manifest["format"]) == (CURRENT, 1)
-        assert taken_up(shim) == 4
+        assert served_number(shim) == 4
         rolled_back = answers(shim)
         for service, answer in of_version_1.items():
             assert rolled_back[service]["rows"] == answer["rows"]
@@ -193,8 +193,8 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
         assert {row_id: now[row_id] for row_id in was} == was
 
     # the text changed, and was found to equal the one that the moment was evaluated by
-    asked = {"service": "late_delivery@1", "request": {"order_id": "O-204"}, "at": "2026-05-01T09:06:00Z"}
-    explained = operation(project, "asof.explain", asked)
+    requested = {"service": "late_delivery@1", "request": {"order_id": "O-204"}, "at": "2026-05-01T09:06:00Z"}
+    explained = operation(project, "asof.explain", requested)
     assert (explained["publication"]["sequence_number"], explained["status"]) == ("2", "OK")
     for group in explained["groups"]:
         assert group["moment"]["definition"] != project.manifest["groups"][group["group"]]["definition"]

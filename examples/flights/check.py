@@ -52,7 +52,7 @@ class Flight:
     ended_at: datetime
 
     @property
-    def asked_at(self) -> datetime:
+    def requested_at(self) -> datetime:
         return self.scheduled_at - timedelta(hours=2)
 
     @property
@@ -119,14 +119,14 @@ def of_first_quarter(flights: list[Flight]) -> list[Flight]:
     return [flight for flight in flights if flight.flight_id < "2013-04"]
 
 
-def moment_served(asked_at: datetime) -> datetime:
+def moment_served(requested_at: datetime) -> datetime:
     """The moment that answers a question: that of the newest publication by then."""
     live = [datetime.fromisoformat(build) for build in LIVE_BUILDS]
-    published = [build for build in live if build < asked_at]
+    published = [build for build in live if build < requested_at]
     if published:
         return published[-1]
     moment = datetime.fromisoformat(FIRST_MOMENT)
-    while moment + timedelta(hours=1) + LAG <= asked_at and moment < datetime.fromisoformat(LAST_MOMENT):
+    while moment + timedelta(hours=1) + LAG <= requested_at and moment < datetime.fromisoformat(LAST_MOMENT):
         moment += timedelta(hours=1)
     return moment
 
@@ -137,8 +137,8 @@ def share(late: list[bool]) -> float | None:
 
 def recompute(flight: Flight, flights: list[Flight]) -> dict[str, Any]:
     """The features of a flight as the service must answer them two hours before it is to leave."""
-    moment = moment_served(flight.asked_at)
-    if flight.asked_at - moment > MAX_AGE:
+    moment = moment_served(flight.requested_at)
+    if flight.requested_at - moment > MAX_AGE:
         raise AssertionError(f"{flight.flight_id} is asked about more than {MAX_AGE} after the newest moment")
     seen = {"airport": False, "carrier": False, "route": False, "aircraft": False}
     airport_late, carrier_late, route_late = [], [], []
@@ -164,7 +164,7 @@ def recompute(flight: Flight, flights: list[Flight]) -> dict[str, Any]:
             landing = (other.landed_at, other.flight_id, other.arrival_delay)
             last_landing = max(last_landing or landing, landing)
     status = "OK" if all(seen.values()) else "PARTIAL" if seen["airport"] else "NOT_FOUND"
-    hours = (flight.asked_at - last_landing[0]) / timedelta(seconds=1) / 3600.0 if last_landing else None
+    hours = (flight.requested_at - last_landing[0]) / timedelta(seconds=1) / 3600.0 if last_landing else None
     return {
         "status": status,
         "aircraft_last_arrival_delay": last_landing[2] if last_landing and seen["aircraft"] else None,
@@ -211,7 +211,7 @@ def check(flights: list[Flight], seed: int, count: int) -> bool:
         wrong = [name for name, value in expected.items() if name not in row or not same_bits(row[name], value)]
         equal += not wrong
         shown = ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in expected.values())
-        print(f"  {flight.flight_id:<24} asked {flight.asked_at:%m-%d %H:%M}  {shown}", flush=True)
+        print(f"  {flight.flight_id:<24} asked {flight.requested_at:%m-%d %H:%M}  {shown}", flush=True)
         for name in wrong:
             print(f"    DIFFERENT: {name} is {expected[name]!r} by hand, {row.get(name, 'no row')!r} in training")
     print(f"{equal} of {count} flights equal, to the last bit (seed {seed})")

@@ -23,7 +23,7 @@ LookUp = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Model:
+class DelayModel:
     """A logistic regression over numbers that may be null. `definition` is that of the service it was trained on."""
 
     service: str
@@ -32,7 +32,7 @@ class Model:
     terms: list[dict[str, Any]]  # name; weight, per unit; if_missing, what counts instead where the feature is null
 
     @classmethod
-    def read(cls, path: Path) -> Model:
+    def read(cls, path: Path) -> DelayModel:
         """The model in a JSON file that holds its four fields."""
         return cls(**json.loads(path.read_text()))
 
@@ -53,7 +53,7 @@ class NoFeatures(Exception):
         self.status = status
 
 
-def features_of(url: str, model: Model) -> LookUp:
+def features_of(url: str, model: DelayModel) -> LookUp:
     """The lookup of the model's service in the shim at `url`, over connections that are kept open.
 
     It raises NoFeatures where the shim has none, or other ones than the model was trained on.
@@ -80,7 +80,7 @@ def features_of(url: str, model: Model) -> LookUp:
     return look_up
 
 
-def create_app(model: Model, look_up: LookUp) -> Flask:
+def create_app(model: DelayModel, look_up: LookUp) -> Flask:
     """`POST /predict` with {"flights": [...]}: each one's score, beside the snapshot and the features it was made of.
 
     A row has a score unless its features were rejected; its status goes along, for the caller to judge.
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--features", default="http://127.0.0.1:8000", help="where the shim is")
     parser.add_argument("--port", type=int, default=8001)
     options = parser.parse_args()
-    model = Model.read(options.model)
+    model = DelayModel.read(options.model)
     create_app(model, features_of(options.features, model)).run(port=options.port)
 
 

@@ -95,7 +95,7 @@ def make_history() -> None:
 
 def look_up(flights: list[Flight], show: bool) -> dict[str, dict[str, Any]]:
     """Starts the shim two hours before flights are to leave, asks it about them, and stops it; the rows by flight."""
-    now = f"{flights[0].asked_at:%Y-%m-%dT%H:%M:%SZ}"
+    now = f"{flights[0].requested_at:%Y-%m-%dT%H:%M:%SZ}"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -182,9 +182,11 @@ def main() -> None:
     for build, following in zip(LIVE_BUILDS, [*LIVE_BUILDS[1:], LIVE_BUILDS[-1]], strict=True):
         run(f"build {build}", "dbt", "build", now=build)
         begin, end = datetime.fromisoformat(build), datetime.fromisoformat(following)
-        due = sorted((flight for flight in flights if begin < flight.asked_at <= end), key=attrgetter("asked_at"))
-        for _, together in groupby(due, key=attrgetter("asked_at")):
-            answers |= look_up(list(together), show=not answers)
+        due = sorted(
+            (flight for flight in flights if begin < flight.requested_at <= end), key=attrgetter("requested_at")
+        )
+        for _, batch in groupby(due, key=attrgetter("requested_at")):
+            answers |= look_up(list(batch), show=not answers)
     run("recompute by hand", "python", "check.py", "--seed", str(options.seed))
     run("prove", "python", "-m", "asof", "prove", "--moments", "6", now=LIVE_BUILDS[-1])
 

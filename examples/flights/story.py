@@ -33,7 +33,7 @@ from flask import Flask
 from load import HERE
 from matplotlib.figure import Figure
 from mistakes import WeeklyCopy, flights_table, late_share, other_fill, other_window, with_the_future
-from predict import Model, create_app, features_of
+from predict import DelayModel, create_app, features_of
 from run import ROOT, make_history, run
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -59,7 +59,7 @@ RIGHT, WINDOW, FILL, STALE = "no mistake", "another window", "another null fill"
 FUTURE = "the future in training"
 
 
-class Clock:
+class SettableClock:
     """The shim's now, which this story moves."""
 
     now = FIRST_DAY
@@ -119,7 +119,7 @@ def wait_for(pool: urllib3.PoolManager, url: str, sequence_number: int) -> None:
         time.sleep(0.02)
 
 
-def train(rows: list[dict[str, Any]]) -> Model:
+def train(rows: list[dict[str, Any]]) -> DelayModel:
     """A logistic regression on training rows, and what was published when they were made.
 
     What is missing is the median, and an indicator says that it was.
@@ -139,7 +139,7 @@ def train(rows: list[dict[str, Any]]) -> Model:
         {"name": name, "weight": float(weights[i]), "if_missing": float(weights[i] * median + indicators.get(i, 0))}
         for i, (name, median) in enumerate(zip(names, impute.statistics_, strict=True))
     ]
-    model = Model(
+    model = DelayModel(
         service["name"], service["definition"], float(regression.intercept_[0] - weights @ scale.mean_), terms
     )
     exported = np.array([model.score(row) for row in rows])
@@ -148,7 +148,7 @@ def train(rows: list[dict[str, Any]]) -> Model:
     return model
 
 
-def write_models(flights: list[Flight]) -> dict[str, Model]:
+def write_models(flights: list[Flight]) -> dict[str, DelayModel]:
     """Trains on what the first build made of January to March, and once with the future in it; read back as JSON."""
     named = [flight.flight_id for flight in of_first_quarter(flights) if flight.tailnum != "none"]
     rows = training_rows(named, KEPT / "trained_on.parquet")
@@ -161,7 +161,7 @@ def write_models(flights: list[Flight]) -> dict[str, Model]:
     ):
         file = KEPT / f"{name.replace(' ', '_')}.json"
         file.write_text(json.dumps(asdict(train(trained_on)), indent=1))
-        models[name] = Model.read(file)
+        models[name] = DelayModel.read(file)
     print(f"\ntrained on {len(rows):,} flights: {json.dumps(asdict(models[RIGHT]), indent=1)}", flush=True)
     return models
 
@@ -179,7 +179,7 @@ def hold_by_hand_against_lookup(
         late_share(database, keys, f"{now:%Y-%m-%dT%H:%M:%SZ}", days=7) for keys in ("carrier", "origin, dest")
     )
     for flight in flights:
-        by_hand = copy.features(flight.request, flight.asked_at)
+        by_hand = copy.features(flight.request, flight.requested_at)
         counted = {
             "carrier_late_share_7d": of_carrier.get((flight.carrier,)),
             "route_late_share_7d": of_route.get((flight.origin, flight.dest)),
@@ -198,7 +198,7 @@ def serve_and_score(flights: list[Flight], is_built: bool) -> tuple[dict, dict]:
     """
     shutil.rmtree(SERVED, ignore_errors=True)
     SERVED.mkdir()
-    clock, pool = Clock(), urllib3.PoolManager(maxsize=8, timeout=30, retries=False)
+    clock, pool = SettableClock(), urllib3.PoolManager(maxsize=8, timeout=30, retries=False)
     weekly = WeeklyCopy(clock)
     scored: dict[str, dict[str, dict[str, Any]]] = {}
     with ExitStack() as running:
@@ -229,18 +229,22 @@ def serve_and_score(flights: list[Flight], is_built: bool) -> tuple[dict, dict]:
                 weekly.copy(SERVED)
             wait_for(pool, shim, sequence_number)
             due = sorted(
-                (flight for flight in flights if now < flight.asked_at <= now + MAX_AGE and flight.tailnum != "none"),
-                key=attrgetter("asked_at", "flight_id"),
+                (
+                    flight
+                    for flight in flights
+                    if now < flight.requested_at <= now + MAX_AGE and flight.tailnum != "none"
+                ),
+                key=attrgetter("requested_at", "flight_id"),
             )
-            for asked_at, together in groupby(due, key=attrgetter("asked_at")):
-                clock.now, asked = asked_at, list(together)
-                body = {"flights": [flight.request for flight in asked]}
+            for requested_at, batch in groupby(due, key=attrgetter("requested_at")):
+                clock.now, requested = requested_at, list(batch)
+                body = {"flights": [flight.request for flight in requested]}
                 for name, url in urls.items():
                     response = pool.request("POST", f"{url}/predict", json=body)
                     answer = response.json()
                     if response.status != 200:
                         sys.exit(f"{name}: {answer}")
-                    for flight, row in zip(asked, answer.pop("rows"), strict=True):
+                    for flight, row in zip(requested, answer.pop("rows"), strict=True):
                         scored[name][flight.flight_id] = answer | row
             hold_by_hand_against_lookup(now, due, scored[RIGHT], database)
             print(f"  {now:%Y-%m-%d %H:%M}: publication {sequence_number} scored {len(due)} flights", flush=True)
@@ -250,7 +254,9 @@ def serve_and_score(flights: list[Flight], is_built: bool) -> tuple[dict, dict]:
 class Outcome:
     """What a prediction service was evaluated on and what it served, as arrays over the same flights."""
 
-    def __init__(self, model: Model, evaluated: dict[str, dict[str, Any]], served: dict[str, dict[str, Any]]) -> None:
+    def __init__(
+        self, model: DelayModel, evaluated: dict[str, dict[str, Any]], served: dict[str, dict[str, Any]]
+    ) -> None:
         """By flight: its row in the offline evaluation, and what the service answered."""
         self.evaluated = np.array([model.score(evaluated[flight_id]) for flight_id in served])
         self.served = np.array([row["score"] for row in served.values()])
@@ -334,7 +340,7 @@ def draw(weekly: dict[str, tuple[list[float], list[float]]], overall: dict[str, 
     figure.savefig(PLOT, transparent=True, metadata={"Date": None, "Creator": None})
 
 
-def report(flights: list[Flight], models: dict[str, Model], scored: dict[str, dict[str, dict[str, Any]]]) -> bool:
+def report(flights: list[Flight], models: dict[str, DelayModel], scored: dict[str, dict[str, dict[str, Any]]]) -> bool:
     """Compares what was served with training rows, writes tables and plot; whether all is as it must be."""
     trained = training_rows(list(scored[RIGHT]))
     with flights_table(HERE / ".demo" / "flights.duckdb") as database:
@@ -353,9 +359,9 @@ def report(flights: list[Flight], models: dict[str, Model], scored: dict[str, di
         f"\n{'all' if is_same else 'NOT ALL'} of {len(trained):,} answers equal their training rows, and so do scores"
     )
 
-    asked = {flight.flight_id: flight for flight in flights if flight.flight_id in trained}
-    is_late = np.array([asked[flight_id].is_late for flight_id in scored[RIGHT]])
-    day = np.array([(asked[flight_id].asked_at - FIRST_DAY).days for flight_id in scored[RIGHT]])
+    requested = {flight.flight_id: flight for flight in flights if flight.flight_id in trained}
+    is_late = np.array([requested[flight_id].is_late for flight_id in scored[RIGHT]])
+    day = np.array([(requested[flight_id].requested_at - FIRST_DAY).days for flight_id in scored[RIGHT]])
     week = day // 7
     weekly = {
         name: (auc_by_week(is_late, each.evaluated, week), auc_by_week(is_late, each.served, week))

@@ -25,7 +25,7 @@ def check(python: str, project: Path, warehouse: Path, scratch: Path) -> str:
     run(Path(python).with_name("feast"), "-c", repository, "apply")
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        write_asked(connection, exported, folder)
+        write_requested(connection, exported, folder)
         run(python, Path(__file__).with_name("history.py"), repository, folder)
         stored = sum(check_stored(connection, exported, each, folder) for each in exported.services)
         answered = sum(check_answers(connection, exported, each, folder, repository) for each in exported.services)
@@ -55,7 +55,7 @@ def stored_of(service: dict, lookup: str) -> list[dict]:
     return [each for each in service["looked_up"] if each["source"] == "feature" and each["lookup"] == lookup]
 
 
-def write_asked(connection: duckdb.DuckDBPyConnection, exported: Export, folder: Path) -> None:
+def write_requested(connection: duckdb.DuckDBPyConnection, exported: Export, folder: Path) -> None:
     """The entity rows of each service, all its examples; the keys of each view; and asked.json."""
     services = {}
     for service in exported.services.values():
@@ -87,8 +87,11 @@ def check_stored(connection: duckdb.DuckDBPyConnection, exported: Export, servic
     """Every feature that Feast found is the one in the as-served rows; returns how many values were compared."""
     service = exported.services[service_id]
     found = parquet(folder / f"{base(service)}.answers.parquet")
-    asked = connection.execute(f"select count(*) from {parquet(folder / f'{base(service)}.parquet')}").fetchone()[0]
-    assert connection.execute(f"select count(*), count(distinct row_id) from {found}").fetchone() == (asked, asked)
+    requested = connection.execute(f"select count(*) from {parquet(folder / f'{base(service)}.parquet')}").fetchone()[0]
+    assert connection.execute(f"select count(*), count(distinct row_id) from {found}").fetchone() == (
+        requested,
+        requested,
+    )
     rows = f"{base(service)}_rows"
     (count,) = connection.execute(f"select count(*) from {rows}").fetchone()
     assert count

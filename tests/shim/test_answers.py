@@ -115,9 +115,9 @@ def test_composite_keys_are_compared_as_columns(ask):
 
 
 def test_rows_come_back_in_request_order(ask):
-    asked = [{"left_id": str(at), "right_id": "11"} for at in range(999, -1, -1)]
-    rows = ask("pairs", *asked).json["rows"]
-    assert [row["status"] for row in rows] == ["OK" if each["left_id"] == "1" else "NOT_FOUND" for each in asked]
+    requested = [{"left_id": str(at), "right_id": "11"} for at in range(999, -1, -1)]
+    rows = ask("pairs", *requested).json["rows"]
+    assert [row["status"] for row in rows] == ["OK" if each["left_id"] == "1" else "NOT_FOUND" for each in requested]
 
 
 def test_no_entities_no_rows(ask):

@@ -283,11 +283,11 @@ def test_any_query_gets_an_answer_or_a_4xx(client, query):
 def test_validation_gives_the_type_or_says_what_is_wrong(kind, value):
     declared: SqlType = parse_type(kind)
     try:
-        told = from_json(declared, value)
+        reported = from_json(declared, value)
     except WrongValue as error:
-        told = str(error) and error.expected
-    assert told is not None
-    assert told != "" or value == ""
+        reported = str(error) and error.expected
+    assert reported is not None
+    assert reported != "" or value == ""
 
 
 @pytest.mark.parametrize(

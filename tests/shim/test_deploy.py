@@ -65,12 +65,12 @@ def test_what_the_image_holds_starts_and_is_healthy(publisher, tmp_path):
     )
     try:
         url = re.fullmatch(r"asof serves on http://0.0.0.0:(\d+)\n", shim.stdout.readline())
-        asked = {"env": environment | {"ASOF_PORT": url[1]}, "cwd": app, "capture_output": True, "timeout": 60}
+        requested = {"env": environment | {"ASOF_PORT": url[1]}, "cwd": app, "capture_output": True, "timeout": 60}
         check = python(r"HEALTHCHECK.* CMD")
-        assert subprocess.run(check, **asked).returncode == 0
+        assert subprocess.run(check, **requested).returncode == 0
         shim.send_signal(getattr(signal, instruction("STOPSIGNAL")))
         assert shim.wait(20) == 0
-        assert subprocess.run(check, **asked).returncode != 0
+        assert subprocess.run(check, **requested).returncode != 0
     finally:
         if shim.poll() is None:
             os.killpg(shim.pid, signal.SIGKILL)

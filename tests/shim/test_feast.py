@@ -42,15 +42,15 @@ def error(response, status):
     """(class, message) of an error, which is a JSON string that holds JSON."""
     assert response.status_code == status
     assert response.content_type == "application/json"
-    told = json.loads(response.json)
-    assert told.keys() == {"module", "class", "message"}
-    assert told["module"] == "feast.errors"
-    return told["class"], told["message"]
+    reported = json.loads(response.json)
+    assert reported.keys() == {"module", "class", "message"}
+    assert reported["module"] == "feast.errors"
+    return reported["class"], reported["message"]
 
 
 def test_a_view(feast):
-    asked = ["shipment:distance_km", "shipment:carrier"]
-    response = feast(entities={"order_id": ["O-204", "nobody", "O-160"]}, features=asked)
+    requested = ["shipment:distance_km", "shipment:carrier"]
+    response = feast(entities={"order_id": ["O-204", "nobody", "O-160"]}, features=requested)
     assert response.status_code == 200
     assert response.content_type == "application/json"
     assert response.get_data(as_text=True) == (
@@ -157,10 +157,10 @@ ORDER, PAIR = {"order_id": ["O-204"]}, {"left_id": ["1"], "right_id": ["11"]}
         ({"entities": {"id": [1] * 1001}, "features": ["kinds:text"]}, 413, "FeastError", "1001"),
     ],
 )  # fmt: skip
-def test_errors_are_feasts_own(feast, body, status, kind, told):
+def test_errors_are_feasts_own(feast, body, status, kind, reported):
     found, message = error(feast(**body), status)
     assert found == kind
-    assert told in message
+    assert reported in message
 
 
 def test_bodies_that_are_no_json(client, make_app, tmp_path):

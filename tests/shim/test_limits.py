@@ -73,14 +73,14 @@ def test_who_sends_no_head_is_ended(start, publisher, opened):
 def test_probes_are_answered_at_once_while_large_requests_wait(start, publisher):
     """And who is beyond the bound is told so at once."""
     server = start("--folder", publisher.folder, **NINE)
-    told, slowest = Counter(), 0.0
+    reported, slowest = Counter(), 0.0
 
     def ask():
         with connect(server) as connection:
             connection.settimeout(60)
             with contextlib.suppress(OSError):  # turned away before all of it was sent
                 connection.sendall(post("/v1/services/echo", LARGE.encode()))
-            told[answer(connection)[0]] += 1
+            reported[answer(connection)[0]] += 1
 
     threads = [threading.Thread(target=ask) for _ in range(200)]
     for thread in threads:
@@ -91,9 +91,9 @@ def test_probes_are_answered_at_once_while_large_requests_wait(start, publisher)
         assert server.get("/ready")["status"] == "ready"
         slowest = max(slowest, time.monotonic() - began)
         time.sleep(0.01)
-    assert told[200] >= LARGE_AT_ONCE
-    assert told[200] + told[503] + told[None] == 200
-    assert told[503] > 0
+    assert reported[200] >= LARGE_AT_ONCE
+    assert reported[200] + reported[503] + reported[None] == 200
+    assert reported[503] > 0
     assert slowest < 2
 
 
@@ -151,7 +151,7 @@ def test_large_requests_take_no_place_of_small_ones(monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["get", "post", "feast"])
-def test_who_is_turned_away_is_told_when_to_try_again(make_app, publisher, monkeypatch, how):
+def test_who_is_turned_away_is_reported_when_to_try_again(make_app, publisher, monkeypatch, how):
     monkeypatch.setattr("asof.serve.limits.SMALL_AT_ONCE", 0)
     client = make_app(publisher.folder).test_client()
     pair = {"left_id": "1", "right_id": "11"}
@@ -181,20 +181,20 @@ def test_many_large_bodies_at_once_take_bounded_memory(start, publisher):
     """A MiB of "{}," is 350,000 objects, some 30 MiB: of those that come at once, only few are computed at a time."""
     server = start("--folder", publisher.folder, **NINE)
     dense = b'{"entities":[' + b"{}," * 349_000 + b"{}]}"
-    before, told = highest_memory(server), []
+    before, reported = highest_memory(server), []
 
     def ask():
         with connect(server) as connection:
             connection.settimeout(60)
             connection.sendall(post("/v1/services/echo", dense))
-            told.append(answer(connection)[0])
+            reported.append(answer(connection)[0])
 
     threads = [threading.Thread(target=ask) for _ in range(LARGE_AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [413] * LARGE_AT_ONCE
+    assert reported == [413] * LARGE_AT_ONCE
     assert highest_memory(server) - before < 280 * MiB
 
 

@@ -81,7 +81,7 @@ def test_what_is_answered_is_counted(client, ask, scrape, publisher):
     assert not any("O-204" in str(key) for key in found)
 
 
-def test_what_is_served_is_told(client, scrape, publisher):
+def test_what_is_served_is_reported(client, scrape, publisher):
     found = scrape()
     assert found["asof_ready",] == 1
     assert found["asof_sequence_number",] == 1
@@ -104,9 +104,9 @@ def test_what_is_served_is_told(client, scrape, publisher):
     assert scrape()["asof_folder_missing",] == 1
 
 
-def test_what_parity_found_is_told(client, make_app, scrape, publisher, tmp_path):
-    told = {"same": 812, "different": 2, "not_compared": 1, "not_comparable": 3, "open": 5}
-    services = {"pairs@1": {"compared_at": "2026-05-01T08:00:00.000000Z", **told}}
+def test_what_parity_found_is_reported(client, make_app, scrape, publisher, tmp_path):
+    reported = {"same": 812, "different": 2, "not_compared": 1, "not_comparable": 3, "open": 5}
+    services = {"pairs@1": {"compared_at": "2026-05-01T08:00:00.000000Z", **reported}}
     services["gone@1"] = services["pairs@1"]  # which is served no more
     assert not any(key[0].startswith("asof_parity") for key in scrape())
     (publisher.folder / "parity.json").write_text(json.dumps({"format": 1, "services": services}))
@@ -120,7 +120,7 @@ def test_what_parity_found_is_told(client, make_app, scrape, publisher, tmp_path
         ("asof_parity_rows", "not_comparable", "pairs@1"): 3,
     }
     listed = {each["service"]: each["parity"] for each in client.get("/v1/catalog").get_json()["services"]}
-    assert listed["pairs@1"] == {"compared_at": "2026-05-01T08:00:00Z", "age_seconds": 3600} | told
+    assert listed["pairs@1"] == {"compared_at": "2026-05-01T08:00:00Z", "age_seconds": 3600} | reported
     assert listed["late_delivery@1"] is None
     page = client.get("/").get_data(as_text=True)
     assert "60 min ago: 812 same, 2 different, 4 not compared. Open differences: 5." in page
@@ -208,10 +208,10 @@ def expressions():
     yield from (target["expr"] for panel in board["panels"] for target in panel["targets"])
 
 
-def unknown(asked, exported):
+def unknown(requested, exported):
     """The metrics and labels in expressions that are not exported. `exported`: samples()."""
     names = {key[0] for key in exported} | {"up"}
-    found = {name for text in asked for name in re.findall(r"\b(?:asof_\w+|up)\b", text)}
+    found = {name for text in requested for name in re.findall(r"\b(?:asof_\w+|up)\b", text)}
     return found - names
 
 
@@ -221,16 +221,16 @@ def test_alerts_and_dashboard_ask_for_what_there_is(client, ask, scrape):
     page = client.get("/metrics").get_data(as_text=True)
     exported, declared = scrape(), set(re.findall(r"^# TYPE (\S+) ", page, re.MULTILINE))
     exported |= {(name,): 0.0 for name in declared}  # of a counter with labels, nothing may have been counted yet
-    asked = list(expressions())
-    assert len(asked) > 20
-    assert unknown(asked, exported) == set()
+    requested = list(expressions())
+    assert len(requested) > 20
+    assert unknown(requested, exported) == set()
     labels = {"instance", "group", "path", "service", "status", "feature", "result", "le"}
-    for text in asked:
+    for text in requested:
         for part in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
             assert {each.strip() for each in part.split(",")} <= labels, text
     # and what is exported is shown or watched, but for the raw times
-    used = " ".join(asked)
+    used = " ".join(requested)
     shown = {name for name in declared if not name.endswith("timestamp_seconds")}
     assert {name for name in shown if name not in used} <= {"asof_group_rows"}
     # a wrong name would have been seen
-    assert unknown([*asked, "rate(asof_rowz_total[5m])"], exported) == {"asof_rowz_total"}
+    assert unknown([*requested, "rate(asof_rowz_total[5m])"], exported) == {"asof_rowz_total"}

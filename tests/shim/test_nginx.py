@@ -89,7 +89,7 @@ def test_slow_senders_hold_up_nobody_and_are_ended(start, publisher, tmp_path):
         for at, connection in enumerate(slow):
             request = post("/v1/services/echo", LARGE.encode()) if at % 2 else post("/v1/services/pairs", PAIR)
             connection.sendall(request[:-20])
-        slowest, asked = 0.0, 0
+        slowest, requested = 0.0, 0
         began = time.monotonic()
         while time.monotonic() - began < 1.5:
             start_of_one = time.monotonic()
@@ -97,8 +97,8 @@ def test_slow_senders_hold_up_nobody_and_are_ended(start, publisher, tmp_path):
                 other.sendall(post("/v1/services/pairs", PAIR))
                 assert answer(other)[0] == 200
             assert server.get("/health")["status"] == "up"
-            slowest, asked = max(slowest, time.monotonic() - start_of_one), asked + 1
-        assert asked > 3
+            slowest, requested = max(slowest, time.monotonic() - start_of_one), requested + 1
+        assert requested > 3
         assert slowest < 1
         for connection in slow:  # a 408, or nothing
             with contextlib.suppress(ConnectionError):
@@ -130,12 +130,12 @@ def test_a_shim_that_restarts_loses_no_request(start, publisher, tmp_path):
     with Nginx(
         tmp_path, two.url, **{"upstream shims {\n        server": f"upstream shims {{\n        {other}"}
     ) as nginx:
-        told = []
+        reported = []
         for at in range(200):
             if at == 50:
                 one.process.terminate()
             with nginx.connect() as connection:
                 connection.sendall(post("/v1/services/pairs", PAIR))
-                told.append(answer(connection)[0])
+                reported.append(answer(connection)[0])
         assert one.process.wait(20) == 0
-    assert told == [200] * 200
+    assert reported == [200] * 200

@@ -37,7 +37,7 @@ def predicting(monkeypatch, tmp_path, shim):
     def make(url=shim, **fields):
         file = tmp_path / "model.json"
         file.write_text(json.dumps(MODEL | fields))
-        model = predict.Model.read(file)
+        model = predict.DelayModel.read(file)
         return predict.create_app(model, predict.features_of(url, model)).test_client()
 
     return make

@@ -86,7 +86,7 @@ def answers_of(lines):
     answers, requests = {}, {}
     for line in lines:
         parsed = json.loads(line)
-        start, head, asked, row = re.fullmatch(
+        start, head, requested, row = re.fullmatch(
             r'(\{"logged_at":"[^"]+","request_id":"\w+","row":\d+,)(.*?),"request":(\{.*?\}),("status":.*\})', line
         ).groups()
         before = answers.setdefault(parsed["request_id"], [f"{{{head}"])
@@ -94,7 +94,7 @@ def answers_of(lines):
         assert parsed["row"] == len(before) - 1
         before.append(f"{{{row}")
         assert re.search(r'"logged_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"', start)
-        requests.setdefault(parsed["request_id"], []).append(asked)
+        requests.setdefault(parsed["request_id"], []).append(requested)
     texts = {key: f'{head},"rows":[{",".join(rows)}]}}' for key, (head, *rows) in answers.items()}
     return texts, requests
 
@@ -125,7 +125,7 @@ def is_closed(path):
     return True
 
 
-def told_as_dropped(text):
+def reported_as_dropped(text):
     return sum(map(int, re.findall(r"the request log dropped (\d+) rows", text)))
 
 
@@ -262,7 +262,7 @@ def test_files_rotate_and_the_folder_stays_within_its_bound(start, publisher, fo
     assert "dropped" not in server.process.stderr.read()
 
 
-def test_a_new_file_begins_with_the_hour_also_when_nothing_is_asked(make_app, publisher, folder, open_log):
+def test_a_new_file_begins_with_the_hour_also_when_nothing_is_requested(make_app, publisher, folder, open_log):
     now = [datetime(2026, 5, 1, 9, 59, 59, 999999, tzinfo=UTC)]
     log = open_log(folder, clock=lambda: now[0])
     client = make_app(publisher.folder, request_log=log).test_client()
@@ -281,14 +281,14 @@ def test_a_new_file_begins_with_the_hour_also_when_nothing_is_asked(make_app, pu
 
 def test_a_full_disk_and_a_folder_taken_away_harm_no_answer(start, publisher, folder):
     server = start("--folder", publisher.folder, "--request-log", folder, "--request-log-share", 1, **FROZEN)
-    path, asked = "/v1/services/kinds?id=1", 0
+    path, requested = "/v1/services/kinds?id=1", 0
 
     def ask_times(times):
-        nonlocal asked
+        nonlocal requested
         for _ in range(times):
             assert ask(server, path)
-            asked += 1
-        return asked
+            requested += 1
+        return requested
 
     ask_times(20)
     first = wait_for(lambda: list(folder.glob("*.jsonl")))[0]
@@ -306,15 +306,15 @@ def test_a_full_disk_and_a_folder_taken_away_harm_no_answer(start, publisher, fo
     folder.write_text("a file where the folder was")
     ask_times(20)
     assert server.stop() == 0
-    told = server.process.stderr.read()
-    assert "File too large" in told
-    assert "File exists" in told
-    assert told.count(" dropped ") == 2  # one a minute, and what is left at the end
+    reported = server.process.stderr.read()
+    assert "File too large" in reported
+    assert "File exists" in reported
+    assert reported.count(" dropped ") == 2  # one a minute, and what is left at the end
     assert folder.is_file()
-    assert len(lines_of(folder.with_name("elsewhere"))) + told_as_dropped(told) == asked
+    assert len(lines_of(folder.with_name("elsewhere"))) + reported_as_dropped(reported) == requested
 
 
-def test_what_was_dropped_is_told_and_it_goes_on(make_app, publisher, folder, open_log, monkeypatch, caplog):
+def test_what_was_dropped_is_reported_and_it_goes_on(make_app, publisher, folder, open_log, monkeypatch, caplog):
     monkeypatch.setattr(request_log_module, "RETRY_SECONDS", 0.1)
     monkeypatch.setattr(request_log_module, "WARN_SECONDS", 0.0)
     folder.write_text("a file where the folder should be")
@@ -322,7 +322,7 @@ def test_what_was_dropped_is_told_and_it_goes_on(make_app, publisher, folder, op
     client = make_app(publisher.folder, request_log=log).test_client()
     for _ in range(7):
         assert client.get("/v1/services/kinds?id=1").status_code == 200
-    wait_for(lambda: told_as_dropped(caplog.text) == 7)
+    wait_for(lambda: reported_as_dropped(caplog.text) == 7)
     folder.unlink()
     wait_for(lambda: client.get("/v1/services/kinds?id=1") and folder.is_dir() and lines_of(folder))
     first = wait_for(lambda: list(folder.glob("*.jsonl")))[0]
@@ -354,7 +354,7 @@ def test_a_full_queue_drops_rows_and_answers_do_not_wait(make_app, publisher, fo
     rows = Counter(json.loads(line)["request_id"] for line in lines_of(folder))
     assert set(rows.values()) == {1000}  # all rows of a request, or none
     assert 10 <= len(rows) <= 20  # what the writer held, and a full queue
-    assert told_as_dropped(caplog.text) == 25_000 - 1000 * len(rows)
+    assert reported_as_dropped(caplog.text) == 25_000 - 1000 * len(rows)
     assert "the queue was full" in caplog.text
 
 
@@ -446,11 +446,11 @@ def test_personal_values_are_hashed_as_the_warehouse_hashes(make_app, publisher,
 def test_mistakes_are_named_at_the_start(tmp_path, folder):
     short = tmp_path / "short"
     short.write_text("secret\n")
-    for options, told in (
+    for options, reported in (
         (("--request-log-share", "1.5"), "--request-log-share is 1.5, expected 0 to 1"),
         (("--request-log-bytes", "10", "--workers", "3"), "expected 24576 at least"),
         (("--request-log-key", short), "fewer than 16 characters"),
         (("--request-log", short), "short: File exists"),
     ):
         ended = run("--request-log", folder, *options)
-        assert (ended.returncode, told in ended.stderr) == (2, True), ended.stderr
+        assert (ended.returncode, reported in ended.stderr) == (2, True), ended.stderr

@@ -49,8 +49,8 @@ def test_the_middleware_answers_as_the_route_does(shared_app, service, body, con
     flask = Flask.wsgi_app.__get__(shared_app)
 
     def answered(app):
-        told = Client(app, Response).post(f"/v1/services/{service}", data=body, content_type=content_type)
-        return told.status, dict(told.headers), told.get_data()
+        reported = Client(app, Response).post(f"/v1/services/{service}", data=body, content_type=content_type)
+        return reported.status, dict(reported.headers), reported.get_data()
 
     assert answered(ServicesFirst(None, shared_app.extensions["asof"])) == answered(flask)
 
@@ -69,15 +69,15 @@ def test_what_is_sent_in_one_go_is_answered_in_order(server):
     wanted = [("late_delivery", 1), ("pairs", 1), ("pairs", 1), ("pairs", 900), (None, None), ("pairs", 1)] * 20
     with connect(server) as connection:
         connection.sendall(b"".join(requests))
-        found, told = connection.makefile("rb"), []
+        found, reported = connection.makefile("rb"), []
         for _ in requests:
             length = 0
             while (line := found.readline()) != b"\r\n":
                 if line.startswith(b"content-length: "):
                     length = int(line.split()[1])
             body = json.loads(found.read(length))
-            told.append((body.get("service"), len(body["rows"]) if "rows" in body else None))
-    assert told == wanted
+            reported.append((body.get("service"), len(body["rows"]) if "rows" in body else None))
+    assert reported == wanted
 
 
 def test_a_request_may_come_in_pieces(server):
@@ -101,7 +101,7 @@ def test_who_asks_for_it_has_the_connection_ended(server, ending, service, body)
     assert b"HTTP/1.0" in received or b"connection: close" in received
 
 
-def test_a_caller_may_wait_to_be_asked_for_the_body(server):
+def test_a_caller_may_wait_to_be_requested_for_the_body(server):
     head, _, body = post("/v1/services/pairs", PAIR).partition(b"\r\n\r\n")
     with connect(server) as connection:
         connection.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
@@ -135,16 +135,16 @@ def test_more_connections_than_allowed_wait(start, publisher):
 
 
 @pytest.mark.parametrize(("service", "body"), [("pairs", PAIR), ("late_delivery", DELIVERY)])
-def test_a_small_request_that_has_begun_when_the_signal_comes_is_answered(start, publisher, service, body):
+def test_a_small_request_that_has_started_when_the_signal_comes_is_answered(start, publisher, service, body):
     server = start("--folder", publisher.folder, **NINE)
     request = post(f"/v1/services/{service}", body)
-    with connect(server) as begun, connect(server) as idle:
-        begun.sendall(request[:-1])
+    with connect(server) as started, connect(server) as idle:
+        started.sendall(request[:-1])
         time.sleep(0.3)
         server.process.send_signal(signal.SIGTERM)
         assert idle.recv(1) == b""  # it stops
-        begun.sendall(request[-1:])
-        received = b"".join(iter(lambda: begun.recv(65536), b""))
+        started.sendall(request[-1:])
+        received = b"".join(iter(lambda: started.recv(65536), b""))
     assert received.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in received
     assert server.process.wait(20) == 0

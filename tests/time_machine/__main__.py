@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.time_machine.compare import AGAINST, result_of
-from tests.time_machine.example import Example
+from tests.time_machine.example import ExampleProject
 from tests.time_machine.flights import Flights
 from tests.time_machine.life import Life
 from tests.world import World
 
-PROJECTS = {"example": Example, "flights": Flights}
+PROJECTS = {"example": ExampleProject, "flights": Flights}
 ROWS = {"example": 16, "flights": 170}  # asked at each instant and service, at most
 FULL = 200  # publications; what is required below is required of these
 REQUIRED_ROWS = {"example": 10_000, "flights": 100_000}

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from tests.time_machine.life import Answer, Record, text_of
-from tests.time_machine.oracle import Oracle, Publication, Row, Service
+from tests.time_machine.oracle import LifeOracle, LifePublication, LifeService, Row
 from tests.world import World
 
 AGAINST = ("training, by publication named", "training, by time alone", "the oracle")
@@ -50,18 +50,20 @@ def compare(answers: Iterable[Answer], other: dict[str, Row]) -> list[tuple[Answ
     return found
 
 
-def recomputed(oracle: Oracle, answers: Iterable[Answer]) -> dict[str, Row]:
+def recomputed(oracle: LifeOracle, answers: Iterable[Answer]) -> dict[str, Row]:
     """The rows as the oracle answers them."""
     return {each.row_id: oracle.answer(each.publication, each.service, each.request, each.at) for each in answers}
 
 
-def in_force(publications: list[Publication], answer: Answer) -> Publication:
+def in_force(publications: list[LifePublication], answer: Answer) -> LifePublication:
     """The newest publication out when it was asked. For as long as a pickup takes, the shim has the one before."""
     later = publications[answer.publication.number :]
     return next((each for each in reversed(later) if each.published_at <= answer.at), answer.publication)
 
 
-def trained(world: World, service_id: str, service: Service, answers: list[Answer], by_number: bool) -> dict[str, Row]:
+def trained(
+    world: World, service_id: str, service: LifeService, answers: list[Answer], by_number: bool
+) -> dict[str, Row]:
     """The training rows of just these requests, made by dbt from the warehouse as it is now.
 
     by_number: the examples name the publication that answered them.
@@ -81,13 +83,13 @@ def trained(world: World, service_id: str, service: Service, answers: list[Answe
         read = f"read_json('{lines}', format = 'newline_delimited', columns = {{{columns}}})"
         writer.execute(f"copy (select * from {read}) to '{path}'")
     now = max(each.at for each in answers) + timedelta(days=1)
-    asked = {"service": service_id, "examples": str(path), "every": True}
-    run = world.dbt("run-operation", "training_set", "--args", json.dumps(asked), now=text_of(now))
+    requested = {"service": service_id, "examples": str(path), "every": True}
+    run = world.dbt("run-operation", "training_set", "--args", json.dumps(requested), now=text_of(now))
     manifest = json.loads((world.folder / run.output.strip().splitlines()[-1].strip()).read_text())
     return _rows(world.folder / "training" / "sets" / manifest["files"]["rows"]["file"], service)
 
 
-def _rows(path: Any, service: Service) -> dict[str, Row]:
+def _rows(path: Any, service: LifeService) -> dict[str, Row]:
     """The rows of a training set in the shape of answers."""
     fixed = ["row_id", "sequence_number", "status", "rejected_columns", *(f"{name}_status" for name in service.groups)]
     with duckdb.connect() as reader:
@@ -114,24 +116,24 @@ def result_of(record: Record, world: World) -> dict[str, Any]:
     answers, oracle = record.answers, record.project.oracle()
     compared: Counter[str] = Counter()
     different: Counter[str] = Counter()
-    told: list[str] = []
+    reported: list[str] = []
 
     def hold(against: str, some: list[Answer], other: dict[str, Row]) -> None:
         found = compare(some, other)
         compared[against] += len(some)
         different[against] += len(found)
-        told.extend(tell(against, found))
+        reported.extend(tell(against, found))
 
     for service_id, service in oracle.services.items():
-        asked = [each for each in answers if each.service == service_id]
-        if not asked:
+        requested = [each for each in answers if each.service == service_id]
+        if not requested:
             continue
-        rows = trained(world, service_id, service, asked, by_number=True)
-        hold(AGAINST[0], asked, rows)
+        rows = trained(world, service_id, service, requested, by_number=True)
+        hold(AGAINST[0], requested, rows)
         # by time alone, an answer of the publication before, within the pickup, is none that training could know of
-        timely = [each for each in asked if in_force(record.publications, each) is each.publication]
+        timely = [each for each in requested if in_force(record.publications, each) is each.publication]
         hold(AGAINST[1], timely, trained(world, service_id, service, timely, by_number=False))
-        hold(AGAINST[2], asked, recomputed(oracle, asked))
+        hold(AGAINST[2], requested, recomputed(oracle, requested))
     parity = world.query("select coalesce(parity, 'not looked at'), count(*) from asof_requests group by 1")
     return {
         "rows": len(answers),
@@ -143,7 +145,7 @@ def result_of(record: Record, world: World) -> dict[str, Any]:
         "compared": compared,
         "different": different,
         "parity": dict(parity),
-        "told": told,
+        "told": reported,
     }
 
 

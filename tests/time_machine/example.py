@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from tests.exact import mean
-from tests.time_machine.oracle import Oracle, Row, Service, hours, known_at
-from tests.time_machine.project import Arrival, Mishap, Project, replace_in
+from tests.time_machine.oracle import LifeOracle, LifeService, Row, hours, known_at
+from tests.time_machine.project import Arrival, LifeProject, Mishap, replace_in
 from tests.world import ROOT, World
 
 CARRIERS = ["northline", "bluefreight", "swiftpost", "meridian"]
@@ -110,7 +110,7 @@ def between(rng: random.Random, start: datetime, end: datetime) -> datetime:
     return start + timedelta(microseconds=rng.randrange(max(1, (end - start) // timedelta(microseconds=1))))
 
 
-class Example(Project):
+class ExampleProject(LifeProject):
     """`small`: two of its services only, of which one comes later, for the test that runs with the others."""
 
     name = "example"
@@ -399,14 +399,14 @@ class Example(Project):
                     loaded_at=at + delay(rng),
                 )
                 if rng.random() < 0.2:
-                    told = at + delay(rng)
+                    reported = at + delay(rng)
                     self._row(
                         "raw_fraud_reports",
                         report_id=f"F-{spent}",
                         transaction_id=spent,
-                        reported_at=told,
+                        reported_at=reported,
                         is_fraud=rng.random() < 0.5,
-                        loaded_at=told + delay(rng),
+                        loaded_at=reported + delay(rng),
                     )
 
     # ------------------------------------------------------------------------------------------ what is asked
@@ -415,7 +415,7 @@ class Example(Project):
         if service == "late_delivery@1":
             recent = [order for placed, order in self.orders if -HOURS < at - placed < 5 * DAYS] or ["O-0"]
             every = [order for _, order in self.orders]
-            asked = []
+            requested = []
             for _ in range(count):
                 order = rng.choice(recent) if rng.random() < 0.85 else rng.choice([*every, "O-unheard-of"])
                 request: Row = {"order_id": "O-unheard-of" if rng.random() < 0.06 else order}
@@ -425,8 +425,8 @@ class Example(Project):
                     request["request_carrier"] = rng.choice([None, "zephyr", *CARRIERS])
                 elif rng.random() < 0.3:
                     request["request_distance_km"] = None
-                asked.append(request)
-            return asked
+                requested.append(request)
+            return requested
         if service == "fraud@1":
             cards = [*self.cards, "K-unheard-of", "K-lost"]
             return [{"card_id": rng.choice(cards), "request_amount": rng.randint(1, 50000) / 100} for _ in range(count)]
@@ -447,7 +447,7 @@ class Example(Project):
 
     # ------------------------------------------------------------------------------------------ by hand
 
-    def oracle(self) -> Oracle:
+    def oracle(self) -> LifeOracle:
         by: dict[tuple[str, str], list[Row]] = defaultdict(list)
 
         def events(table: str, key: str, identity: str, occurred: str) -> None:
@@ -483,8 +483,8 @@ class Example(Project):
             for since, until in self.absent[key[0]]:
                 if since <= moment and (until is None or moment < until):
                     return None
-            told = [row for row in by["raw_queue_measurements", key[0]] if row["queue_length"] is not None]
-            measured = known_at(told, moment)
+            reported = [row for row in by["raw_queue_measurements", key[0]] if row["queue_length"] is not None]
+            measured = known_at(reported, moment)
             is_fresh = measured and measured[-1]["occurred"] > moment - DAYS
             last = measured[-1]["queue_length"] if measured else None
             return {
@@ -543,7 +543,7 @@ class Example(Project):
             "customer@1": customer,
             "customer_value@1": customer_value,
         }
-        return Oracle(states, SERVICES)
+        return LifeOracle(states, SERVICES)
 
 
 def late_delivery(stored: Row, request: Row, at: datetime) -> Row:
@@ -612,7 +612,7 @@ def _origin(request: Row, found: dict[str, Row | None]) -> tuple | None:
 
 
 SERVICES = {
-    "late_delivery@1": Service(
+    "late_delivery@1": LifeService(
         keys={"order_id": "varchar"},
         sent={"request_distance_km": "double", "request_carrier": "varchar"},
         groups={
@@ -623,7 +623,7 @@ SERVICES = {
         rejecting=("distance_km",),
         sent_ranges={"request_distance_km": (0, 20000)},
     ),
-    "reroute@1": Service(
+    "reroute@1": LifeService(
         keys={"order_id": "varchar", "to_warehouse_id": "varchar"},
         sent={"request_parcels": "integer"},
         groups={
@@ -636,19 +636,19 @@ SERVICES = {
         nulled=("origin_backlog", "more_at_target"),
         sent_ranges={"request_parcels": (1, 50)},
     ),
-    "fraud@1": Service(
+    "fraud@1": LifeService(
         keys={"card_id": "varchar"},
         sent={"request_amount": "decimal(12,2)"},
         groups={"card": ("card@1", lambda request, found: (request["card_id"],))},
         features=fraud,
     ),
-    "churn@1": Service(
+    "churn@1": LifeService(
         keys={"customer_id": "varchar"},
         sent={},
         groups={"customer": ("customer@1", lambda request, found: (request["customer_id"],))},
         features=churn,
     ),
-    "churn@2": Service(
+    "churn@2": LifeService(
         keys={"customer_id": "varchar"},
         sent={},
         groups={
@@ -657,7 +657,7 @@ SERVICES = {
         },
         features=churn_2,
     ),
-    "upsell@1": Service(
+    "upsell@1": LifeService(
         keys={"customer_id": "varchar"},
         sent={},
         groups={"customer": ("customer@1", lambda request, found: (request["customer_id"],))},

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.time_machine.oracle import Oracle, Row, Service, hours
-from tests.time_machine.project import Arrival, Mishap, Project, replace_in
+from tests.time_machine.oracle import LifeOracle, LifeService, Row, hours
+from tests.time_machine.project import Arrival, LifeProject, Mishap, replace_in
 from tests.world import ROOT, World
 
 FLIGHTS = ROOT / "examples" / "flights"
@@ -79,7 +79,7 @@ SERVICE_COLUMNS = """
 """
 
 
-class Flights(Project):
+class Flights(LifeProject):
     """Eight days from one in January that the seed says, and the three days before them."""
 
     name = "flights"
@@ -197,7 +197,7 @@ class Flights(Project):
         soon = self.flights[first : bisect_right(self._scheduled, at + timedelta(hours=4))]
         if len(soon) < 50:
             soon = self.flights[first : first + 300] or self.flights[-300:]
-        asked = []
+        requested = []
         for _ in range(count):
             request, kind = dict(rng.choice(soon).request), rng.random()
             if kind < 0.09:
@@ -206,12 +206,12 @@ class Flights(Project):
                 request["tailnum"] = rng.choice(["none", "N-unheard-of"])
             elif kind < 0.22:
                 request["dest"] = "XXX"
-            asked.append(request)
-        return asked
+            requested.append(request)
+        return requested
 
     # ------------------------------------------------------------------------------------------ by hand
 
-    def oracle(self) -> Oracle:
+    def oracle(self) -> LifeOracle:
         left: dict[tuple, list] = defaultdict(list)  # by origin, carrier, route and aircraft: when, and whether late
         ended: dict[tuple, list] = defaultdict(list)
         landed: dict[str, list] = defaultdict(list)
@@ -265,7 +265,7 @@ class Flights(Project):
             "route@1": of_outcomes("route"),
             "aircraft@1": aircraft,
         }
-        return Oracle(states, SERVICES)
+        return LifeOracle(states, SERVICES)
 
 
 def share(stored: Row, late: str, of: str) -> float | None:
@@ -290,8 +290,8 @@ def late_arrival_2(stored: Row, request: Row, at: datetime) -> Row:
     return row | {"origin_late_share_1h": share(stored, "late_departures_1h", "departures_1h")}
 
 
-def _service(origin: str, features: Any, rejecting: tuple[str, ...]) -> Service:
-    return Service(
+def _service(origin: str, features: Any, rejecting: tuple[str, ...]) -> LifeService:
+    return LifeService(
         keys=dict.fromkeys(["origin", "carrier", "dest", "tailnum"], "varchar"),
         sent=dict.fromkeys(["request_distance_miles", "request_scheduled_hour"], "integer"),
         groups={

@@ -22,8 +22,8 @@ from pathlib import Path
 from asof.serve.app import create_app
 from asof.serve.request_log import RequestLog
 
-from tests.time_machine.oracle import MICROSECOND, Publication, Row
-from tests.time_machine.project import Project
+from tests.time_machine.oracle import MICROSECOND, LifePublication, Row
+from tests.time_machine.project import LifeProject
 from tests.world import World
 
 PICKUP = timedelta(seconds=5)  # as declared by default (var asof_pickup)
@@ -43,9 +43,9 @@ PUBLISHED_AT = {"after_pointer", "after_record"}
 class Record:
     """What remains of a life, beside its folder: enough to compare, also later."""
 
-    project: Project
+    project: LifeProject
     answers: list[Answer]
-    publications: list[Publication]
+    publications: list[LifePublication]
     counts: dict[str, int]
 
 
@@ -57,12 +57,12 @@ class Answer:
     service: str
     request: Row
     at: datetime
-    publication: Publication
+    publication: LifePublication
     row: Row
     tags: frozenset[str]
 
 
-class Clock:
+class LifeClock:
     """The shim's now."""
 
     def __init__(self, now: datetime) -> None:
@@ -76,7 +76,7 @@ class Life:
     """`rows`: how many are asked at each instant and service, at most."""
 
     def __init__(
-        self, project: Project, folder: Path, *, seed: int, publications: int, rows: int, say: Callable[[str], None]
+        self, project: LifeProject, folder: Path, *, seed: int, publications: int, rows: int, say: Callable[[str], None]
     ) -> None:
         self.project, self.rows, self.say = project, rows, say
         self.rng = random.Random(seed)
@@ -86,9 +86,9 @@ class Life:
         self.wanted = publications
         self.oracle_services = project.oracle().services
         self.now = project.start
-        self.clock = Clock(project.start)
-        self.publications: list[Publication] = []
-        self.served: Publication | None = None  # what the shim has picked up
+        self.clock = LifeClock(project.start)
+        self.publications: list[LifePublication] = []
+        self.served: LifePublication | None = None  # what the shim has picked up
         self.counted_to: datetime | None = None
         self.is_held = False
         self.trouble = False  # a run failed or was killed since the last publication
@@ -133,8 +133,8 @@ class Life:
             response = self.client.post(f"/v1/services/{service}", json={"entities": entities})
             refused = [self.oracle_services[service].refused(entity) for entity in entities]
             if response.status_code == 422:
-                told = {error["pointer"] for error in response.get_json()["errors"]}
-                assert told == {f"/entities/{n}/{name}" for n, names in enumerate(refused) for name in names}
+                reported = {error["pointer"] for error in response.get_json()["errors"]}
+                assert reported == {f"/entities/{n}/{name}" for n, names in enumerate(refused) for name in names}
                 self._count("requests answered 422")
                 entities = [entity for entity, names in zip(entities, refused, strict=True) if not names]
                 refused = []
@@ -149,12 +149,12 @@ class Life:
 
     def _keep(self, service: str, entities: list[Row], at: datetime, text: str, tags: set[str]) -> None:
         answer, served = json.loads(text), self.served
-        asked_at = max(at, served.published_at)
+        requested_at = max(at, served.published_at)
         assert answer["sequence_number"] == served.number
         assert _time(answer["published_at"]) == served.published_at
-        assert _time(answer["prediction_time"]) == asked_at
+        assert _time(answer["prediction_time"]) == requested_at
         assert len(answer["rows"]) == len(entities)
-        if any(abs(asked_at - border) <= MICROSECOND for border in self.borders(service)):
+        if any(abs(requested_at - border) <= MICROSECOND for border in self.borders(service)):
             tags.add("at a boundary")
         if served.is_rollback:
             tags.add("after a rollback")
@@ -162,7 +162,7 @@ class Life:
             tags.add("after a failed or killed run")
         for entity, row in zip(entities, answer["rows"], strict=True):
             row_id = f"{len(self.answers)}"
-            self.answers.append(Answer(row_id, service, entity, asked_at, served, row, frozenset(tags)))
+            self.answers.append(Answer(row_id, service, entity, requested_at, served, row, frozenset(tags)))
 
     def borders(self, service: str | None = None) -> list[datetime]:
         """Where the served publication begins, and where its groups (those of a service) become too old."""
@@ -222,21 +222,21 @@ class Life:
             *arguments, *(UNIT_TESTS_OUT if arguments[0] in ("build", "test") else []), now=text_of(now), fails=fails
         )
 
-    def coming(self, moment: datetime, now: datetime) -> Publication | None:
+    def coming(self, moment: datetime, now: datetime) -> LifePublication | None:
         """What a green build of `moment` that ends at `now` publishes."""
         if self.is_held or (self.counted_to and moment <= self.counted_to):
             return None
         number, project = len(self.publications) + 1, self.project
         as_of = dict.fromkeys(project.groups, moment)
         max_age = {group: project.max_age[group] for group in project.groups}
-        return Publication(number, self.stamp(now, moment), number, as_of, max_age, tuple(project.services))
+        return LifePublication(number, self.stamp(now, moment), number, as_of, max_age, tuple(project.services))
 
     def stamp(self, now: datetime, *moments: datetime) -> datetime:
         """published_at: later than each moment and than the publication before."""
         before = [self.publications[-1].published_at] if self.publications else []
         return max([now, *(each + MICROSECOND for each in [*moments, *before])])
 
-    def check_published(self, expected: Publication | None) -> None:
+    def check_published(self, expected: LifePublication | None) -> None:
         """The pointer must say what is expected of the command that has run; None: what it said before."""
         pointer = self.world.pointer
         number = pointer["sequence_number"] if pointer else 0
@@ -248,7 +248,7 @@ class Life:
         if not expected.is_rollback:
             self.counted_to = max(expected.as_of.values())
 
-    def go_out(self, expected: Publication | None, is_killed: bool = False) -> None:
+    def go_out(self, expected: LifePublication | None, is_killed: bool = False) -> None:
         """After a command: what it published is picked up, now and then a little late."""
         self.check_published(expected)
         self.trouble = is_killed or (self.trouble and expected is None)

@@ -20,7 +20,7 @@ Range = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
-class Publication:
+class LifePublication:
     """What the shim has from `published_at` on: each group as of a moment, and how old that may grow."""
 
     number: int
@@ -36,7 +36,7 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Service:
+class LifeService:
     """A service by hand. `keys` and `sent`: its request, name to SQL type (for the file of examples).
 
     `groups`: in order, by its name in the answer, the group's id and how its key comes from the request and the rows
@@ -61,11 +61,11 @@ class Service:
 
 
 @dataclass
-class Oracle:
+class LifeOracle:
     """`states`: by group id. A point is worked out once per publication."""
 
     states: dict[str, State]
-    services: dict[str, Service]
+    services: dict[str, LifeService]
     _seen: dict[tuple, Row | None] = field(default_factory=dict)
 
     def point(self, group: str, key: tuple, moment: datetime) -> Row | None:
@@ -76,7 +76,7 @@ class Oracle:
             self._seen[at] = self.states[group](key, moment)
         return self._seen[at]
 
-    def answer(self, publication: Publication, service_id: str, request: Row, at: datetime) -> Row:
+    def answer(self, publication: LifePublication, service_id: str, request: Row, at: datetime) -> Row:
         """The row of the answer: status, groups, features (None where rejected), rejected."""
         service = self.services[service_id]
         found: dict[str, Row | None] = {}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.time_machine.oracle import Oracle, Row
+from tests.time_machine.oracle import LifeOracle, Row
 from tests.world import World
 
 
@@ -30,7 +30,7 @@ class Mishap:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-class Project:
+class LifeProject:
     """`gaps`: how many minutes pass to the next build, from and to, and how often. All times are aware, UTC."""
 
     name: str
@@ -74,7 +74,7 @@ class Project:
         """That many entities to ask a service about."""
         raise NotImplementedError
 
-    def oracle(self) -> Oracle:
+    def oracle(self) -> LifeOracle:
         raise NotImplementedError
 
 

@@ -1,6 +1,6 @@
 """Asks copies of the shim, one after the other in this process, and lets each write its own request log.
 
-    python tests/asked_of_copies.py < jobs.json
+    python tests/requests_to_copies.py < jobs.json
 
 A job is {serve, published, now, log, service, entities}; `serve` is the folder that holds a package `serve`.
 """
