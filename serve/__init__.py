@@ -1,6 +1,15 @@
 """The thin Flask shim of asof: it serves published snapshots over HTTP. Installed, it is `asof.serve`.
 
-It knows snapshots and services, never a feature's meaning: rows are looked up in memory, and the SQL text of
-the manifest is run over them. A request goes server -> app -> shim -> validation ->
-evaluate (lookup, batching, DuckDB); a snapshot goes folder -> loader -> manifest and columns -> evaluate (plans).
+It knows snapshots and services, never a feature's meaning: rows are looked up in memory, and the SQL text of the
+manifest is run over them.
+
+A request:   server (granian) -> app (routes) -> shim (token, limits, answer) -> validation -> evaluate, which batches
+             (batching), looks rows up (lookup) and runs the SQL -> shim (the JSON, request_log, metrics)
+A snapshot:  folder (watches current.json) -> loader (files against hashes) -> columns (tables in memory)
+             -> snapshot (groups and services) -> evaluate (plans) -> folder (the swap)
+
+To add a route: `app._register_routes`, a method of `shim.Shim`, and the path in templates/openapi.json.
+To add a type: `_SIMPLE` in sqltypes, and macros/base/column_types.sql for the build.
+To add an option: `OPTIONS` in settings.
+Imports point one way: snapshot, then engine, then HTTP (tests/test_imports.py has the list of modules).
 """

@@ -128,7 +128,7 @@ ORDER, PAIR = {"order_id": ["O-204"]}, {"left_id": ["1"], "right_id": ["11"]}
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "kind", "told"),
+    ("body", "status", "kind", "reported"),
     [
         ({"entities": ORDER, "features": ["nothing:x"]}, 404, "FeatureViewNotFoundException", "shipment@1"),
         ({"entities": ORDER, "features": ["shipment@9:carrier"]}, 404, "FeatureViewNotFoundException", "'shipment@9'"),
