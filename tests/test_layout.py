@@ -113,3 +113,20 @@ def test_the_reference_has_every_public_macro_with_its_arguments() -> None:
     }
     assert len(described) == len(sections)
     assert described == read_signatures()
+
+
+def test_no_line_of_a_macro_is_over_120_characters() -> None:
+    long = [
+        f"{path.relative_to(MACROS)}:{number}"
+        for path in MACROS.rglob("*.sql")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if len(line) > 120
+    ]
+    assert long == []
+
+
+def test_what_differs_by_engine_stands_in_one_folder() -> None:
+    outside = [
+        f"{path}: {name}" for name, (path, _) in read_macros().items() if "__" in name and path.parts[0] != "engine"
+    ]
+    assert outside == []

@@ -1,6 +1,6 @@
 {#
-  Of these words the one that a word was probably meant to be, or none: one edit away (two from eight letters on), whatever its case and
-  hyphens. A word that is one of them is none of the others.
+  Of these words the one that a word was probably meant to be, or none: one edit away (two from eight letters on),
+  whatever its case and hyphens. A word that is one of them is none of the others.
 #}
 {% macro nearest(word, words) %}
     {%- set text = word | string | lower | replace('-', '_') | replace(' ', '_') -%}
@@ -14,7 +14,10 @@
     {{- return(found.word) -}}
 {% endmacro %}
 
-{# How many letters have to be put in, left out, changed, or exchanged with their neighbour to make one word of another. #}
+{#
+  How many letters have to be put in, left out, changed, or exchanged with their neighbour to make one word of
+  another.
+#}
 {% macro edit_distance(one, other) %}
     {%- set rows = namespace(before_last=[], last=range(other | length + 1) | list) -%}
     {%- for i in range(1, one | length + 1) -%}

@@ -25,7 +25,8 @@
 {% macro refuse_problems(checks, what) %}
     {%- set found = [] -%}
     {%- for row in run_query(asof.problems(checks)).rows -%}
-        {%- do found.append(row[0] ~ ' (' ~ row[1] ~ (' rows' if row[1] | int > 1 else ' row') ~ ', for example ' ~ row[2] ~ ')') -%}
+        {%- do found.append(row[0] ~ ' (' ~ row[1] ~ (' rows' if row[1] | int > 1 else ' row') ~ ', for example '
+            ~ row[2] ~ ')') -%}
     {%- endfor -%}
     {%- if found -%}{{- asof.refuse(what ~ ': ' ~ found | join('; ') ~ '.') -}}{%- endif -%}
 {% endmacro %}

@@ -6,8 +6,9 @@
 {% macro seconds(length, what='a length of time') %}
     {%- set seconds = asof.seconds_in(length) -%}
     {%- if seconds is none -%}
-        {{- asof.refuse(what ~ " is '" ~ length | string | trim | lower ~ "'. Expected a fixed length such as '15 minutes', '2 hours' or "
-            ~ "'30 days' (seconds, minutes, hours, days or weeks; months and years have no fixed length).") -}}
+        {{- asof.refuse(what ~ " is '" ~ length | string | trim | lower ~ "'. Expected a fixed length such as '15 "
+            ~ "minutes', '2 hours' or '30 days' (seconds, minutes, hours, days or weeks; months and years have no "
+            ~ "fixed length).") -}}
     {%- endif -%}
     {{- return(seconds) -}}
 {% endmacro %}

@@ -3,7 +3,9 @@
 
 {% macro duckdb__answer_text(value, type) -%}
     {%- if type.startswith('timestamp') -%}
-    strftime({{ value }}, '%Y-%m-%dT%H:%M:%S') || case when microsecond({{ value }}) % 1000000 = 0 then '' else strftime({{ value }}, '.%f') end || 'Z'
+    strftime({{ value }}, '%Y-%m-%dT%H:%M:%S')
+    || case when microsecond({{ value }}) % 1000000 = 0 then ''
+        else strftime({{ value }}, '.%f') end || 'Z'
     {%- else -%}
     cast({{ value }} as varchar)
     {%- endif -%}

@@ -3,6 +3,8 @@
 
 {% macro duckdb__columns_of(relation) %}
     {%- set columns = {} -%}
-    {%- for row in run_query('describe select * from ' ~ relation ~ ' as described').rows -%}{%- do columns.update({row[0]: row[1] | lower}) -%}{%- endfor -%}
+    {%- for row in run_query('describe select * from ' ~ relation ~ ' as described').rows -%}
+        {%- do columns.update({row[0]: row[1] | lower}) -%}
+    {%- endfor -%}
     {{- return(columns) -}}
 {% endmacro %}

@@ -1,14 +1,14 @@
 {#
-  The names of columns that a query really reads of its base tables: what is only passed on, through CTEs, stars or renames,
-  to a column that it does not select is not read. None where the engine cannot say.
+  The names of columns that a query really reads of its base tables: what is only passed on, through CTEs, stars or
+  renames, to a column that it does not select is not read. None where the engine cannot say.
 #}
 {% macro columns_read(sql) %}{{ return(adapter.dispatch('columns_read', 'asof')(sql)) }}{% endmacro %}
 
 {% macro default__columns_read(sql) %}{{ return(none) }}{% endmacro %}
 
 {#
-  DuckDB's optimizer leaves columns that nothing uses out of the scans of its plan. What the rows happen to hold must not
-  tell: by their statistics a condition might be left out that other rows would meet.
+  DuckDB's optimizer leaves columns that nothing uses out of the scans of its plan. What the rows happen to hold must
+  not tell: by their statistics a condition might be left out that other rows would meet.
 #}
 {% macro duckdb__columns_read(sql) %}
     {%- set before = run_query("select current_setting('disabled_optimizers')").rows[0][0] -%}

@@ -1,18 +1,23 @@
 {#
-  Two lists rule. Exact: the value is the same in any order. Exact but over floats: addition of floats is not associative.
-  Whatever else there is, today or in an extension, needs a total order: more than one expression, or event_id among
-  them, or the very value that is aggregated. (A third list only picks the words of the error.)
+  Two lists rule. Exact: the value is the same in any order. Exact but over floats: addition of floats is not
+  associative. Whatever else there is, today or in an extension, needs a total order: more than one expression, or
+  event_id among them, or the very value that is aggregated. (A third list only picks the words of the error.)
 #}
 {% macro duckdb_order_dependent_sql(text) %}
-    {%- set exact = "('count', 'count_star', 'count_if', 'countif', 'regr_count', 'min', 'max', 'bool_and', 'bool_or', 'bit_and', 'bit_or', 'bit_xor', "
-        ~ "'bitstring_agg', 'median', 'mad', 'quantile', 'quantile_cont', 'quantile_disc', 'histogram', 'histogram_exact', 'approx_count_distinct', "
-        ~ "'rank', 'rank_dense', 'percent_rank', 'cume_dist')" -%}
+    {%- set exact -%}
+        (
+            'count', 'count_star', 'count_if', 'countif', 'regr_count', 'min', 'max', 'bool_and', 'bool_or', 'bit_and',
+            'bit_or', 'bit_xor', 'bitstring_agg', 'median', 'mad', 'quantile', 'quantile_cont', 'quantile_disc',
+            'histogram', 'histogram_exact', 'approx_count_distinct', 'rank', 'rank_dense', 'percent_rank', 'cume_dist'
+        )
+    {%- endset -%}
     {%- set exact_but_over_floats = "('sum', 'sum_no_overflow', 'avg', 'mean', 'decimal_average')" -%}
     {%- set means = "('avg', 'mean', 'decimal_average')" -%}
     {%- set picks = "('first', 'last', 'any_value', 'arbitrary', 'list', 'array_agg', 'mode')" -%}
     with tree as materialized (
         select fullkey, value
-        from json_tree(json_serialize_plan('{{ text | replace("'", "''") }}', skip_null := true, skip_empty := true, skip_default := true))
+        from json_tree(json_serialize_plan('{{ text | replace("'", "''") }}', skip_null := true,
+        skip_empty := true, skip_default := true))
         where type = 'OBJECT'
     ),
     call as (
@@ -28,13 +33,15 @@
             value ->> '$.partitions[*].alias' as partitions
         from tree
         -- what lies in function_data goes over the elements of a list, which have their order
-        where (value ->> 'expression_class') in ('BOUND_AGGREGATE', 'BOUND_WINDOW') and not contains(fullkey, '.function_data')
+        where (value ->> 'expression_class') in ('BOUND_AGGREGATE', 'BOUND_WINDOW')
+        and not contains(fullkey, '.function_data')
     ),
     judged as (
         select
             *,
             name in {{ exact }}
-            or (name in {{ exact_but_over_floats }} and (arguments ->> '$[0].return_type.id') not in ('FLOAT', 'DOUBLE')) as is_exact,
+            or (name in {{ exact_but_over_floats }}
+                and (arguments ->> '$[0].return_type.id') not in ('FLOAT', 'DOUBLE')) as is_exact,
             name in {{ means }} and (arguments ->> '$[0].return_type.id') = 'DECIMAL' as is_mean,
             regexp_matches(name, '^(arg_?(min|max)|min_by|max_by)') as picks_by_argument,
             coalesce(json_array_length(orders) > 1, false)
@@ -46,7 +53,9 @@
             or coalesce((arguments -> 0) = (arguments -> 1), false) as argument_is_total
         from call
         -- the planner's own, around a subquery that has one row
-        where not (name = 'first' and (arguments ->> '$[0].expression_class') = 'BOUND_REF' and (arguments ->> '$[0].alias') is null)
+        where not (
+            name = 'first' and (arguments ->> '$[0].expression_class') = 'BOUND_REF'
+            and (arguments ->> '$[0].alias') is null)
     )
     select 'unbound' as problem, value ->> 'error_message' as name
     from tree
@@ -75,7 +84,9 @@
     select
         'rows',
         case value ->> 'type'
-            when 'LOGICAL_DISTINCT' then 'distinct on' when 'LOGICAL_LIMIT' then 'limit' when 'LOGICAL_ASOF_JOIN' then 'asof join'
+            when 'LOGICAL_DISTINCT' then 'distinct on'
+            when 'LOGICAL_LIMIT' then 'limit'
+            when 'LOGICAL_ASOF_JOIN' then 'asof join'
             else 'positional join'
         end
     from tree

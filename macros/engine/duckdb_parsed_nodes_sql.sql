@@ -95,7 +95,8 @@
     from tree
     where
         key = 'column_names' and json_array_length(value) = 1
-        and lower(value ->> '$[0]') in ('current_date', 'current_time', 'current_timestamp', 'localtime', 'localtimestamp')
+        and lower(value ->> '$[0]') in (
+            'current_date', 'current_time', 'current_timestamp', 'localtime', 'localtimestamp')
     union all
     select 'function', 'tablesample', null, null, null, null from tree where key = 'sample' and type = 'OBJECT'
     union all

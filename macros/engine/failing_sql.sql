@@ -4,6 +4,10 @@
 #}
 {% macro failing_sql(message) %}{{ return(adapter.dispatch('failing_sql', 'asof')(message)) }}{% endmacro %}
 
-{% macro default__failing_sql(message) %}{{ return("select cast('" ~ message | replace("'", "''") ~ "' as integer)") }}{% endmacro %}
+{% macro default__failing_sql(message) %}
+    {{- return("select cast('" ~ message | replace("'", "''") ~ "' as integer)") -}}
+{% endmacro %}
 
-{% macro duckdb__failing_sql(message) %}{{ return("select error('" ~ message | replace("'", "''") ~ "')") }}{% endmacro %}
+{% macro duckdb__failing_sql(message) %}
+    {{- return("select error('" ~ message | replace("'", "''") ~ "')") -}}
+{% endmacro %}

@@ -4,16 +4,20 @@
 {% macro write_text(path, text) %}{{ return(adapter.dispatch('write_text', 'asof')(path, text)) }}{% endmacro %}
 
 {% macro duckdb__write_text(path, text) %}
-    {%- do run_query("copy (select '" ~ text | replace("'", "''") ~ "' as line) to '" ~ path ~ "' "
-        ~ "(format csv, header false, quote '', escape '', delimiter E'\\x01', use_tmp_file true)") -%}
+    {%- do run_query("copy (select '" ~ text | replace("'", "''") ~ "' as line) to '" ~ path
+        ~ "' (format csv, header false, quote '', escape '', delimiter E'\\x01', use_tmp_file true)") -%}
 {% endmacro %}
 
 {# The text of a file, or none where there is no such file. #}
 {% macro read_text(path) %}{{ return(adapter.dispatch('read_text', 'asof')(path)) }}{% endmacro %}
 
 {% macro duckdb__read_text(path) %}
-    {%- set found = run_query("select content from read_text(list_value('" ~ path ~ "')) where exists (from glob('" ~ path ~ "'))")
-        if asof.file_exists(path) else none -%}
+    {%- set sql -%}
+        select content
+        from read_text(list_value('{{ path }}'))
+        where exists (from glob('{{ path }}'))
+    {%- endset -%}
+    {%- set found = run_query(sql) if asof.file_exists(path) else none -%}
     {{- return(found.rows[0][0] if found is not none and found.rows | length > 0 else none) -}}
 {% endmacro %}
 
@@ -24,11 +28,17 @@
 {% endmacro %}
 
 {# Writes a query's rows as Parquet, atomically, and returns {rows, bytes, sha256} of what was written. #}
-{% macro export_parquet(query, path) %}{{ return(adapter.dispatch('export_parquet', 'asof')(query, path)) }}{% endmacro %}
+{% macro export_parquet(query, path) %}
+    {{- return(adapter.dispatch('export_parquet', 'asof')(query, path)) -}}
+{% endmacro %}
 
 {% macro duckdb__export_parquet(query, path) %}
     {%- do run_query("copy (" ~ query ~ ") to '" ~ path ~ "' (format parquet, use_tmp_file true)") -%}
-    {%- set written = run_query("select (select count(*) from read_parquet('" ~ path ~ "')), size, sha256(content) from read_blob('" ~ path ~ "')").rows[0] -%}
+    {%- set sql -%}
+        select (select count(*) from read_parquet('{{ path }}')), size, sha256(content)
+        from read_blob('{{ path }}')
+    {%- endset -%}
+    {%- set written = run_query(sql).rows[0] -%}
     {{- return({'rows': written[0] | int, 'bytes': written[1] | int, 'sha256': written[2]}) -}}
 {% endmacro %}
 
@@ -44,7 +54,13 @@
 
 {% macro duckdb__make_private_folder(path) %}
     {%- if not asof.file_exists(path ~ '/.gitignore') -%}
-        {%- do run_query("copy (select '*' as line) to '" ~ path ~ "' (format csv, header false, per_thread_output true, overwrite_or_ignore true, "
-            ~ "filename_pattern '', file_extension 'gitignore')") -%}
+        {%- set sql -%}
+            copy (select '*' as line)
+            to '{{ path }}' (
+                format csv, header false, per_thread_output true, overwrite_or_ignore true,
+                filename_pattern '', file_extension 'gitignore'
+            )
+        {%- endset -%}
+        {%- do run_query(sql) -%}
     {%- endif -%}
 {% endmacro %}

@@ -8,7 +8,8 @@
 
 {% macro duckdb__finite(expression, type) %}
     {%- if type.endswith('[]') and asof.is_infinite(expression, type) -%}
-        {{- return('list_transform(' ~ expression ~ ', lambda asof_item: ' ~ asof.finite('asof_item', type[:-2]) ~ ')') -}}
+        {{- return('list_transform(' ~ expression ~ ', lambda asof_item: ' ~ asof.finite('asof_item', type[:-2])
+            ~ ')') -}}
     {%- endif -%}
     {{- return(asof.default__finite(expression, type)) -}}
 {% endmacro %}

@@ -1,5 +1,7 @@
 {# Whether a value is null or spelled as its declared type is: an integer is no 3.0, a decimal no text. #}
-{% macro json_is_of_type(line, member, column) %}{{ return(adapter.dispatch('json_is_of_type', 'asof')(line, member, column)) }}{% endmacro %}
+{% macro json_is_of_type(line, member, column) %}
+    {{- return(adapter.dispatch('json_is_of_type', 'asof')(line, member, column)) -}}
+{% endmacro %}
 
 {% macro duckdb__json_is_of_type(line, member, column) -%}
     {%- set type, path = column.type, '$.' ~ member ~ '."' ~ column.name ~ '"' -%}

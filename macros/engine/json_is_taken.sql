@@ -1,6 +1,6 @@
 {#
-  Whether a value in a line is null, or one that the API takes for the column's type. value: as json_values reads it. (A request
-  that was logged under an older definition may hold another type.)
+  Whether a value in a line is null, or one that the API takes for the column's type. value: as json_values reads it.
+  (A request that was logged under an older definition may hold another type.)
 #}
 {% macro json_is_taken(line, member, column, value) %}
     {{- return(adapter.dispatch('json_is_taken', 'asof')(line, member, column, value)) -}}

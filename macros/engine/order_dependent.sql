@@ -13,8 +13,8 @@
 {% macro default__order_dependent(sql, parents) %}{{ return([]) }}{% endmacro %}
 
 {#
-  DuckDB's binder says which functions a text really calls, over which types. It is given the group's own text over tables of
-  the shape of its parents, so that what a staging view does is not laid at the group's door.
+  DuckDB's binder says which functions a text really calls, over which types. It is given the group's own text over
+  tables of the shape of its parents, so that what a staging view does is not laid at the group's door.
 #}
 {% macro duckdb__order_dependent(sql, parents) %}
     {%- set shapes = [] -%}

@@ -1,6 +1,7 @@
 {#
-  The request log as the warehouse reads it. A row is kept as its line, since numbers are read exactly from the text only:
-  what has once been JSON to the engine has its decimals as doubles. A last line that a kill tore is passed over.
+  The request log as the warehouse reads it. A row is kept as its line, since numbers are read exactly from the text
+  only: what has once been JSON to the engine has its decimals as doubles. A last line that a kill tore is passed
+  over.
 #}
 {% macro request_log(folder) %}{{ return(adapter.dispatch('request_log', 'asof')(folder)) }}{% endmacro %}
 

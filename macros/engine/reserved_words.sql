@@ -2,7 +2,8 @@
 {% macro reserved_words() %}{{ return(adapter.dispatch('reserved_words', 'asof')()) }}{% endmacro %}
 
 {% macro default__reserved_words() %}
-    {{- return(run_query("select word from pg_get_keywords() where catcode in ('R', 'T')").columns[0].values() | list) -}}
+    {{- return(run_query("select word from pg_get_keywords() where catcode in ('R', "
+        ~ "'T')").columns[0].values() | list) -}}
 {% endmacro %}
 
 {% macro duckdb__reserved_words() %}

@@ -6,5 +6,6 @@
 {% endmacro %}
 
 {% macro default__sha256(text) %}
-    {{- return(run_query("select encode(sha256(convert_to('" ~ text | replace("'", "''") ~ "', 'UTF8')), 'hex')").rows[0][0]) -}}
+    {{- return(run_query("select encode(sha256(convert_to('" ~ text | replace("'", "''")
+        ~ "', 'UTF8')), 'hex')").rows[0][0]) -}}
 {% endmacro %}

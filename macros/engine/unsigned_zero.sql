@@ -1,7 +1,8 @@
 {#
-  A value with 0.0 in place of -0.0, where its type is a float or a list of floats; any other as it is. The two are equal to
-  every comparison, so that joins, aggregates and copies keep either sign (an as-of join drops that of a 32-bit float),
-  yet 1/x and a cast to text tell them apart. So there is only one of them in what is recorded, looked up, sent along and answered.
+  A value with 0.0 in place of -0.0, where its type is a float or a list of floats; any other as it is. The two are
+  equal to every comparison, so that joins, aggregates and copies keep either sign (an as-of join drops that of a
+  32-bit float), yet 1/x and a cast to text tell them apart. So there is only one of them in what is recorded, looked
+  up, sent along and answered.
 #}
 {% macro unsigned_zero(expression, type) %}
     {{- return(adapter.dispatch('unsigned_zero', 'asof')(expression, type)) -}}

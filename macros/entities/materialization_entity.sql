@@ -3,8 +3,8 @@
   part of a run that counts is remembered: an entity that its source forgets is gone from the run that noticed it,
   and one that comes back begins a new life. A run that never counted leaves no trace. --empty writes nothing.
 
-  `asof_seen_in_run` and `asof_forgotten_in_run` are bookkeeping for that rule. The table is emptied and filled in place, so
-  that views on it survive on engines that would drop them with it.
+  `asof_seen_in_run` and `asof_forgotten_in_run` are bookkeeping for that rule. The table is emptied and filled in
+  place, so that views on it survive on engines that would drop them with it.
 #}
 {% materialization entity, default %}
     {%- do asof.check_entity_sql(model, compiled_code) -%}
@@ -19,16 +19,19 @@
     {%- for column in get_column_schema_from_query(sql) -%}
         {%- do columns.append(column.name | lower) -%}
         {%- if column.name | lower in asof.times_of('entity') -%}
-            {%- do problems.append(asof.problem_of_time(model.original_file_path, column.name | lower, model.name, column.dtype)) -%}
+            {%- do problems.append(asof.problem_of_time(model.original_file_path, column.name | lower, model.name,
+                column.dtype)) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do asof.refuse_all(problems) -%}
     {%- for column in keys + ['first_seen_at'] if column not in columns -%}
-        {{- asof.refuse(model.original_file_path ~ ': the entity ' ~ model.name ~ ' must return ' ~ column ~ '; it returns ' ~ columns | join(', ') ~ '.') -}}
+        {{- asof.refuse(model.original_file_path ~ ': the entity ' ~ model.name ~ ' must return ' ~ column
+            ~ '; it returns ' ~ columns | join(', ') ~ '.') -}}
     {%- endfor -%}
     {%- for column in columns if column not in keys + ['first_seen_at', 'gone_at'] -%}
-        {{- asof.refuse(model.original_file_path ~ ': the entity ' ~ model.name ~ ' returns ' ~ column ~ ', which is neither a key named in its YAML nor a time of '
-            ~ 'knowing. Attributes change, and so are features: put it in a feature group.') -}}
+        {{- asof.refuse(model.original_file_path ~ ': the entity ' ~ model.name ~ ' returns ' ~ column
+            ~ ', which is neither a key named in its YAML nor a time of knowing. Attributes change, and so are '
+            ~ 'features: put it in a feature group.') -}}
     {%- endfor -%}
 
     {{ run_hooks(pre_hooks) }}
@@ -36,7 +39,8 @@
     {%- if flags.EMPTY or flags.SAMPLE -%}
         {%- if existing is none -%}
             {%- call statement('empty', auto_begin=true) -%}
-                create table {{ target_relation }} as {{ asof.entity_select(keys, sql, 'gone_at' in columns) }} where false
+                create table {{ target_relation }} as
+                {{ asof.entity_select(keys, sql, 'gone_at' in columns) }} where false
             {%- endcall -%}
         {%- endif -%}
     {%- else -%}
@@ -44,14 +48,18 @@
             create temporary table {{ declared }} as {{ asof.entity_select(keys, sql, 'gone_at' in columns) }}
         {%- endcall -%}
         {%- if existing is none -%}
-            {%- call statement('create') -%} create table {{ target_relation }} as select * from {{ declared }} where false {%- endcall -%}
+            {%- call statement('create') -%}
+                create table {{ target_relation }} as select * from {{ declared }} where false
+            {%- endcall -%}
         {%- endif -%}
         {%- call statement('lives') -%}
             create temporary table {{ declared }}_lives as {{ asof.entity_lives_sql(keys, declared, target_relation) }}
         {%- endcall -%}
         {%- call statement('clear') -%} delete from {{ target_relation }} {%- endcall -%}
         {%- do asof.fault_point('within_entity') -%}
-        {%- call statement('fill') -%} insert into {{ target_relation }} select * from {{ declared }}_lives {%- endcall -%}
+        {%- call statement('fill') -%}
+            insert into {{ target_relation }} select * from {{ declared }}_lives
+        {%- endcall -%}
         {%- call statement('drop_lives') -%} drop table {{ declared }}_lives {%- endcall -%}
         {%- call statement('drop_declared') -%} drop table {{ declared }} {%- endcall -%}
     {%- endif -%}

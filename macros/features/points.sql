@@ -17,10 +17,14 @@
     )
 {%- endmacro %}
 
-{# The columns of an entity that a point has. While dbt parses or renders a unit test the graph is empty: all columns then. #}
+{#
+  The columns of an entity that a point has. While dbt parses or renders a unit test the graph is empty: all
+  columns then.
+#}
 {% macro point_keys(entity) -%}
     {%- set keys = [] -%}
-    {%- for node in (asof.models_of('entity') if graph.get('nodes') else []) if node.schema == entity.schema and node.alias == entity.identifier -%}
+    {%- for node in (asof.models_of('entity') if graph.get('nodes') else []) if node.schema == entity.schema
+        and node.alias == entity.identifier -%}
         {%- for key in asof.entity_keys(node) -%}{%- do keys.append('asof_entity.' ~ key) -%}{%- endfor -%}
     {%- endfor -%}
     {{- keys | join(', ') or 'asof_entity.*' -}}

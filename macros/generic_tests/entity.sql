@@ -4,11 +4,21 @@
     {%- set keys = asof.entity_keys(asof.tested_node()) -%}
     {%- set nulls = [] -%}
     {%- for key in keys + ['first_seen_at'] -%}{%- do nulls.append(key ~ ' is null') -%}{%- endfor -%}
-    {{ asof.problems([
-        {'rule': 'a key or first_seen_at is null', 'sql': 'select * from ' ~ model ~ ' where ' ~ nulls | join(' or ')},
-        {'rule': 'gone_at is not after first_seen_at', 'sql': 'select * from ' ~ model ~ ' where gone_at <= first_seen_at'},
-        {'rule': 'two lives of one entity overlap', 'sql': 'select * from (select life.*, lead(first_seen_at) over (partition by ' ~ keys | join(', ')
-            ~ ' order by first_seen_at) as asof_next_seen_at from ' ~ model ~ ' as life) as life where asof_next_seen_at < coalesce(gone_at, asof_next_seen_at + interval \'1 second\')'},
-    ]) }}
+    {%- set overlapping -%}
+        select *
+        from (
+            select
+                life.*,
+                lead(first_seen_at) over (
+                    partition by {{ keys | join(', ') }} order by first_seen_at
+                ) as asof_next_seen_at
+            from {{ model }} as life
+        ) as life
+        where asof_next_seen_at < coalesce(gone_at, asof_next_seen_at + interval '1 second')
+    {%- endset -%}
+    {{ asof.problems(asof.value_checks(model, [
+        {'rule': 'a key or first_seen_at is null', 'broken': nulls | join(' or ')},
+        {'rule': 'gone_at is not after first_seen_at', 'broken': 'gone_at <= first_seen_at'},
+    ]) + [{'rule': 'two lives of one entity overlap', 'sql': overlapping}]) }}
     {%- endif -%}
 {% endtest %}

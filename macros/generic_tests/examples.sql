@@ -1,6 +1,7 @@
 {#
   Examples: row_id unique, keys and prediction_time never null, nothing asked after now, and no request that the API
-  would have refused (see asof.request_rules). That they are of the declared types is checked where rows are made of them.
+  would have refused (see asof.request_rules). That they are of the declared types is checked where rows are made of
+  them.
 #}
 {% test examples(model) %}
     {%- if execute -%}

@@ -11,13 +11,20 @@
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set nulls = [] -%}
     {%- for key in keys -%}{%- do nulls.append(key ~ ' is null') -%}{%- endfor -%}
-    {%- set checks = [
-        {'rule': 'a key is null', 'sql': 'select * from ' ~ latest ~ ' where ' ~ nulls | join(' or ')},
-        {'rule': 'more than one row per entity', 'sql': 'select ' ~ keys | join(', ') ~ ' from ' ~ latest ~ ' group by ' ~ keys | join(', ') ~ ' having count(*) > 1'},
-        {'rule': 'its history is not what was recorded of a moment that counts (it is append-only)', 'sql': asof.differing_moments_sql(spec)},
+    {%- set repeated -%}
+        select {{ keys | join(', ') }}
+        from {{ latest }}
+        group by {{ keys | join(', ') }}
+        having count(*) > 1
+    {%- endset -%}
+    {%- set checks = asof.value_checks(latest, [{'rule': 'a key is null', 'broken': nulls | join(' or ')}]) + [
+        {'rule': 'more than one row per entity', 'sql': repeated},
+        {'rule': 'its history is not what was recorded of a moment that counts (it is append-only)',
+            'sql': asof.differing_moments_sql(spec)},
     ] -%}
     {%- for feature in spec.features if feature.type.startswith('timestamp') and '[' not in feature.type -%}
-        {%- do checks.append({'rule': feature.name ~ ' is later than the moment it was known at', 'sql': 'select * from ' ~ latest ~ ' where ' ~ feature.name ~ ' > as_of'}) -%}
+        {%- do checks.append({'rule': feature.name ~ ' is later than the moment it was known at',
+            'sql': 'select * from ' ~ latest ~ ' where ' ~ feature.name ~ ' > as_of'}) -%}
     {%- endfor -%}
     {%- set replay = asof.replay_check(spec) -%}
     {{ asof.problems(checks + asof.column_checks(latest, spec.features) + ([replay] if replay else [])) }}

@@ -5,8 +5,8 @@
         {%- do keys.append(column.name) -%}
     {%- endfor -%}
     {%- if keys | length == 0 -%}
-        {{- asof.refuse(node.original_file_path ~ ': the entity ' ~ node.name ~ ' names no key column. List its columns in its YAML: the '
-            ~ 'key(s), first_seen_at and, where it can go away, gone_at.') -}}
+        {{- asof.refuse(node.original_file_path ~ ': the entity ' ~ node.name ~ ' names no key column. List its '
+            ~ 'columns in its YAML: the key(s), first_seen_at and, where it can go away, gone_at.') -}}
     {%- endif -%}
     {{- return(keys) -}}
 {% endmacro %}

@@ -1,4 +1,7 @@
-{# Whether a value is of a type of configuration(). Times and backfills are read, and refused, where they are used (time/). #}
+{#
+  Whether a value is of a type of configuration(). Times and backfills are read, and refused, where they are used
+  (time/).
+#}
 {% macro is_value(type, value) %}
     {%- set is_number = value is number and value is not boolean -%}
     {%- if type == 'text' -%}{{- return(value is string and value | trim | length > 0) -}}
@@ -10,13 +13,18 @@
     {%- elif type == 'out_of_range' -%}{{- return(value is none or value in ['null', 'reject']) -}}
     {%- elif type in ['lookups', 'folders'] -%}
         {%- if value is not mapping -%}{{- return(false) -}}{%- endif -%}
-        {%- for each in value.values() if not (each is string and each | trim) and not (type == 'lookups' and each is mapping) -%}
+        {%- for each in value.values() if not (each is string and each | trim) and not (type == 'lookups'
+            and each is mapping) -%}
             {{- return(false) -}}
         {%- endfor -%}
         {{- return(true) -}}
     {%- elif type == 'range' -%}
-        {%- if not asof.is_list(value) or value | length != 2 or value == [none, none] -%}{{- return(false) -}}{%- endif -%}
-        {%- for end in value if end is not none and (end is boolean or end is not number) -%}{{- return(false) -}}{%- endfor -%}
+        {%- if not asof.is_list(value) or value | length != 2 or value == [none, none] -%}
+            {{- return(false) -}}
+        {%- endif -%}
+        {%- for end in value if end is not none and (end is boolean or end is not number) -%}
+            {{- return(false) -}}
+        {%- endfor -%}
         {{- return(none in value or value[0] <= value[1]) -}}
     {%- endif -%}
     {{- return(true) -}}
@@ -46,7 +54,8 @@
 
 {# Where a key of configuration() may stand, in words. roles: its `of`. #}
 {% macro roles_in_words(roles) %}
-    {%- set words = {'group': 'feature groups', 'service': 'services', 'event': 'event models', 'examples': 'examples', 'source': 'sources',
+    {%- set words = {'group': 'feature groups', 'service': 'services', 'event': 'event models',
+        'examples': 'examples', 'source': 'sources',
         'seed': 'seeds', 'snapshot': 'snapshots', 'other': 'models of other folders'} -%}
     {%- set said = [] -%}
     {%- for role in roles -%}{%- do said.append(words[role]) -%}{%- endfor -%}

@@ -7,9 +7,9 @@
 {% endmacro %}
 
 {#
-  {unique_id, name, relation, time, on_trust} of a leaf. time: the SQL that says since when a row is known: dbt's `loaded_at_field` of
-  a source, or the column that `config: {meta: {known_at: ...}}` names; none where it cannot be told. on_trust: why it cannot,
-  else none. An observed model captures its rows itself, so it always can.
+  {unique_id, name, relation, time, on_trust} of a leaf. time: the SQL that says since when a row is known: dbt's
+  `loaded_at_field` of a source, or the column that `config: {meta: {known_at: ...}}` names; none where it cannot be
+  told. on_trust: why it cannot, else none. An observed model captures its rows itself, so it always can.
 #}
 {% macro leaf_of(node) %}
     {%- set meta = node.config.meta or {} -%}
@@ -19,15 +19,16 @@
     {%- if meta.get('overwritten') -%}{%- set time, why = none, 'says `overwritten: true`' -%}
     {%- elif not time -%}{%- set time, why = none, 'does not say since when its rows are known' -%}{%- endif -%}
     {{- return({
-        'unique_id': node.unique_id, 'name': node.source_name ~ '.' ~ node.name if node.resource_type == 'source' else node.name,
+        'unique_id': node.unique_id, 'name': node.source_name ~ '.' ~ node.name if node.resource_type == 'source'
+        else node.name,
         'relation': [node.database, node.schema, node.identifier if node.resource_type == 'source' else node.alias],
         'time': time, 'on_trust': why,
     }) -}}
 {% endmacro %}
 
 {#
-  The leaves under models that are taken on trust, as a list of {name, why}: rows may have changed since they were known, and
-  nobody could tell. An observed model is where its history begins, whatever is under it.
+  The leaves under models that are taken on trust, as a list of {name, why}: rows may have changed since they were
+  known, and nobody could tell. An observed model is where its history begins, whatever is under it.
 #}
 {% macro on_trust(nodes) %}
     {%- set found = [] -%}

@@ -8,7 +8,8 @@
     {%- set ns = namespace(frontier=nodes | map(attribute='unique_id') | list) -%}
     {%- for _ in range(1000) if ns.frontier -%}
         {%- set next_ = [] -%}
-        {%- for reader in ns.frontier if reader in graph.nodes and not (to_leaves and asof.is_leaf(graph.nodes[reader])) -%}
+        {%- for reader in ns.frontier if reader in graph.nodes and not (to_leaves
+            and asof.is_leaf(graph.nodes[reader])) -%}
             {%- for parent in graph.nodes[reader].depends_on.nodes if parent not in found -%}
                 {%- do found.update({parent: reader}) -%}
                 {%- do next_.append(parent) -%}

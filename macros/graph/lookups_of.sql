@@ -12,8 +12,8 @@
         {%- set said = asof.parse_lookup(text) -%}
         {%- if said.alias in aliases -%}
             {{- asof.refuse(rows.original_file_path ~ ': two lookups are called ' ~ said.alias
-                ~ ". Give one of them an alias, as in '" ~ said.name ~ '@' ~ said.version ~ " as other': its columns are then called "
-                ~ 'other_<column>.') -}}
+                ~ ". Give one of them an alias, as in '" ~ said.name ~ '@' ~ said.version
+                ~ " as other': its columns are then called " ~ 'other_<column>.') -}}
         {%- endif -%}
         {%- do aliases.append(said.alias) -%}
         {%- set spec = asof.group_spec(said.name, said.version) -%}
@@ -37,22 +37,22 @@
         {%- if lookup.get('keys', own_keys) is none or (lookup.via and own_keys | length != 1) -%}
             {%- set sources = '<key>' if own_keys | length == 1 else '{' ~ own_keys | join(': <key>, ') ~ ': <key>}' -%}
             {{- asof.refuse(what ~ ' looks ' ~ spec.id ~ ' up by ' ~ source ~ ', which does not lead to its '
-                ~ own_keys | length ~ ' keys: ' ~ own_keys | join(', ') ~ '. Write in its YAML `lookups: {' ~ said.alias
-                ~ ': ' ~ sources ~ '}`, where <key> is one that the caller sends'
+                ~ own_keys | length ~ ' keys: ' ~ own_keys | join(', ') ~ '. Write in its YAML `lookups: {'
+                ~ said.alias ~ ': ' ~ sources ~ '}`, where <key> is one that the caller sends'
                 ~ (', or <lookup>.<stored column>.' if own_keys | length == 1 else '.')) -}}
         {%- endif -%}
     {%- endfor -%}
     {%- for alias in declared if alias not in aliases -%}
         {#- dbt adds what a version says to what stands above the versions, so `lookups: {}` takes none away -#}
         {{- asof.refuse(what ~ ' declares a lookup for ' ~ alias ~ ', which its rows do not read ('
-            ~ rows.original_file_path ~ '). They read ' ~ aliases | join(', ') ~ '. What stands above `versions` holds '
-            ~ 'for all of them: declare it under the versions that read ' ~ alias ~ ', as in `versions: [{v: 1, config: '
-            ~ '{meta: {lookups: {' ~ alias ~ ': ' ~ (declared[alias] if declared[alias] is string else '...')
-            ~ '}}}}]`.') -}}
+            ~ rows.original_file_path ~ '). They read ' ~ aliases | join(', ') ~ '. What stands above `versions` '
+            ~ 'holds for all of them: declare it under the versions that read ' ~ alias
+            ~ ', as in `versions: [{v: 1, config: {meta: {lookups: {' ~ alias ~ ': ' ~ (declared[alias]
+            if declared[alias] is string else '...') ~ '}}}}]`.') -}}
     {%- endfor -%}
     {%- if not direct -%}
-        {{- asof.refuse(what ~ ' looks every group up through another; its first group must be found by keys that the '
-            ~ 'caller sends.') -}}
+        {{- asof.refuse(what ~ ' looks every group up through another; its first group must be found by keys that '
+            ~ 'the caller sends.') -}}
     {%- endif -%}
     {%- for lookup in via -%}
         {%- do lookup.update({'via_column': asof.via_column(lookup, direct)}) -%}

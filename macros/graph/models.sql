@@ -5,7 +5,8 @@
 #}
 {% macro role(node) %}
     {%- if node.resource_type != 'model' -%}{{- return(none) -}}{%- endif -%}
-    {%- set folders = {'staging': 'event', 'entities': 'entity', 'clock': 'clock', 'features': 'group', 'history': 'history',
+    {%- set folders = {'staging': 'event', 'entities': 'entity', 'clock': 'clock', 'features': 'group',
+        'history': 'history',
         'online': 'latest', 'services': 'service', 'training': 'training'} -%}
     {%- for folder in node.fqn[1:-1] if folder in folders -%}
         {%- if folder == 'services' and node.name.endswith('_examples') -%}{{- return('examples') -}}{%- endif -%}

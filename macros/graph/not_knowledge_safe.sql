@@ -1,4 +1,7 @@
-{# The event models among these that declare a safety_lag, as {name, safety_lag}: what is known of them is assumed, not recorded. #}
+{#
+  The event models among these that declare a safety_lag, as {name, safety_lag}: what is known of them is assumed,
+  not recorded.
+#}
 {% macro not_knowledge_safe(events) %}
     {%- set assumed = [] -%}
     {%- for node in events if node.config.meta.get('safety_lag') -%}

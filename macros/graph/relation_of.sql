@@ -10,7 +10,10 @@
     {{- return(asof.relation_of(node).identifier) -}}
 {% endmacro %}
 
-{# Where the rows of an event model stand, for the feature group (a node) that reads it (see asof.create_event_views). #}
+{#
+  Where the rows of an event model stand, for the feature group (a node) that reads it (see
+  asof.create_event_views).
+#}
 {% macro event_relation(group, event) %}
     {%- if event.config.materialized != 'ephemeral' -%}{{- return(asof.relation_of(event)) -}}{%- endif -%}
     {{- return(api.Relation.create(database=group.database, schema=group.schema,
@@ -21,7 +24,8 @@
 {% macro events_with(spec, columns) %}
     {%- set found = [] -%}
     {%- for event in spec.events -%}
-        {%- set names = adapter.get_columns_in_relation(asof.event_relation(spec.node, event)) | map(attribute='name') | list -%}
+        {%- set names = adapter.get_columns_in_relation(asof.event_relation(spec.node,
+            event)) | map(attribute='name') | list -%}
         {%- if columns | reject('in', names) | list | length == 0 -%}{%- do found.append(event) -%}{%- endif -%}
     {%- endfor -%}
     {{- return(found) -}}

@@ -1,12 +1,15 @@
 {#
-  The reserved names, as {name: who uses it}: of a feature, a key, a label, a request column, a column of a service, or a column of an
-  observed model. (A service's own are also its keys and labels, and `<alias>_status` of each lookup: check_service_names.)
+  The reserved names, as {name: who uses it}: of a feature, a key, a label, a request column, a column of a service,
+  or a column of an observed model. (A service's own are also its keys and labels, and `<alias>_status` of each
+  lookup: check_service_names.)
 #}
 {% macro reserved_names(of) %}
-    {%- set history = {'run_id': 'the history has it beside the features', 'is_tombstone': 'the history has it beside the features'} -%}
+    {%- set history = {'run_id': 'the history has it beside the features', 'is_tombstone': 'the history has it '
+        ~ 'beside the features'} -%}
     {%- set request = {'row_id': 'it names the request', 'prediction_time': 'it is the time of the request'} -%}
     {%- set training = {'row_id': 'it names the row of the training set'} -%}
-    {%- for name in ['prediction_time', 'sequence_number', 'is_backfilled', 'status', 'rejected_columns', 'label_known_at', 'left_out'] -%}
+    {%- for name in ['prediction_time', 'sequence_number', 'is_backfilled', 'status', 'rejected_columns',
+        'label_known_at', 'left_out'] -%}
         {%- do training.update({name: 'the training set has it beside the features'}) -%}
     {%- endfor -%}
     {%- set captured = {} -%}
@@ -33,7 +36,8 @@
     {%- if role == 'examples' -%}{{- return([asof.reserved_names('request'), 'the examples ']) -}}{%- endif -%}
     {%- if role == 'group' -%}
         {%- set reserved = asof.reserved_names('feature') -%}
-        {%- do reserved.update({node.name ~ '_status': "the rows of services hold the group's status under this name"}) -%}
+        {%- do reserved.update({node.name ~ '_status': "the rows of services hold the group's status under this "
+            ~ "name"}) -%}
         {{- return([reserved, 'the feature group ']) -}}
     {%- endif -%}
     {{- return([{}, 'the event model ' if role == 'event' else 'the service ']) -}}

@@ -63,9 +63,9 @@
     {%- set seen = [] -%}
     {%- for name in looked_up | map(attribute='name') | list + statuses -%}
         {%- if name in seen -%}
-            {{- asof.refuse(where ~ ': two columns of the rows of ' ~ id ~ ' are called ' ~ name ~ '. Names are unique '
-                ~ 'across the lookups, keys and request columns of a service: call a request column request_' ~ name
-                ~ ', or look the group up under an alias (' ~ rows.original_file_path
+            {{- asof.refuse(where ~ ': two columns of the rows of ' ~ id ~ ' are called ' ~ name
+                ~ '. Names are unique across the lookups, keys and request columns of a service: call a request '
+                ~ 'column request_' ~ name ~ ', or look the group up under an alias (' ~ rows.original_file_path
                 ~ "), as in 'shipment@1 as other': its columns are then called other_<column>.") -}}
         {%- endif -%}
         {%- do seen.append(name) -%}
@@ -92,6 +92,6 @@
     {%- for node in asof.models_of('service') if node.name == service -%}
         {{- return(asof.service_spec(service, node.latest_version)) -}}
     {%- endfor -%}
-    {{- asof.refuse('there is no service ' ~ service ~ ' in models/services. There are: '
-        ~ asof.ids_of('service') ~ '.') -}}
+    {{- asof.refuse('there is no service ' ~ service ~ ' in models/services. There are: ' ~ asof.ids_of('service')
+        ~ '.') -}}
 {% endmacro %}

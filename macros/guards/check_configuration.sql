@@ -1,7 +1,8 @@
 {#
-  Refuses configuration that would do nothing, or not what it says: a value that its key does not take, a key of ours where it has no
-  effect, a key that is nearly one of ours, an unknown var, a target that is nearly one there is. Everything that is found is said at
-  once, before anything is built. Keys that are none of ours are left alone: they belong to other packages.
+  Refuses configuration that would do nothing, or not what it says: a value that its key does not take, a key of ours
+  where it has no effect, a key that is nearly one of ours, an unknown var, a target that is nearly one there is.
+  Everything that is found is said at once, before anything is built. Keys that are none of ours are left alone: they
+  belong to other packages.
 #}
 {% macro check_configuration() %}
     {%- set problems = [] -%}
@@ -21,16 +22,19 @@
         {%- set where = asof.yaml_of(node) -%}
         {%- do asof.key_problems(problems, where ~ ': ' ~ node.name, node.config.meta or {}, known.meta, role) -%}
         {%- for column in asof.declared_columns(node) if role in ['group', 'service', 'examples'] -%}
-            {%- do asof.key_problems(problems, where ~ ': ' ~ column.name ~ ' of ' ~ node.name, column.meta, known.columns, role, 'columns of ') -%}
+            {%- do asof.key_problems(problems, where ~ ': ' ~ column.name ~ ' of ' ~ node.name, column.meta,
+                known.columns, role, 'columns of ') -%}
         {%- endfor -%}
     {%- endfor -%}
     {%- for source in graph.sources.values() -%}
-        {%- do asof.key_problems(problems, source.original_file_path ~ ': the source ' ~ source.source_name ~ '.' ~ source.name,
+        {%- do asof.key_problems(problems, source.original_file_path ~ ': the source ' ~ source.source_name ~ '.'
+            ~ source.name,
             source.config.meta or source.meta or {}, known.meta, 'source') -%}
     {%- endfor -%}
 {% endmacro %}
 
-{# Appends what is wrong with one meta. what: the file and whose it is. known: a list of configuration(). role: of the model, or
+{# Appends what is wrong with one meta. what: the file and whose it is. known: a list of configuration(). role: of the
+model, or
    source. on: `columns of `, for those. #}
 {% macro key_problems(problems, what, meta, known, role, on='') %}
     {%- set here = [] -%}
@@ -39,14 +43,15 @@
         {%- set declared = known | selectattr('key', 'equalto', key) | first -%}
         {%- set meant = asof.nearest(key, here) if not declared else none -%}
         {%- if declared and role in declared.of and not asof.is_value(declared.type, value) -%}
-            {%- do problems.append(what ~ ' says `' ~ key ~ ': ' ~ (value if value is not none else 'null') ~ '` in its meta. ' ~ key ~ ' is '
-                ~ asof.expected_value(declared.type) ~ '.') -%}
-        {%- elif declared and role not in declared.of and key != 'owner' and role not in ['seed', 'snapshot', 'source', 'other'] -%}
-            {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, where it does nothing. It stands in the meta of ' ~ on
-                ~ asof.roles_in_words(declared.of) ~ '. Move it there, or leave it out.') -%}
+            {%- do problems.append(what ~ ' says `' ~ key ~ ': ' ~ (value if value is not none else 'null')
+                ~ '` in its meta. ' ~ key ~ ' is ' ~ asof.expected_value(declared.type) ~ '.') -%}
+        {%- elif declared and role not in declared.of and key != 'owner' and role not in ['seed', 'snapshot',
+            'source', 'other'] -%}
+            {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, where it does nothing. It stands in the '
+                ~ 'meta of ' ~ on ~ asof.roles_in_words(declared.of) ~ '. Move it there, or leave it out.') -%}
         {%- elif meant -%}
-            {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, which asof does not know. Write `' ~ meant ~ '`; or, if it belongs to another '
-                ~ 'package, give it a name that is not so near.') -%}
+            {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, which asof does not know. Write `' ~ meant
+                ~ '`; or, if it belongs to another package, give it a name that is not so near.') -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

@@ -1,10 +1,11 @@
 {#
-  Refuses, before anything runs and on every engine, what the graph shows to be against the rules. Each message names the
-  file and the remedy. (What SQL text holds is left to check_parsed_sql.)
+  Refuses, before anything runs and on every engine, what the graph shows to be against the rules. Each message names
+  the file and the remedy. (What SQL text holds is left to check_parsed_sql.)
 #}
 {% macro check_project() %}
     {%- if asof.models_of('clock') | length != 1 -%}
-        {{- asof.refuse('the project needs one model in models/clock, clock.sql, with the one line {{ asof.clock() }}.') -}}
+        {{- asof.refuse('the project needs one model in models/clock, clock.sql, with the one line {{ asof.clock() '
+            ~ '}}.') -}}
     {%- endif -%}
     {%- do asof.check_names() -%}
     {%- do asof.check_declared_times() -%}

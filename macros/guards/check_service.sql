@@ -2,8 +2,9 @@
     {%- set where = spec.node.original_file_path ~ ': ' ~ spec.id -%}
     {%- for parent in spec.node.depends_on.nodes if parent != spec.rows_node.unique_id -%}
         {%- set node = graph.nodes.get(parent) or graph.sources.get(parent) -%}
-        {{- asof.refuse(where ~ ' reads ' ~ node.name ~ '. A service sees its rows only (' ~ spec.rows_node.name ~ '): what is not in them is not available when a '
-            ~ 'prediction is asked for. Make it a feature, or a request column of ' ~ spec.examples_node.name ~ '.') -}}
+        {{- asof.refuse(where ~ ' reads ' ~ node.name ~ '. A service sees its rows only (' ~ spec.rows_node.name
+            ~ '): what is not in them is not available when a prediction is asked for. Make it a feature, or a '
+            ~ 'request column of ' ~ spec.examples_node.name ~ '.') -}}
     {%- endfor -%}
     {%- do asof.check_service_names(spec) -%}
     {%- if asof.model_named(spec.base ~ '_training') is none -%}

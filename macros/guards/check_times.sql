@@ -4,7 +4,8 @@
     {%- for role in ['event', 'entity', 'group', 'examples'] -%}
         {%- for node in asof.models_of(role) -%}
             {%- for column in asof.declared_columns(node) if column.type and column.name in asof.times_of(role) -%}
-                {%- do problems.append(asof.problem_of_time(asof.yaml_of(node), column.name, node.name, column.type)) -%}
+                {%- do problems.append(asof.problem_of_time(asof.yaml_of(node), column.name, node.name,
+                    column.type)) -%}
             {%- endfor -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -23,20 +24,23 @@
         'examples': ['prediction_time', 'label_known_at']}[role]) -}}
 {% endmacro %}
 
-{# Why a column is no time with a zone, with the line to write; none where it is one. type: as declared, or as the engine calls it. #}
+{#
+  Why a column is no time with a zone, with the line to write; none where it is one. type: as declared, or as the
+  engine calls it.
+#}
 {% macro problem_of_time(where, name, model_name, type) %}
     {%- set type = type | lower | replace('"', '') -%}
     {%- if type in ['timestamptz', 'timestamp with time zone', 'null'] -%}{{- return(none) -}}{%- endif -%}
     {%- if type.startswith('timestamp') -%}
-        {%- set remedy = 'Say in which zone the source keeps it: `<expression> at time zone \'UTC\' as ' ~ name ~ "` (or another, such as "
-            ~ "'Europe/Berlin')" -%}
+        {%- set remedy = 'Say in which zone the source keeps it: `<expression> at time zone \'UTC\' as ' ~ name
+            ~ "` (or another, such as 'Europe/Berlin')" -%}
     {%- elif type == 'date' -%}
-        {%- set remedy = 'Say when that day begins: `cast(<expression> as timestamp) at time zone \'UTC\' as ' ~ name ~ "` (or another, such as "
-            ~ "'Europe/Berlin')" -%}
+        {%- set remedy = 'Say when that day begins: `cast(<expression> as timestamp) at time zone \'UTC\' as ' ~ name
+            ~ "` (or another, such as 'Europe/Berlin')" -%}
     {%- else -%}
-        {%- set remedy = 'Write `cast(<expression> as timestamptz) as ' ~ name
-            ~ "`, or, where its text has no offset, `cast(<expression> as timestamp) at time zone 'UTC' as " ~ name ~ '`' -%}
+        {%- set remedy = 'Write `cast(<expression> as timestamptz) as ' ~ name ~ "`, or, where its text has no "
+            ~ "offset, `cast(<expression> as timestamp) at time zone 'UTC' as " ~ name ~ '`' -%}
     {%- endif -%}
-    {{- return(where ~ ': ' ~ name ~ ' of ' ~ model_name ~ ' is ' ~ type ~ ', which has no time zone, and a time is a timestamptz. ' ~ remedy
-        ~ ', and data_type: timestamptz where the YAML has one.') -}}
+    {{- return(where ~ ': ' ~ name ~ ' of ' ~ model_name ~ ' is ' ~ type ~ ', which has no time zone, and a time '
+        ~ 'is a timestamptz. ' ~ remedy ~ ', and data_type: timestamptz where the YAML has one.') -}}
 {% endmacro %}

@@ -1,4 +1,7 @@
-{# Checks of declared columns: meta.range, meta.categories (`other` is one of them), meta.max_null_rate, and finite_rules. #}
+{#
+  Checks of declared columns: meta.range, meta.categories (`other` is one of them), meta.max_null_rate, and
+  finite_rules.
+#}
 {% macro column_checks(relation, columns) %}
     {{- return(asof.value_checks(relation, asof.range_rules(columns) + asof.category_rules(columns, ['other'])
         + asof.finite_rules(columns)) + asof.null_rate_checks(relation, columns)) -}}
@@ -16,12 +19,19 @@
 {% macro null_rate_checks(relation, columns) %}
     {%- set checks = [] -%}
     {%- for column in columns if column.meta.get('max_null_rate') is not none -%}
-        {%- set is_null = column.name ~ ' is null' -%}
-        {%- set too_many = 'count(*) filter (where ' ~ is_null ~ ') > ' ~ column.meta.max_null_rate ~ ' * count(*)' -%}
+        {%- set rate = column.meta.max_null_rate -%}
+        {%- set sql -%}
+            select {{ column.name }}
+            from {{ relation }}
+            where
+                {{ column.name }} is null
+                and (
+                    select count(*) filter (where {{ column.name }} is null) > {{ rate }} * count(*)
+                    from {{ relation }}
+                )
+        {%- endset -%}
         {%- do checks.append({
-            'rule': column.name ~ ' is null more often than its declared max_null_rate ' ~ column.meta.max_null_rate,
-            'sql': 'select ' ~ column.name ~ ' from ' ~ relation ~ ' where ' ~ is_null ~ ' and (select ' ~ too_many
-                ~ ' from ' ~ relation ~ ')'}) -%}
+            'rule': column.name ~ ' is null more often than its declared max_null_rate ' ~ rate, 'sql': sql}) -%}
     {%- endfor -%}
     {{- return(checks) -}}
 {% endmacro %}

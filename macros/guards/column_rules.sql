@@ -21,8 +21,10 @@
 {% macro finite_rules(columns) %}
     {%- set rules = [] -%}
     {%- for column in columns if asof.is_infinite(column.name, column.type) -%}
-        {%- set what = 'NaN or infinite' if column.type.startswith(('float', 'double')) else 'infinite, or not in the years 1 to 9999 (null says that there is none)' -%}
-        {%- do rules.append({'rule': column.name ~ ' is ' ~ what, 'broken': asof.is_infinite(column.name, column.type)}) -%}
+        {%- set what = 'NaN or infinite' if column.type.startswith(('float', 'double'))
+            else 'infinite, or not in the years 1 to 9999 (null says that there is none)' -%}
+        {%- do rules.append({'rule': column.name ~ ' is ' ~ what, 'broken': asof.is_infinite(column.name,
+            column.type)}) -%}
     {%- endfor -%}
     {{- return(rules) -}}
 {% endmacro %}

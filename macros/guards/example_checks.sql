@@ -1,10 +1,16 @@
 {# What holds of all examples, asked before `now` (a SQL expression). #}
 {% macro example_checks(relation, now) %}
+    {%- set repeated -%}
+        select row_id
+        from {{ relation }}
+        group by row_id
+        having row_id is null or count(*) > 1
+    {%- endset -%}
     {{- return([
-        {'rule': 'row_id is null or not unique', 'sql': 'select row_id from ' ~ relation ~ ' group by row_id having row_id is null or count(*) > 1'},
+        {'rule': 'row_id is null or not unique', 'sql': repeated},
         {'rule': 'prediction_time is null', 'sql': 'select row_id from ' ~ relation ~ ' where prediction_time is null'},
         {'rule': 'asked at or after the moment of this run (end the examples by asof.cutoff())',
-         'sql': 'select row_id from ' ~ relation ~ ' where prediction_time >= ' ~ now},
+            'sql': 'select row_id from ' ~ relation ~ ' where prediction_time >= ' ~ now},
     ]) -}}
 {% endmacro %}
 

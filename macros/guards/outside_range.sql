@@ -1,6 +1,6 @@
 {#
-  Declared ranges and categories of a column as SQL conditions over `expression`, its value: null where that is null, and
-  none where nothing is declared. column: {name, type, meta}. The shim says the same of what a caller sends
+  Declared ranges and categories of a column as SQL conditions over `expression`, its value: null where that is null,
+  and none where nothing is declared. column: {name, type, meta}. The shim says the same of what a caller sends
   (serve/validation.py).
 #}
 
@@ -8,8 +8,8 @@
 {% macro outside_range(column, expression) %}
     {%- set range_ = column.meta.get('range') or [none, none] -%}
     {%- if column.meta.get('range') and not asof.is_number(column.type) -%}
-        {{- asof.refuse('the column ' ~ column.name ~ ' declares the range ' ~ column.meta.range ~ ', but is ' ~ column.type
-            ~ '. A range is of numbers: leave it out, or declare categories.') -}}
+        {{- asof.refuse('the column ' ~ column.name ~ ' declares the range ' ~ column.meta.range ~ ', but is '
+            ~ column.type ~ '. A range is of numbers: leave it out, or declare categories.') -}}
     {%- endif -%}
     {%- set outside = [] -%}
     {%- if range_[0] is not none -%}
@@ -22,7 +22,8 @@
 {% endmacro %}
 
 {% macro is_number(type) %}
-    {%- set pattern = '^((tiny|small|big|huge|u|ubig|utiny|usmall)?int(?!erval)|signed|short|long|double|float|real|dec|num)' -%}
+    {%- set pattern = '^((tiny|small|big|huge|u|ubig|utiny|usmall)?int(?!erval)|signed|short|long'
+        ~ '|double|float|real|dec|num)' -%}
     {{- return(modules.re.match(pattern, type) is not none and '[' not in type) -}}
 {% endmacro %}
 
@@ -31,7 +32,10 @@
     {{- return("cast('" ~ value ~ "' as " ~ type ~ ')' if modules.re.match('^(double|float|real)', type) else value) -}}
 {% endmacro %}
 
-{# Whether a service's column that lies outside its range is null, by its YAML, rather than a reason to reject the row. #}
+{#
+  Whether a service's column that lies outside its range is null, by its YAML, rather than a reason to reject the
+  row.
+#}
 {% macro is_null_outside(column) %}
     {{- return('out_of_range' in column.meta and column.meta.out_of_range in [none, 'null']) -}}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-  What the API refuses of a request, beside what is not of its declared type: [{rule, broken}], `broken` a condition over the
-  columns. The shim says the same in Python (serve/validation.py), of JSON.
+  What the API refuses of a request, beside what is not of its declared type: [{rule, broken}], `broken` a condition
+  over the columns. The shim says the same in Python (serve/validation.py), of JSON.
 #}
 {% macro request_rules(keys, request) %}
     {%- set rules = [] -%}

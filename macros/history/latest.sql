@@ -14,7 +14,8 @@
     from (
         select
             history.*,
-            row_number() over (partition by {{ spec['keys'] | map(attribute='name') | join(', ') }} order by as_of desc) as asof_recency
+            row_number() over (
+            partition by {{ spec['keys'] | map(attribute='name') | join(', ') }} order by as_of desc) as asof_recency
         from {{ history }} as history
         where
             run_id in (

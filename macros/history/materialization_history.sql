@@ -23,7 +23,8 @@
             {%- set written.rows = written.rows + rows -%}
             {%- set written.moments = written.moments + 1 -%}
             {%- if plan.kind == 'backfill' and (loop.index % 50 == 0 or loop.last) -%}
-                {%- do asof.say(spec.id ~ ': backfilled ' ~ (plan.done + loop.index) ~ ' of ' ~ (plan.done + loop.length) ~ ' moments, up to ' ~ moment) -%}
+                {%- do asof.say(spec.id ~ ': backfilled ' ~ (plan.done + loop.index) ~ ' of '
+                    ~ (plan.done + loop.length) ~ ' moments, up to ' ~ moment) -%}
             {%- endif -%}
         {%- endfor -%}
         {%- if plan.kind == 'backfill' -%}

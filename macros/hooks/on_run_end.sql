@@ -7,14 +7,22 @@
         {#- under a cut-off the tests saw less than all of training: they vouch for nothing -#}
         {%- set vouches = asof.training_cutoff() is none -%}
         {%- set failures = asof.keep_results(results) if vouches else [] -%}
-        {#- from here on the tables and what is known of them are whole; a kill while publishing leaves something to publish -#}
-        {%- do run_query('update ' ~ asof.registry('runs') ~ ' set finished_at = ' ~ asof.sql_time(asof.wall_clock()) ~ " where run_id = '" ~ invocation_id ~ "'") -%}
+        {#-
+          from here on the tables and what is known of them are whole; a kill while publishing leaves something to
+          publish
+        -#}
+        {%- set sql -%}
+            update {{ asof.registry('runs') }}
+            set finished_at = {{ asof.sql_time(asof.wall_clock()) }}
+            where run_id = '{{ invocation_id }}'
+        {%- endset -%}
+        {%- do run_query(sql) -%}
         {%- do asof.show_failures(results) -%}
         {%- do asof.count_training(results) -%}
         {%- do asof.tell_parity(results) -%}
         {%- if not vouches -%}
-            {%- do asof.say('training ends at ' ~ asof.training_cutoff() ~ ' (asof_training_cutoff): nothing is published, written to a file or taken as tested. '
-                ~ '`dbt build` builds it whole again.') -%}
+            {%- do asof.say('training ends at ' ~ asof.training_cutoff() ~ ' (asof_training_cutoff): nothing is '
+                ~ 'published, written to a file or taken as tested. `dbt build` builds it whole again.') -%}
         {%- elif flags.WHICH in ['build', 'test', 'retry'] -%}
             {%- do asof.write_training_sets() -%}
             {%- if asof.publish_folder() is none -%}{%- do asof.say_publishes_nowhere() -%}

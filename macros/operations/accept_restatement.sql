@@ -1,6 +1,7 @@
 {#
-  `dbt run-operation accept_restatement --args '{group: shipment@1, reason: "the carrier sent January anew"}'`: what was recorded
-  of a group until now need not come out again. It stays recorded, since it was served; replay starts after it.
+  `dbt run-operation accept_restatement --args '{group: shipment@1, reason: "the carrier sent January anew"}'`: what
+  was recorded of a group until now need not come out again. It stays recorded, since it was served; replay starts
+  after it.
 #}
 {% macro accept_restatement(group, reason) %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}

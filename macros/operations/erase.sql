@@ -1,19 +1,22 @@
 {#
-  `dbt run-operation erase --args '{entity: customers, key: {customer_id: C-031}, reason: "request 117"}'`: the one exception to
-  append-only. Removes every row of one entity from the history of all groups on it, from observed models that have its key, and from
-  the entity's memory, empties the rows of the request log that name its key (hashed ones too, by the secret's file), and keeps that it happened (not whom). Take the person out of the sources first, or the next build sees them again; then build,
-  and prune the snapshots that still hold them.
+  `dbt run-operation erase --args '{entity: customers, key: {customer_id: C-031}, reason: "request 117"}'`: the one
+  exception to append-only. Removes every row of one entity from the history of all groups on it, from observed models
+  that have its key, and from the entity's memory, empties the rows of the request log that name its key (hashed ones
+  too, by the secret's file), and keeps that it happened (not whom). Take the person out of the sources first, or the
+  next build sees them again; then build, and prune the snapshots that still hold them.
 #}
 {% macro erase(entity, key, reason) %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
     {%- do asof.open_records() -%}
     {%- set node = asof.model_named(entity) -%}
     {%- if node is none or asof.role(node) != 'entity' -%}
-        {{- asof.refuse('there is no entity ' ~ entity ~ '. There are: ' ~ asof.models_of('entity') | map(attribute='name') | join(', ') ~ '.') -}}
+        {{- asof.refuse('there is no entity ' ~ entity ~ '. There are: '
+            ~ asof.models_of('entity') | map(attribute='name') | join(', ') ~ '.') -}}
     {%- endif -%}
     {%- set keys = asof.entity_keys(node) -%}
     {%- if key is not mapping or key.keys() | sort | list != keys | sort | list -%}
-        {{- asof.refuse('the key of ' ~ entity ~ ' is ' ~ keys | join(', ') ~ '; say all of it: --args \'{entity: ' ~ entity ~ ', key: {' ~ keys[0] ~ ': ...}, reason: ...}\'.') -}}
+        {{- asof.refuse('the key of ' ~ entity ~ ' is ' ~ keys | join(', ') ~ '; say all of it: --args \'{entity: '
+            ~ entity ~ ', key: {' ~ keys[0] ~ ': ...}, reason: ...}\'.') -}}
     {%- endif -%}
     {%- set conditions = [] -%}
     {%- for name in keys -%}{%- do conditions.append(name ~ ' = ' ~ asof.literal(key[name])) -%}{%- endfor -%}
@@ -30,8 +33,10 @@
             {%- do deletions.append('delete from ' ~ spec.history ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for event in asof.models_of('event') if event.config.materialized == 'observed' and load_relation(asof.relation_of(event)) is not none -%}
-        {%- set observed_keys = [event.config.unique_key] if event.config.unique_key is string else event.config.unique_key -%}
+    {%- for event in asof.models_of('event') if event.config.materialized == 'observed'
+        and load_relation(asof.relation_of(event)) is not none -%}
+        {%- set observed_keys = [event.config.unique_key] if event.config.unique_key is string
+            else event.config.unique_key -%}
         {%- if keys | reject('in', observed_keys) | list | length == 0 -%}
             {%- do deletions.append('delete from ' ~ asof.relation_of(event) ~ ' where ' ~ condition) -%}
         {%- endif -%}
@@ -40,13 +45,26 @@
     {%- for name in keys -%}
         {%- set type = key_types.get(name, 'varchar') -%}
         {%- set text = asof.answer_text('cast(' ~ asof.literal(key[name]) ~ ' as ' ~ type ~ ')', type) -%}
-        {%- set spellings = [text] + ([asof.pseudonym(text, asof.request_log_key())] if asof.request_log_key() is not none else []) -%}
+        {%- set spellings = [text] + ([asof.pseudonym(text, asof.request_log_key())]
+            if asof.request_log_key() is not none else []) -%}
         {%- do named.append(asof.json_text('line', 'request', name) ~ ' in (' ~ spellings | join(', ') ~ ')') -%}
     {%- endfor -%}
     {#- emptied, not deleted: from files that are still there they would be taken in again -#}
-    {%- set emptied = 'update ' ~ asof.registry('requests') ~ " set line = null, status = null, prediction_time = null, differences = null, parity = 'erased', "
-        ~ "run_id = coalesce(run_id, '" ~ invocation_id ~ "') where " ~ named | join(' and ') -%}
-    {%- set logged = run_query('select count(*) from ' ~ asof.registry('requests') ~ ' where ' ~ named | join(' and ')).rows[0][0] | int -%}
-    {%- do asof.run_together(unrecorded + deletions + [emptied, asof.insert_sql('accepted', [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
-    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1) ~ ' histories and observed models, and ' ~ logged ~ ' logged requests. Now `dbt build`, then `asof prune --keep 1`.') -%}
+    {%- set emptied -%}
+        update {{ asof.registry('requests') }}
+        set line = null, status = null, prediction_time = null, differences = null, parity = 'erased',
+            run_id = coalesce(run_id, '{{ invocation_id }}')
+        where {{ named | join(' and ') }}
+    {%- endset -%}
+    {%- set sql -%}
+        select count(*)
+        from {{ asof.registry('requests') }}
+        where {{ named | join(' and ') }}
+    {%- endset -%}
+    {%- set logged = run_query(sql).rows[0][0] | int -%}
+    {%- do asof.run_together(unrecorded + deletions + [emptied, asof.insert_sql('accepted',
+        [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
+    {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1)
+        ~ ' histories and observed models, and ' ~ logged ~ ' logged requests. Now `dbt build`, then `asof prune '
+        ~ '--keep 1`.') -%}
 {% endmacro %}

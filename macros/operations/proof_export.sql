@@ -1,6 +1,6 @@
 {#
-  For the proof: copies relations ([database, schema, name] each) to Parquet files `<n>.parquet` of a scratch folder. One
-  that is not there has no file.
+  For the proof: copies relations ([database, schema, name] each) to Parquet files `<n>.parquet` of a scratch folder.
+  One that is not there has no file.
 #}
 {% macro proof_export(relations, folder) %}
     {%- if execute -%}

@@ -1,11 +1,10 @@
 {#
   For `asof prove`: prints what is to be proven, as JSON: {now, clock, leaves, recorded, guarded, records}.
   leaves: what it begins at, see leaf_of. recorded: the ids of the models that record or hand on what others compute.
-  guarded: {unique_id, role, name, keys, labels, known_within, yaml} of each event model (that is rebuilt), entity, group,
-  examples model, rows model and service; known_within in seconds.
-  records: {relation, time} of what the as-served rows are looked up in and of what was asked, and the column that says
-  since when it was there.
-  Reads nothing but the project.
+  guarded: {unique_id, role, name, keys, labels, known_within, yaml} of each event model (that is rebuilt), entity,
+  group, examples model, rows model and service; known_within in seconds. records: {relation, time} of what the
+  as-served rows are looked up in and of what was asked, and the column that says since when it was there. Reads
+  nothing but the project.
 #}
 {% macro proof_plan() %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
@@ -27,7 +26,8 @@
     {%- for node in asof.models_of('service') -%}
         {%- do guarded.append(asof.proven(node, asof.versioned_id(node), ['row_id'])) -%}
     {%- endfor -%}
-    {%- for name, time in [('publications', 'published_at'), ('counted_moments', 'as_of'), ('requests', 'prediction_time')] -%}
+    {%- for name, time in [('publications', 'published_at'), ('counted_moments', 'as_of'), ('requests',
+        'prediction_time')] -%}
         {%- do records.append({'relation': asof.relation_path(asof.registry(name)), 'time': time}) -%}
     {%- endfor -%}
     {%- for role in ['clock', 'history', 'latest', 'training'] -%}
@@ -39,6 +39,7 @@
         {%- set node = graph.nodes.get(unique_id) or graph.sources.get(unique_id) -%}
         {%- if node and asof.is_leaf(node) -%}{%- do leaves.append(asof.leaf_of(node)) -%}{%- endif -%}
     {%- endfor -%}
-    {%- do print(tojson({'now': asof.rfc3339(asof.now()), 'clock': asof.relation_path(asof.clock_relation()), 'leaves': leaves,
+    {%- do print(tojson({'now': asof.rfc3339(asof.now()), 'clock': asof.relation_path(asof.clock_relation()),
+        'leaves': leaves,
         'recorded': recorded, 'guarded': guarded, 'records': records})) -%}
 {% endmacro %}

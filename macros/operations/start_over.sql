@@ -7,10 +7,15 @@
     {%- do asof.open_records() -%}
     {%- set name, version = (group ~ '@').split('@')[:2] -%}
     {%- set spec = asof.group_spec(name, version) -%}
-    {%- set publications = run_query("select count(*) from " ~ asof.registry('publications') ~ " where group_id = '" ~ spec.id ~ "'").rows[0][0] -%}
+    {%- set sql -%}
+        select count(*)
+        from {{ asof.registry('publications') }}
+        where group_id = '{{ spec.id }}'
+    {%- endset -%}
+    {%- set publications = run_query(sql).rows[0][0] -%}
     {%- if publications -%}
-        {{- asof.refuse(spec.id ~ ' was published ' ~ publications ~ ' times; what was served stays recorded. Write the new meaning as version '
-            ~ (spec.version + 1) ~ '.') -}}
+        {{- asof.refuse(spec.id ~ ' was published ' ~ publications ~ ' times; what was served stays recorded. '
+            ~ 'Write the new meaning as version ' ~ (spec.version + 1) ~ '.') -}}
     {%- endif -%}
     {%- set drops = ['drop table if exists ' ~ spec.history] -%}
     {%- for table in ['moments', 'known_rows', 'backfills'] -%}

@@ -3,7 +3,8 @@
     {%- set columns = [] -%}
     {%- for feature in contract.features -%}
         {%- set type = asof.parse_type(feature.type).name or feature.type -%}
-        {%- do columns.append({'name': feature.name, 'type': asof.finest_decimal(type) | replace('float', 'double')}) -%}
+        {%- do columns.append({'name': feature.name, 'type': asof.finest_decimal(type) | replace('float',
+            'double')}) -%}
     {%- endfor -%}
     {{- return(columns) -}}
 {% endmacro %}

@@ -1,15 +1,18 @@
 {#
-  The statement that compares the rows of the log that meet the condition `which`, all of one definition, and keeps what it found.
-  A personal key is the one known to history that has the hash; where there is none, nobody is known by it.
+  The statement that compares the rows of the log that meet the condition `which`, all of one definition, and keeps
+  what it found. A personal key is the one known to history that has the hash; where there is none, nobody is known by
+  it.
 #}
 {% macro parity_sql(contract, which) %}
     {%- set hashed_keys = contract['keys'] | selectattr('personal', 'defined') | list -%}
     {%- set blocked = [] -%}
     {%- for column in contract.request if column.personal -%}
-        {%- do blocked.append("when logged.asof_said.request." ~ column.name ~ " is not null then 'the personal request column " ~ column.name ~ " is hashed'") -%}
+        {%- do blocked.append("when logged.asof_said.request." ~ column.name ~ " is not null then 'the personal "
+            ~ "request column " ~ column.name ~ " is hashed'") -%}
     {%- endfor -%}
     {%- for key in hashed_keys if modules.re.search('\\b' ~ key.name ~ '\\b', contract.text) -%}
-        {%- do blocked.append('when asof_hashed_' ~ key.name ~ '.' ~ key.name ~ " is null then 'nobody known to history has its hashed " ~ key.name ~ ", which the service itself reads'") -%}
+        {%- do blocked.append('when asof_hashed_' ~ key.name ~ '.' ~ key.name ~ " is null then 'nobody known to "
+            ~ "history has its hashed " ~ key.name ~ ", which the service itself reads'") -%}
     {%- endfor %}
     update {{ asof.registry('requests') }} as log
     set parity = found.parity, differences = found.differences
@@ -23,14 +26,16 @@
                 sequence_number as asof_sequence_number,
                 prediction_time as asof_prediction_time,
                 line as asof_line,
-                {{ asof.json_values('line', {'request': asof.logged_columns(contract), 'features': asof.compared_columns(contract)}) }}
+                {{ asof.json_values('line', {'request': asof.logged_columns(contract),
+                    'features': asof.compared_columns(contract)}) }}
                     as asof_said
             from {{ asof.registry('requests') }}
             where {{ which }}
         ),
         {%- for key in hashed_keys %}
         asof_hashed_{{ key.name }} as (
-            select {{ key.name }}, {{ asof.pseudonym(asof.answer_text(key.name, key.type), asof.request_log_key()) }} as asof_pseudonym
+            select {{ key.name }},
+            {{ asof.pseudonym(asof.answer_text(key.name, key.type), asof.request_log_key()) }} as asof_pseudonym
             from ({{ asof.known_keys_sql(contract, key.name) }}) as known
         ),
         {%- endfor %}
@@ -43,9 +48,11 @@
                 {{ 'asof_hashed_' ~ key.name if key.personal else 'logged.asof_said.request' }}.{{ key.name }},
                 {%- endfor %}
                 {%- for column in contract.request %}
-                {{ 'cast(null as ' ~ column.type ~ ')' if column.personal else 'logged.asof_said.request.' ~ column.name }} as {{ column.name }},
+                {{ 'cast(null as ' ~ column.type ~ ')' if column.personal else 'logged.asof_said.request.'
+                    ~ column.name }} as {{ column.name }},
                 {%- endfor %}
-                {{ 'case ' ~ blocked | join(' ') ~ ' end' if blocked else 'cast(null as varchar)' }} as asof_not_comparable
+                {{ 'case ' ~ blocked | join(' ') ~ ' end' if blocked else 'cast(null as varchar)' }}
+                    as asof_not_comparable
             from logged
             {%- for key in hashed_keys %}
             left join asof_hashed_{{ key.name }}
@@ -64,7 +71,8 @@
         ),
         -- the publication that was current when it was asked, and since when; of lost ones nobody knows
         made as (
-            select distinct sequence_number, published_at, kind = 'lost' as is_lost from {{ asof.registry('publications') }}
+            select distinct sequence_number, published_at, kind = 'lost' as is_lost
+            from {{ asof.registry('publications') }}
         ),
         current_one as (
             select logged.row_id, made.sequence_number, made.published_at, made.is_lost
@@ -101,7 +109,8 @@
             union all
             select row_id, 'rejected', {{ asof.json_list_text('asof_line', 'rejected') }}, asof_rejected_columns
             from pair
-            where asof_is_rebuilt and {{ asof.json_list_text('asof_line', 'rejected') }} is distinct from asof_rejected_columns
+            where asof_is_rebuilt
+                and {{ asof.json_list_text('asof_line', 'rejected') }} is distinct from asof_rejected_columns
             union all
             select row_id, 'publication', cast(asof_sequence_number as varchar), cast(asof_current_number as varchar)
             from pair
@@ -109,21 +118,26 @@
                 asof_is_rebuilt
                 and not asof_current_is_lost
                 and asof_sequence_number is distinct from asof_current_number
-                and asof_prediction_time > asof_current_since + interval '{{ asof.seconds(var('asof_pickup', '5 seconds'), 'the var asof_pickup') }} seconds'
+                and asof_prediction_time > asof_current_since
+                    + interval '{{ asof.seconds(var('asof_pickup', '5 seconds'), 'the var asof_pickup') }} seconds'
             {%- for group in contract.groups %}
             union all
-            select row_id, 'status of {{ group.name }}', {{ asof.json_text('asof_line', 'groups', group.name) }}, {{ group.name }}_status
+            select row_id, 'status of {{ group.name }}',
+            {{ asof.json_text('asof_line', 'groups', group.name) }}, {{ group.name }}_status
             from pair
-            where asof_is_rebuilt and {{ asof.json_text('asof_line', 'groups', group.name) }} is distinct from {{ group.name }}_status
+            where asof_is_rebuilt
+                and {{ asof.json_text('asof_line', 'groups', group.name) }} is distinct from {{ group.name }}_status
             {%- endfor %}
             {%- for feature, compared in zip(contract.features, asof.compared_columns(contract)) %}
             union all
-            select row_id, '{{ feature.name }}', {{ asof.json_spelling('asof_line', 'features', feature) }}, cast({{ feature.name }} as varchar)
+            select row_id, '{{ feature.name }}',
+            {{ asof.json_spelling('asof_line', 'features', feature) }}, cast({{ feature.name }} as varchar)
             from pair
             where
                 asof_is_rebuilt
                 and (
-                    asof_said.features.{{ feature.name }} is distinct from cast({{ feature.name }} as {{ compared.type }})
+                    asof_said.features.{{ feature.name }}
+                        is distinct from cast({{ feature.name }} as {{ compared.type }})
                     or not {{ asof.json_is_of_type('asof_line', 'features', feature) }}
                 )
             {%- endfor %}
@@ -138,7 +152,8 @@
                 when count(difference.what) > 0 then 'different'
                 else 'same'
             end as parity,
-            {{ asof.joined_text("difference.what || ': answered ' || coalesce(difference.answered, 'null') || ', history gives ' || coalesce(difference.rebuilt, 'null')",
+            {{ asof.joined_text("difference.what || ': answered ' || coalesce(difference.answered, 'null') || ', "
+                ~ "history gives ' || coalesce(difference.rebuilt, 'null')",
                 'difference.what') }} as differences
         from pair
         left join difference on difference.row_id = pair.row_id

@@ -1,7 +1,8 @@
 {#
-  Writes `parity.json` beside the pointer: per service what its last comparison of logged answers with history found, and
-  how many differences are still open (not accepted). The shim, which never opens the warehouse, shows it. It is no part of
-  a snapshot, so a difference that holds the publication is seen too. Replaced atomically; read from the record alone.
+  Writes `parity.json` beside the pointer: per service what its last comparison of logged answers with history found,
+  and how many differences are still open (not accepted). The shim, which never opens the warehouse, shows it. It is
+  no part of a snapshot, so a difference that holds the publication is seen too. Replaced atomically; read from the
+  record alone.
 #}
 {% macro publish_parity() %}
     {%- if asof.publish_folder() is none -%}{{- return(none) -}}{%- endif -%}

@@ -16,8 +16,8 @@
             {%- do differing.append(each.id) -%}
         {%- else -%}
             {%- do run_query(asof.equal_definition_sql(each, found.compared)) -%}
-            {%- do asof.say('upgrade: the compiled text of ' ~ each.id ~ ' changed, and is accepted: it gives the same '
-                ~ 'for ' ~ found.compared ~ '.') -%}
+            {%- do asof.say('upgrade: the compiled text of ' ~ each.id ~ ' changed, and is accepted: it gives the '
+                ~ 'same for ' ~ found.compared ~ '.') -%}
         {%- endif -%}
     {%- endfor -%}
     {{- return(differing) -}}

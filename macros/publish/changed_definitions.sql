@@ -31,13 +31,13 @@
         else changed | map(attribute='id') | list -%}
     {%- for each in changed if each.id in differing -%}
         {%- set next_ = each.spec.version + 1 -%}
-        {%- do messages.append('publication held: the compiled text of ' ~ each.id ~ ' changed since it was published under '
-            ~ 'this version (' ~ each.was.definition[:19] ~ '... to ' ~ each.now_[:19] ~ '...)'
-            ~ (', and was not found to give the same values, as said above.' if is_upgrade else '.')
-            ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
-            ~ ' (asof new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name
-            ~ ' --version ' ~ next_ ~ '). If the meaning is the same, accept it: dbt run-operation accept_definition --args '
-            ~ '\'{id: ' ~ each.id ~ ', reason: "..."}\' and build again.') -%}
+        {%- do messages.append('publication held: the compiled text of ' ~ each.id
+            ~ ' changed since it was published under this version (' ~ each.was.definition[:19] ~ '... to '
+            ~ each.now_[:19] ~ '...)' ~ (', and was not found to give the same values, as said above.' if is_upgrade
+            else '.') ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
+            ~ ' (asof new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name ~ ' --version '
+            ~ next_ ~ '). If the meaning is the same, accept it: dbt run-operation accept_definition --args \'{id: '
+            ~ each.id ~ ', reason: "..."}\' and build again.') -%}
     {%- endfor -%}
     {{- return(messages) -}}
 {% endmacro %}

@@ -7,8 +7,8 @@
     {%- if contract is none -%}
         {{- return({'differs': 'the one that was published is not on record here.'}) -}}
     {%- elif contract.gone -%}
-        {{- return({'differs': 'the one that was published read ' ~ contract.gone
-            ~ ', which is no longer in the project.'}) -}}
+        {{- return({'differs': 'the one that was published read ' ~ contract.gone ~ ', which is no longer in the '
+            ~ 'project.'}) -}}
     {%- endif -%}
     {%- set now_ = asof.service_manifest(spec) -%}
     {%- set declares = asof.interface_of(now_) -%}
@@ -17,15 +17,24 @@
             ~ tojson(before) ~ '.'}) -}}
     {%- endfor -%}
     {%- set compared_sql = asof.compared_answers_sql(spec, contract, now_.sql) -%}
-    {%- set answers, count = run_query('select count(*), count(*) filter (where asof_differs) from (' ~ compared_sql
-        ~ ') as compared').rows[0].values() -%}
+    {%- set sql -%}
+        select count(*), count(*) filter (where asof_differs)
+        from ({{ compared_sql }}) as compared
+    {%- endset -%}
+    {%- set answers, count = run_query(sql).rows[0].values() -%}
     {%- if answers | int == 0 -%}
         {{- return({'differs': 'there is no example and no entity to compare its answers for.'}) -}}
     {%- endif -%}
     {%- set compared = answers ~ ' answers to examples and entities' -%}
     {%- if count | int == 0 -%}{{- return({'compared': compared}) -}}{%- endif -%}
-    {%- set few = run_query('select * from (' ~ compared_sql
-        ~ ') as compared where asof_differs order by row_id limit 3') -%}
+    {%- set sql -%}
+        select *
+        from ({{ compared_sql }}) as compared
+        where asof_differs
+        order by row_id
+        limit 3
+    {%- endset -%}
+    {%- set few = run_query(sql) -%}
     {{- return({'differs': 'gives other values than the published one in ' ~ count ~ ' of ' ~ compared ~ ': '
         ~ asof.rows_in_words(few)}) -}}
 {% endmacro %}

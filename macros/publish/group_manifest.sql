@@ -6,7 +6,8 @@
             'profile': asof.column_profile(spec.latest, feature)}) -%}
     {%- endfor -%}
     {{- return({
-        'name': spec.name, 'version': spec.version, 'description': spec.node.description, 'owner': asof.owner_of(spec.node),
+        'name': spec.name, 'version': spec.version, 'description': spec.node.description,
+        'owner': asof.owner_of(spec.node),
         'as_of': asof.rfc3339(entry.as_of), 'run_id': entry.run_id, 'max_age_seconds': spec.max_age_seconds,
         'keys': asof.column_list(spec['keys']), 'features': features, 'definition': entry.definition,
         'not_knowledge_safe': asof.not_knowledge_safe(spec.events), 'on_trust': asof.on_trust([spec.node]),
@@ -15,14 +16,23 @@
     }) -}}
 {% endmacro %}
 
-{# When the newest event became known that a group knew at its `as_of`, RFC 3339; none without events. A feed that stopped shows in it. #}
+{#
+  When the newest event became known that a group knew at its `as_of`, RFC 3339; none without events. A feed that
+  stopped shows in it.
+#}
 {% macro newest_known_at(spec, as_of) %}
     {%- if spec.events | length == 0 -%}{{- return(none) -}}{%- endif -%}
-    {%- set newest = [] -%}
-    {%- for event in spec.events -%}
-        {%- do newest.append('select max(known_at) as known_at from ' ~ asof.event_relation(spec.node, event)
-            ~ ' where known_at <= ' ~ asof.sql_time(as_of)) -%}
-    {%- endfor -%}
-    {%- set found = run_query('select max(known_at) from (' ~ newest | join(' union all ') ~ ') as newest').rows[0][0] -%}
+    {%- set sql -%}
+        select max(known_at)
+        from (
+            {%- for event in spec.events %}
+            select max(known_at) as known_at
+            from {{ asof.event_relation(spec.node, event) }}
+            where known_at <= {{ asof.sql_time(as_of) }}
+            {{ 'union all' if not loop.last }}
+            {%- endfor %}
+        ) as newest
+    {%- endset -%}
+    {%- set found = run_query(sql).rows[0][0] -%}
     {{- return(asof.rfc3339(asof.time_literal(found)) if found is not none else none) -}}
 {% endmacro %}

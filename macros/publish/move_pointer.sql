@@ -10,7 +10,8 @@
         {%- do floor.append(asof.time_literal(asof.as_datetime(newest.published_at) + microsecond)) -%}
     {%- endif -%}
     {%- for group in manifest.groups.values() -%}
-        {%- do floor.append(asof.time_literal(asof.as_datetime(asof.parse_time(group.as_of, 'as_of')) + microsecond)) -%}
+        {%- do floor.append(asof.time_literal(asof.as_datetime(asof.parse_time(group.as_of,
+            'as_of')) + microsecond)) -%}
     {%- endfor -%}
     {%- set pointer = {
         'format': asof.current_version(),

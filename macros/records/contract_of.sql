@@ -1,10 +1,15 @@
 {#
   A published definition of a service, as looked_up_sql wants it: {id, keys, request, groups, features, sql, histories,
-  has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the project no longer has.
+  has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the project no longer
+  has.
 #}
 {% macro contract_of(id, definition) %}
-    {%- set found = run_query('select contract from ' ~ asof.registry('contracts') ~ ' where service_id = ' ~ asof.literal(id) ~ ' and definition = '
-        ~ asof.literal(definition)).rows -%}
+    {%- set sql -%}
+        select contract
+        from {{ asof.registry('contracts') }}
+        where service_id = {{ asof.literal(id) }} and definition = {{ asof.literal(definition) }}
+    {%- endset -%}
+    {%- set found = run_query(sql).rows -%}
     {%- if found | length == 0 -%}{{- return(none) -}}{%- endif -%}
     {%- set contract = asof.contract_as_current(fromjson(found[0][0])) -%}
     {%- set histories = {} -%}
@@ -30,11 +35,13 @@
     {%- set groups, features = [], [] -%}
     {%- for group in service.groups -%}
         {%- set stored = manifest.groups[group.group] -%}
-        {%- set read = {'name': group.name, 'group': group.group, 'spec': {'keys': asof.names_and_types(stored['keys'])}} -%}
+        {%- set read = {'name': group.name, 'group': group.group,
+            'spec': {'keys': asof.names_and_types(stored['keys'])}} -%}
         {%- do read.update({'via': group.via} if group.via else {'keys': group['keys']}) -%}
         {%- do groups.append(read) -%}
     {%- endfor -%}
-    {{- return({'keys': asof.names_and_types(service['keys']), 'request': asof.names_and_types(service.request), 'groups': groups,
+    {{- return({'keys': asof.names_and_types(service['keys']), 'request': asof.names_and_types(service.request),
+        'groups': groups,
         'features': asof.names_and_types(service.features), 'looked_up': service.looked_up, 'sql': service.sql,
         'text': service.sql.split(service.name ~ '_v' ~ service.version ~ ' as (')[1]}) -}}
 {% endmacro %}

@@ -5,8 +5,8 @@
     {%- set records = graph.sources.values() | selectattr('package_name', 'equalto', 'asof')
         | selectattr('source_name', 'equalto', 'asof') | list -%}
     {%- if not records -%}
-        {{- asof.refuse('the sources of the package asof are disabled, and its records are made of them. Add to dbt_project.yml '
-            ~ '`sources: {asof: {+enabled: true}}`.') -}}
+        {{- asof.refuse('the sources of the package asof are disabled, and its records are made of them. Add to '
+            ~ 'dbt_project.yml `sources: {asof: {+enabled: true}}`.') -}}
     {%- endif -%}
     {#- the version is there by now, and the moments that count are a view -#}
     {%- for record in records if record.name not in ['asof_version', 'asof_counted_moments'] -%}

@@ -1,8 +1,14 @@
 {# The hash of a group's or service's SQL as it was last built. #}
 {% macro definition_in_force(id) %}
-    {%- set found = run_query("select definition from " ~ asof.registry('definitions') ~ " where id = '" ~ id ~ "'").rows -%}
+    {%- set sql -%}
+        select definition
+        from {{ asof.registry('definitions') }}
+        where id = '{{ id }}'
+    {%- endset -%}
+    {%- set found = run_query(sql).rows -%}
     {%- if found | length == 0 -%}
-        {{- asof.refuse(id ~ ' was never built in this warehouse: run `dbt run` with its model selected too (dbt run -s +' ~ id | replace('@', '_v') ~ '_history).') -}}
+        {{- asof.refuse(id ~ ' was never built in this warehouse: run `dbt run` with its model selected too (dbt '
+            ~ 'run -s +' ~ id | replace('@', '_v') ~ '_history).') -}}
     {%- endif -%}
     {{- return(found[0][0]) -}}
 {% endmacro %}

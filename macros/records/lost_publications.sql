@@ -1,6 +1,6 @@
 {#
-  Inserts what is known of the publications between the newest recorded one and the pointer: their numbers. Each stands at the earliest
-  time at which it can have been made, since any of them may have been current from then on.
+  Inserts what is known of the publications between the newest recorded one and the pointer: their numbers. Each
+  stands at the earliest time at which it can have been made, since any of them may have been current from then on.
 #}
 {% macro lost_publications_sql(newest, pointer) -%}
     {%- set recorded = newest.sequence_number if newest is not none else 0 -%}
@@ -27,14 +27,33 @@
 
 {# What is lost, in words: the publications of each stretch, and from when until when. #}
 {% macro lost_stretches() %}
-    {%- set found = run_query('select min(sequence_number), max(sequence_number), min(published_at), case when count(*) = count(ended_at) then max(ended_at) end from ('
-        ~ 'select *, lead(published_at) over (order by sequence_number) as ended_at, sum(1 - is_lost) over (order by sequence_number) as stretch from ('
-        ~ 'select sequence_number, published_at, max(case when as_of is null then 1 else 0 end) as is_lost from ' ~ asof.registry('publications')
-        ~ ' group by sequence_number, published_at) as publication) as placed where is_lost = 1 group by stretch order by 1').rows -%}
+    {%- set sql -%}
+        select
+            min(sequence_number),
+            max(sequence_number),
+            min(published_at),
+            case when count(*) = count(ended_at) then max(ended_at) end
+        from (
+            select
+                *,
+                lead(published_at) over (order by sequence_number) as ended_at,
+                sum(1 - is_lost) over (order by sequence_number) as stretch
+            from (
+                select sequence_number, published_at, max(case when as_of is null then 1 else 0 end) as is_lost
+                from {{ asof.registry('publications') }}
+                group by sequence_number, published_at
+            ) as publication
+        ) as placed
+        where is_lost = 1
+        group by stretch
+        order by 1
+    {%- endset -%}
+    {%- set found = run_query(sql).rows -%}
     {%- set said = [] -%}
     {%- for first, last, since, until in found -%}
-        {%- do said.append('publication' ~ (' ' ~ first if first == last else 's ' ~ first ~ ' to ' ~ last) ~ ', from ' ~ asof.rfc3339(asof.time_literal(since))
-            ~ (' to ' ~ asof.rfc3339(asof.time_literal(until)) if until is not none else ' until the next')) -%}
+        {%- do said.append('publication' ~ (' ' ~ first if first == last else 's ' ~ first ~ ' to ' ~ last)
+            ~ ', from ' ~ asof.rfc3339(asof.time_literal(since)) ~ (' to ' ~ asof.rfc3339(asof.time_literal(until))
+            if until is not none else ' until the next')) -%}
     {%- endfor -%}
     {{- return(said) -}}
 {% endmacro %}

@@ -1,4 +1,7 @@
-{# The manifest that a pointer or record names by snapshot id, as of the current version; none where its file is gone. #}
+{#
+  The manifest that a pointer or record names by snapshot id, as of the current version; none where its file is
+  gone.
+#}
 {% macro manifest_of(snapshot_id) %}
     {%- set path = asof.publish_folder() ~ '/' ~ asof.manifest_name(snapshot_id) -%}
     {%- set text = asof.read_text(path) -%}
@@ -14,8 +17,9 @@
 {% macro current_manifest(pointer) %}
     {%- set manifest = asof.manifest_of(pointer.snapshot_id) -%}
     {%- if manifest is none -%}
-        {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication is missing in ' ~ asof.publish_folder()
-            ~ '. Put it back from a copy of the folder. If there is none, empty the folder: the next green build publishes anew.') -}}
+        {{- asof.refuse('the manifest ' ~ asof.manifest_name(pointer.snapshot_id) ~ ' of the current publication '
+            ~ 'is missing in ' ~ asof.publish_folder() ~ '. Put it back from a copy of the folder. If there is '
+            ~ 'none, empty the folder: the next green build publishes anew.') -}}
     {%- endif -%}
     {{- return(manifest) -}}
 {% endmacro %}

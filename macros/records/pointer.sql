@@ -12,9 +12,10 @@
 {% macro current_pointer_or_refuse() %}
     {%- set pointer = asof.pointer() -%}
     {%- if pointer is none -%}
-        {{- asof.refuse('nothing was published yet' ~ (' in ' ~ asof.publish_folder() ~ '; a green `dbt build` publishes.'
-            if asof.publish_folder() else ': the target ' ~ target.name ~ ' publishes nowhere. Name a folder for it in '
-            ~ 'dbt_project.yml: `vars: {asof_publish_to: {' ~ target.name ~ ': published}}`.')) -}}
+        {{- asof.refuse('nothing was published yet' ~ (' in ' ~ asof.publish_folder()
+            ~ '; a green `dbt build` publishes.'
+            if asof.publish_folder() else ': the target ' ~ target.name ~ ' publishes nowhere. Name a folder for '
+                ~ 'it in dbt_project.yml: `vars: {asof_publish_to: {' ~ target.name ~ ': published}}`.')) -}}
     {%- endif -%}
     {{- return(pointer) -}}
 {% endmacro %}

@@ -1,4 +1,7 @@
-{# Keeps the compiled SQL of a group or service, with a hash that white space, comments and the warehouse's name leave alone. #}
+{#
+  Keeps the compiled SQL of a group or service, with a hash that white space, comments and the warehouse's name
+  leave alone.
+#}
 {% macro record_definition(node, compiled_sql) %}
     {%- if flags.EMPTY or flags.SAMPLE -%}{{- return(none) -}}{%- endif -%}
     {%- set id = asof.versioned_id(node) -%}
@@ -8,7 +11,8 @@
     {%- endcall -%}
     {%- do asof.fault_point('within_definition') -%}
     {%- call statement('record_definition', auto_begin=true) -%}
-        {{ asof.insert_sql('definitions', [[id, 'sha256:' ~ asof.sha256(asof.normalised(text)), invocation_id, text]]) }}
+        {{ asof.insert_sql('definitions', [[id, 'sha256:' ~ asof.sha256(asof.normalised(text)), invocation_id,
+            text]]) }}
     {%- endcall -%}
     {%- do adapter.commit() -%}
     {%- do asof.fault_point('after_definition') -%}

@@ -12,7 +12,8 @@
     {#- the bookkeeping of entities has inner names -#}
     {%- for node in asof.models_of('entity') -%}
         {%- set relation = load_relation(asof.relation_of(node)) -%}
-        {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list if relation is not none else [] -%}
+        {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list
+            if relation is not none else [] -%}
         {%- for name in ['seen_in_run', 'forgotten_in_run'] if name in columns -%}
             {%- do statements.append('alter table ' ~ relation ~ ' rename column ' ~ name ~ ' to asof_' ~ name) -%}
         {%- endfor -%}

@@ -1,7 +1,7 @@
 {#
   The version of what this package writes down and reads again: the records, the manifests and the pointer (their
-  `format`). It is one number for all of them. What was written before there was a version is version 1. upgrade_records.sql
-  says what each version changed, and brings older records along.
+  `format`). It is one number for all of them. What was written before there was a version is version 1.
+  upgrade_records.sql says what each version changed, and brings older records along.
 #}
 {% macro current_version() %}{{ return(2) }}{% endmacro %}
 
@@ -29,8 +29,8 @@
         {%- do run_query(asof.first_version_sql()) -%}
     {%- elif version < asof.current_version() -%}
         {{- asof.refuse('the records in ' ~ asof.records_schema() ~ ' are of version ' ~ version
-            ~ ', and this asof writes version ' ~ asof.current_version() ~ '. Make a backup of the warehouse and of '
-            ~ 'the published folder, then bring them along with one command: dbt run-operation upgrade') -}}
+            ~ ', and this asof writes version ' ~ asof.current_version() ~ '. Make a backup of the warehouse and '
+            ~ 'of the published folder, then bring them along with one command: dbt run-operation upgrade') -}}
     {%- else -%}
         {%- do asof.refuse_newer(version, 'the records in ' ~ asof.records_schema() ~ ' are') -%}
     {%- endif -%}

@@ -13,14 +13,15 @@
 {% macro rows(groups, examples=none) %}
     {%- set service = asof.parse_model_name(model.name, 'rows') -%}
     {%- set examples = examples or service.name ~ '_examples' -%}
-    {{- config(materialized='table', contract={'enforced': false}, meta={'asof_groups': groups, 'asof_examples': examples}) -}}
+    {{- config(materialized='table', contract={'enforced': false}, meta={'asof_groups': groups,
+        'asof_examples': examples}) -}}
     {%- set examples_relation = ref(examples) -%}
     {%- set histories = {} -%}
     {%- for text in groups -%}
         {%- set said = asof.parse_lookup(text) -%}
         {%- if said is none -%}
-            {{- asof.refuse(model.original_file_path ~ ": '" ~ text ~ "' names no group and its version. A service pins the group "
-                ~ "version it reads, as in 'shipment@1', or 'shipment@1 as other' under an alias.") -}}
+            {{- asof.refuse(model.original_file_path ~ ": '" ~ text ~ "' names no group and its version. A service "
+                ~ "pins the group version it reads, as in 'shipment@1', or 'shipment@1 as other' under an alias.") -}}
         {%- endif -%}
         {%- do histories.update({said.name ~ '@' ~ said.version: ref(said.name ~ '_v' ~ said.version ~ '_history')}) -%}
     {%- endfor -%}

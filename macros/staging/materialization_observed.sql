@@ -24,7 +24,8 @@
     {%- elif existing is not none -%}
         {%- do asof.refuse_changed_observation(spec, target_relation) -%}
     {%- endif -%}
-    {%- do run_query('create table if not exists ' ~ target_relation ~ ' (' ~ asof.observed_columns(spec) | join(', ') ~ ')') -%}
+    {%- do run_query('create table if not exists ' ~ target_relation ~ ' (' ~ asof.observed_columns(spec) | join(', ')
+        ~ ')') -%}
     {%- if flags.EMPTY or flags.SAMPLE or asof.backfill_range() is not none -%}
         {%- do asof.say(model.name ~ ': nothing is captured under --empty, --sample or a backfill.') -%}
         {%- set captured = [0, 0, 0] -%}
@@ -32,7 +33,8 @@
         {%- set captured = asof.capture(spec, target_relation, sql) -%}
     {%- endif -%}
 
-    {%- do store_raw_result(name='main', message='OBSERVED ' ~ captured[0] ~ ' appeared, ' ~ captured[1] ~ ' changed, ' ~ captured[2] ~ ' disappeared',
+    {%- do store_raw_result(name='main', message='OBSERVED ' ~ captured[0] ~ ' appeared, ' ~ captured[1]
+        ~ ' changed, ' ~ captured[2] ~ ' disappeared',
         code='OBSERVED', rows_affected=captured | sum) -%}
     {{ run_hooks(post_hooks) }}
     {%- do persist_docs(target_relation, model) -%}

@@ -12,10 +12,12 @@
             {{ names }},
             first_seen_at,
             case
-                when asof_forgotten_in_run is null or asof_forgotten_in_run in (select run_id from counted_run) then gone_at
+                when asof_forgotten_in_run is null
+                    or asof_forgotten_in_run in (select run_id from counted_run) then gone_at
             end as gone_at,
             asof_seen_in_run,
-            case when asof_forgotten_in_run in (select run_id from counted_run) then asof_forgotten_in_run end as asof_forgotten_in_run
+            case when asof_forgotten_in_run in (select run_id from counted_run) then asof_forgotten_in_run end
+                as asof_forgotten_in_run
         from {{ memory }}
         where asof_seen_in_run in (select run_id from counted_run)
     ),
@@ -25,7 +27,8 @@
         where asof_forgotten_in_run is not null
         group by {{ names }}
     ),
-    -- the declared life that an open one goes on in, which is the first that had not ended when it began: whoever left and came back
+    -- the declared life that an open one goes on in, which is the first that had not ended when it began:
+    -- whoever left and came back
     -- since the last run has a second one, which is new
     going_on as (
         select
@@ -38,7 +41,8 @@
             on {{ asof.same_keys('declared', 'open_life', keys) }}
             and (declared.gone_at is null or declared.gone_at > open_life.first_seen_at)
         where open_life.gone_at is null
-        group by {% for key in keys %}open_life.{{ key }}, {% endfor %}open_life.first_seen_at, open_life.asof_seen_in_run
+        group by {% for key in keys %}open_life.{{ key }}, {% endfor %}
+            open_life.first_seen_at, open_life.asof_seen_in_run
     ),
     present as (
         select

@@ -1,10 +1,10 @@
 {#
   Makes the views of the ephemeral event models that a group reads. --empty and --sample leave them as they are.
 
-  dbt makes no relation of an ephemeral model: it writes the model's text into each text that reads it, as a common table
-  expression `__dbt__cte__<model>`. What counts, replays and explains needs a relation: so each feature group has a view of
-  each ephemeral event model that it reads. And a group's own text, for its checks and its record, is its compiled text
-  without them, as that of a group over views is.
+  dbt makes no relation of an ephemeral model: it writes the model's text into each text that reads it, as a common
+  table expression `__dbt__cte__<model>`. What counts, replays and explains needs a relation: so each feature group
+  has a view of each ephemeral event model that it reads. And a group's own text, for its checks and its record, is
+  its compiled text without them, as that of a group over views is.
 #}
 {% macro create_event_views(group) %}
     {%- if flags.EMPTY or flags.SAMPLE -%}{{- return(none) -}}{%- endif -%}
@@ -29,6 +29,6 @@
     {%- for text in [added ~ ', ', 'with' ~ added ~ ' '] if text in compiled_sql -%}
         {{- return(compiled_sql | replace(text, '', 1)) -}}
     {%- endfor -%}
-    {{- asof.refuse(node.original_file_path ~ ': the text of the ephemeral models that ' ~ node.name ~ ' reads was not found in its '
-        ~ 'compiled SQL. Materialize them as views: `config: {materialized: view}`.') -}}
+    {{- asof.refuse(node.original_file_path ~ ': the text of the ephemeral models that ' ~ node.name
+        ~ ' reads was not found in its compiled SQL. Materialize them as views: `config: {materialized: view}`.') -}}
 {% endmacro %}

@@ -4,8 +4,8 @@
 {% endmacro %}
 
 {#
-  {name, version, base} of the model that a generic test is attached to, as in shipment, 1, shipment_v1. Also at parse time, when
-  only the test's arguments are known: the model's name and version are what stands in quotes there.
+  {name, version, base} of the model that a generic test is attached to, as in shipment, 1, shipment_v1. Also at parse
+  time, when only the test's arguments are known: the model's name and version are what stands in quotes there.
 #}
 {% macro tested_base() %}
     {%- set quoted = context['model'].test_metadata.kwargs.model.split("'")[1::2] -%}

@@ -1,6 +1,6 @@
 {#
-  Inserts into `changes` the rows a moment appends: appeared or changed, then gone. Portable SQL. previous: the table of what
-  this run evaluated at the moment before, or none where the last rows are to be read from the history.
+  Inserts into `changes` the rows a moment appends: appeared or changed, then gone. Portable SQL. previous: the table
+  of what this run evaluated at the moment before, or none where the last rows are to be read from the history.
 #}
 {% macro changed_rows_sql(spec, plan, at, current, previous, changes) -%}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}

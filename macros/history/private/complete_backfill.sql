@@ -4,7 +4,12 @@
 #}
 {% macro complete_backfill(spec, plan) %}
     {%- set counted = asof.counted_span(spec.id) -%}
-    {%- set already = run_query("select count(*) from " ~ asof.registry('backfills') ~ " where backfill_id = '" ~ plan.run_id ~ "' and completed_at is not null").rows[0][0] -%}
+    {%- set sql -%}
+        select count(*)
+        from {{ asof.registry('backfills') }}
+        where backfill_id = '{{ plan.run_id }}' and completed_at is not null
+    {%- endset -%}
+    {%- set already = run_query(sql).rows[0][0] -%}
     {%- if already -%}{{- return(none) -}}{%- endif -%}
     {%- do asof.refuse_backfill_after_counted(spec, counted, asof.backfill_range()) -%}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
@@ -29,13 +34,18 @@
                     where
                         {{ asof.same_keys('known', 'last_row', key_names) }}
                         and known.as_of = {{ asof.sql_time(counted.first) }}
-                        and known.run_id in (select run_id from {{ asof.registry('counted_moments') }} where group_id = '{{ spec.id }}')
+                        and known.run_id in (
+                            select run_id
+                            from {{ asof.registry('counted_moments') }}
+                            where group_id = '{{ spec.id }}'
+                        )
                 )
         {%- endcall -%}
     {%- endif -%}
     {%- do asof.fault_point('within_completion') -%}
     {%- call statement('complete', auto_begin=true) -%}
-        update {{ asof.registry('backfills') }} set completed_at = {{ asof.sql_time(asof.wall_clock()) }} where backfill_id = '{{ plan.run_id }}'
+        update {{ asof.registry('backfills') }} set completed_at = {{ asof.sql_time(asof.wall_clock()) }}
+        where backfill_id = '{{ plan.run_id }}'
     {%- endcall -%}
     {%- do adapter.commit() -%}
     {%- do asof.fault_point('after_completion') -%}

@@ -1,7 +1,7 @@
 {#
-  The moments of a group that count and whose rows are no longer those that were recorded, with what happened to them. One
-  pass over the history. (The tombstones that close a backfill stand at the first moment after it, which is not its
-  own: they are in no moment's record, and are passed over, there only.)
+  The moments of a group that count and whose rows are no longer those that were recorded, with what happened to them.
+  One pass over the history. (The tombstones that close a backfill stand at the first moment after it, which is not
+  its own: they are in no moment's record, and are passed over, there only.)
 #}
 {% macro differing_moments_sql(spec) -%}
     {%- set counted = "(select * from " ~ asof.registry('counted_moments') ~ " where group_id = '" ~ spec.id ~ "')" -%}
@@ -17,7 +17,8 @@
         coalesce(found.asof_row_count, 0) as rows_found
     from {{ counted }} as recorded
     full join (
-        select history.run_id, history.as_of, count(*) as asof_row_count, {{ asof.history_checksum(spec) }} as asof_checksum
+        select history.run_id, history.as_of, count(*) as asof_row_count,
+            {{ asof.history_checksum(spec) }} as asof_checksum
         from {{ spec.history }} as history
         left join (
             select backfill.backfill_id as asof_backfill_id, min(later.as_of) as asof_closed_at

@@ -1,6 +1,6 @@
 {#
-  The keys and features of a group at a moment: its view's rows, or where the clock does not hold the moment, what its text
-  gives with the moment in place of the clock.
+  The keys and features of a group at a moment: its view's rows, or where the clock does not hold the moment, what its
+  text gives with the moment in place of the clock.
 #}
 {% macro group_at_sql(spec, plan, at) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
@@ -16,9 +16,9 @@
 {%- endmacro %}
 
 {#
-  `..., asof_again as (...)`: what a group's compiled SQL gives with other moments in place of the clock, and other entities or
-  events, as common table expressions of the names that it reads by. clock and entity are queries; events holds queries by
-  the event model's name, where not all of its rows are meant.
+  `..., asof_again as (...)`: what a group's compiled SQL gives with other moments in place of the clock, and other
+  entities or events, as common table expressions of the names that it reads by. clock and entity are queries; events
+  holds queries by the event model's name, where not all of its rows are meant.
 #}
 {% macro evaluated_again_sql(spec, compiled_sql, clock, entity, events={}) -%}
         {{ asof.identifier_of(asof.models_of('clock')[0]) }} as (
@@ -33,7 +33,8 @@
         ),
         {%- endfor %}
         asof_again as (
-            select {{ (spec['keys'] | map(attribute='name') | list + ['as_of'] + asof.recorded_features(spec)) | join(', ') }}
+            select {{ (spec['keys'] | map(attribute='name') | list + ['as_of'] + asof.recorded_features(spec))
+                | join(', ') }}
             from (
                 {{ compiled_sql }}
             ) as evaluated

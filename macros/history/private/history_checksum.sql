@@ -1,9 +1,16 @@
-{# The checksum of history rows, as an aggregate: all that was written but the moment and run they are recorded under. #}
+{#
+  The checksum of history rows, as an aggregate: all that was written but the moment and run they are recorded
+  under.
+#}
 {% macro history_checksum(spec) %}
-    {{- return(asof.checksum((spec['keys'] + [{'name': 'is_tombstone'}] + spec.features) | map(attribute='name') | list)) -}}
+    {%- set columns = spec['keys'] + [{'name': 'is_tombstone'}] + spec.features -%}
+    {{- return(asof.checksum(columns | map(attribute='name') | list)) -}}
 {% endmacro %}
 
-{# Takes rows that are about to be erased out of the record of their moments, and nothing else: what was tampered with stays seen. #}
+{#
+  Takes rows that are about to be erased out of the record of their moments, and nothing else: what was tampered
+  with stays seen.
+#}
 {% macro unrecord_sql(spec, condition) -%}
     update {{ asof.registry('moments') }} as moment
     set rows_written = moment.rows_written - erased.asof_row_count, checksum = moment.checksum - erased.asof_checksum

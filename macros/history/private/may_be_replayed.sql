@@ -1,4 +1,7 @@
-{# Which counted moments of a group may be replayed: those after what a person accepted, within the retention of its sources. #}
+{#
+  Which counted moments of a group may be replayed: those after what a person accepted, within the retention of
+  its sources.
+#}
 {% macro may_be_replayed(spec) %}
     {%- set accepted = ["'" ~ spec.id ~ "'"] -%}
     {%- set floors = [] -%}
@@ -10,9 +13,15 @@
     {%- endfor %}
             group_id = '{{ spec.id }}'
             and started_at > coalesce(
-                (select max(accepted_at) from {{ asof.registry('accepted') }} where id in ({{ accepted | join(', ') }})), {{ asof.sql_time('1970-01-01 00:00:00+00:00') }}
+                (
+                    select max(accepted_at)
+                    from {{ asof.registry('accepted') }}
+                    where id in ({{ accepted | join(', ') }})
+                ),
+                {{ asof.sql_time('1970-01-01 00:00:00+00:00') }}
             )
             {%- if floors %}
-            and as_of > {{ asof.sql_time(asof.time_literal(asof.as_datetime(asof.run_as_of()) - modules.datetime.timedelta(seconds=floors | min))) }}
+            and as_of > {{ asof.sql_time(asof.time_literal(
+                asof.as_datetime(asof.run_as_of()) - modules.datetime.timedelta(seconds=floors | min))) }}
             {%- endif %}
 {%- endmacro %}

@@ -1,14 +1,15 @@
 {#
   Records one moment of a group in one transaction and returns the number of rows appended. What a backfill's moment
-  evaluated stays in a temporary table, since the next one compares with just that: reading the history for it would cost
-  more with every moment. What needs no answer between goes in one statement, for the sake of backfills of thousands.
-  Errors: values that no answer can hold; anything but exactly one row per point. Tombstones come from points only, so a group that loses rows (an
-  inner join, a filter) must never pass for entities that went.
+  evaluated stays in a temporary table, since the next one compares with just that: reading the history for it would
+  cost more with every moment. What needs no answer between goes in one statement, for the sake of backfills of
+  thousands. Errors: values that no answer can hold; anything but exactly one row per point. Tombstones come from
+  points only, so a group that loses rows (an inner join, a filter) must never pass for entities that went.
 #}
 {% macro record_moment(spec, plan, moment) %}
     {%- set started = asof.wall_clock() -%}
     {%- set at = asof.sql_time(moment) -%}
-    {%- set current, previous, changes = 'asof_current_' ~ spec.base, 'asof_previous_' ~ spec.base, 'asof_changes_' ~ spec.base -%}
+    {%- set current, previous, changes = 'asof_current_' ~ spec.base, 'asof_previous_' ~ spec.base, 'asof_changes_'
+        ~ spec.base -%}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
 
     {%- call statement('evaluate', fetch_result=true, auto_begin=true) -%}
@@ -19,8 +20,8 @@
     {%- set points = asof.check_points(spec, moment, load_result('evaluate').table.rows[0]) -%}
     {%- set rules = asof.finite_rules(spec['keys'] + spec.features) -%}
     {%- if rules -%}
-        {%- do asof.refuse_problems(asof.value_checks(current, rules), spec.id ~ ' (' ~ spec.node.original_file_path ~ ') at ' ~ moment
-            ~ ' gives what no answer can hold, so nothing was recorded') -%}
+        {%- do asof.refuse_problems(asof.value_checks(current, rules), spec.id ~ ' (' ~ spec.node.original_file_path
+            ~ ') at ' ~ moment ~ ' gives what no answer can hold, so nothing was recorded') -%}
     {%- endif -%}
     {%- do asof.fault_point('before_history') -%}
     {%- call statement('append', fetch_result=true) -%}
@@ -32,7 +33,8 @@
     {%- endcall -%}
     {%- set rows, checksum = load_result('append').table.rows[0].values() -%}
     {%- do asof.fault_point('after_history') -%}
-    {%- set published_at = asof.time_literal(asof.as_datetime(moment) + modules.datetime.timedelta(seconds=asof.publish_lag_seconds()))
+    {%- set published_at = asof.time_literal(
+        asof.as_datetime(moment) + modules.datetime.timedelta(seconds=asof.publish_lag_seconds()))
         if plan.kind == 'backfill' else none -%}
     {%- call statement('moment') -%}
         {{ asof.insert_sql('moments', [[spec.id, moment, plan.run_id, plan.kind, published_at, spec.max_age_seconds,

@@ -1,6 +1,7 @@
 {#
   Replay: past points of a group are evaluated again, with all that has become known since lying in the tables, and must
-  equal what was recorded. A check for asof.problems, part of the feature_group test; none where there is nothing to replay.
+  equal what was recorded. A check for asof.problems, part of the feature_group test; none where there is nothing to
+  replay.
 
   The sample is bounded and another one in every run: up to 8 counted moments by lot, and up to 8 that late or corrected
   events reach back over; up to 50 entities by lot, and up to 50 that those events are of; every point of these. A group
@@ -9,8 +10,16 @@
   further than the `retention` that an event model's meta declares. The var `asof_replay: false` leaves it out.
 #}
 {% macro replay_check(spec) %}
-    {%- set found = run_query("select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'").rows -%}
-    {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none or asof.is_emptied(spec) -%}{{- return(none) -}}{%- endif -%}
+    {%- set sql -%}
+        select compiled_sql
+        from {{ asof.registry('definitions') }}
+        where id = '{{ spec.id }}'
+    {%- endset -%}
+    {%- set found = run_query(sql).rows -%}
+    {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none
+        or asof.is_emptied(spec) -%}
+        {{- return(none) -}}
+    {%- endif -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set names = keys | join(', ') -%}
     {%- set seed = asof.run_as_of() -%}
@@ -34,20 +43,29 @@
             {{- ' union all' if not loop.last }}
             {%- endfor %}
             {%- if not streams %}
-            select {{ names }}, first_seen_at as asof_occurred_at, first_seen_at as asof_known_at from {{ asof.relation_of(spec.entity) }} where false
+            select {{ names }}, first_seen_at as asof_occurred_at, first_seen_at as asof_known_at
+            from {{ asof.relation_of(spec.entity) }} where false
             {%- endif %}
         ),
         asof_touched as (
             select {% for key in keys %}asof_late.{{ key }}, {% endfor %}asof_eligible.as_of
             from asof_late
-            inner join asof_eligible on asof_eligible.as_of >= asof_late.asof_occurred_at and asof_eligible.as_of < asof_late.asof_known_at
+            inner join asof_eligible on asof_eligible.as_of >= asof_late.asof_occurred_at
+                and asof_eligible.as_of < asof_late.asof_known_at
             order by {{ asof.lot(['asof_late.' ~ keys[0], 'asof_eligible.as_of'], seed) }}
             limit 50
         ),
         asof_sampled as (
-            select as_of from (select as_of from asof_eligible order by {{ asof.lot(['as_of'], seed) }} limit 8) as any_moment
+            select as_of
+            from (select as_of from asof_eligible order by {{ asof.lot(['as_of'], seed) }} limit 8) as any_moment
             union
-            select as_of from (select distinct as_of from asof_touched order by {{ asof.lot(['as_of'], seed) }} limit 8) as touched_moment
+            select as_of
+            from (
+                select distinct as_of
+                from asof_touched
+                order by {{ asof.lot(['as_of'], seed) }}
+                limit 8
+            ) as touched_moment
         ),
         -- the source took its rows back of what it forgot: that past cannot come out again
         asof_forgotten as (
@@ -69,16 +87,17 @@
         {{ asof.replay_differences_sql(spec, found[0][0]) }}
     {%- endset -%}
     {%- set rule -%}
-        evaluated again, a past point differs from what was recorded. Run `asof prove`. If it is red, a model lets in what was
-        not known then, and the proof names it. If it is green, the formula was edited (write it as a new version), or a source changed
-        rows of its past (append versions; what it restated once is accepted by accept_restatement)
+        evaluated again, a past point differs from what was recorded. Run `asof prove`. If it is red, a model lets in
+        what was not known then, and the proof names it. If it is green, the formula was edited (write it as a new
+        version), or a source changed rows of its past (append versions; what it restated once is accepted by
+        accept_restatement)
     {%- endset -%}
     {{- return({'rule': modules.re.sub('\s+', ' ', rule), 'sql': sql}) -}}
 {% endmacro %}
 
 {#
-  Whether a group's compiled SQL may look at other entities, which are not to be left out then: it has a window, or more than the
-  one query, beside those that asof's joins write.
+  Whether a group's compiled SQL may look at other entities, which are not to be left out then: it has a window, or
+  more than the one query, beside those that asof's joins write.
 #}
 {% macro reads_other_entities(compiled_sql) %}
     {%- set parsed = asof.parsed_sql(compiled_sql) -%}

@@ -1,6 +1,7 @@
 {#
-  The end of a statement whose common table expressions `asof_chosen` (keys) and `asof_sampled` (as_of) say which points are
-  meant: those of them for which a group's compiled SQL gives other values than were recorded, with both as text.
+  The end of a statement whose common table expressions `asof_chosen` (keys) and `asof_sampled` (as_of) say which
+  points are meant: those of them for which a group's compiled SQL gives other values than were recorded, with both as
+  text.
 #}
 {% macro replay_differences_sql(spec, compiled_sql) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
@@ -17,14 +18,16 @@
             select {% for key in keys %}history.{{ key }}, {% endfor %}moment.as_of, history.is_tombstone
                 {%- for name in features %}, history.{{ name }}{% endfor %}
             from (select asof_chosen.*, clock.as_of from asof_chosen cross join asof_sampled as clock) as moment
-            {{ asof.asof_left_join('asof_counted', 'history', 'moment.as_of', 'history.as_of', [asof.same_keys('history', 'moment', keys)]) }}
+            {{ asof.asof_left_join('asof_counted', 'history', 'moment.as_of', 'history.as_of',
+                [asof.same_keys('history', 'moment', keys)]) }}
         )
         select
             {% for key in keys %}coalesce(was.{{ key }}, now_.{{ key }}) as {{ key }}, {% endfor %}
             coalesce(was.as_of, now_.as_of) as as_of,
             {%- for name in features %}
             case when was.{{ name }} is distinct from now_.{{ name }} then
-                coalesce(cast(was.{{ name }} as varchar), 'null') || ' was recorded, ' || coalesce(cast(now_.{{ name }} as varchar), 'null') || ' comes out now'
+                coalesce(cast(was.{{ name }} as varchar), 'null') || ' was recorded, '
+                || coalesce(cast(now_.{{ name }} as varchar), 'null') || ' comes out now'
             end as {{ name }}{{ ',' if not loop.last }}
             {%- endfor %}
         from (select * from asof_recorded where not is_tombstone) as was

@@ -1,19 +1,29 @@
 {# Keeps the last result of each node, with the run it came from. Returns what must fail the command. #}
 {% macro keep_results(results) %}
-    {%- set number = run_query("select run_number from " ~ asof.registry('runs') ~ " where run_id = '" ~ invocation_id ~ "'").rows[0][0] -%}
+    {%- set sql -%}
+        select run_number
+        from {{ asof.registry('runs') }}
+        where run_id = '{{ invocation_id }}'
+    {%- endset -%}
+    {%- set number = run_query(sql).rows[0][0] -%}
     {%- set rows, refused = [], [] -%}
-    {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity') + asof.models_of('examples')) -%}
+    {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity')
+        + asof.models_of('examples')) -%}
     {%- for result in results if result.node.resource_type in ['model', 'test', 'unit_test', 'seed', 'snapshot'] -%}
         {%- set problems = asof.problems_in_sql(result.node, lineage) -%}
         {%- do refused.extend(problems) -%}
-        {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if problems else result.status | string, number | int,
-            invocation_id, (result.node.depends_on.nodes | first) if result.node.resource_type == 'unit_test' else none]) -%}
+        {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if problems
+            else result.status | string, number | int,
+            invocation_id, (result.node.depends_on.nodes | first) if result.node.resource_type == 'unit_test'
+            else none]) -%}
     {%- endfor -%}
     {%- if rows -%}
         {%- set ids = [] -%}
         {%- for row in rows -%}{%- do ids.append(asof.literal(row[0])) -%}{%- endfor -%}
-        {%- do asof.run_together(['delete from ' ~ asof.registry('results') ~ ' where unique_id in (' ~ ids | join(', ') ~ ')',
-            asof.insert_sql('results', rows)]) -%}
+        {%- set forgotten -%}
+            delete from {{ asof.registry('results') }} where unique_id in ({{ ids | join(', ') }})
+        {%- endset -%}
+        {%- do asof.run_together([forgotten, asof.insert_sql('results', rows)]) -%}
     {%- endif -%}
     {%- do asof.fault_point('after_results') -%}
     {{- return(refused) -}}

@@ -1,19 +1,37 @@
-{# One request, looked up: the temporary table asof_explained, empty where there was no snapshot. Returns the request as an example. #}
+{#
+  One request, looked up: the temporary table asof_explained, empty where there was no snapshot. Returns the
+  request as an example.
+#}
 {% macro look_up_one(spec, request, moment, sequence_number) %}
     {%- set known, columns = [], [] -%}
     {%- for column in spec['keys'] + spec.request -%}
         {%- do known.append(column.name) -%}
-        {%- do columns.append('cast(' ~ asof.literal(request.get(column.name)) ~ ' as ' ~ column.type ~ ') as ' ~ column.name) -%}
+        {%- do columns.append('cast(' ~ asof.literal(request.get(column.name)) ~ ' as ' ~ column.type ~ ') as '
+            ~ column.name) -%}
     {%- endfor -%}
     {%- for key in spec['keys'] if request.get(key.name) is none -%}
-        {{- asof.refuse(spec.id ~ ' is asked by ' ~ spec['keys'] | map(attribute='name') | join(', ') ~ ': ' ~ key.name ~ ' is missing.') -}}
+        {{- asof.refuse(spec.id ~ ' is asked by ' ~ spec['keys'] | map(attribute='name') | join(', ') ~ ': '
+            ~ key.name ~ ' is missing.') -}}
     {%- endfor -%}
     {%- for name in request if name not in known -%}
         {{- asof.refuse(spec.id ~ ' takes no ' ~ name ~ '; it takes ' ~ known | join(', ') ~ '.') -}}
     {%- endfor -%}
-    {%- set asked = "(select 'asked' as row_id, " ~ columns | join(', ') ~ ', ' ~ asof.sql_time(moment) ~ ' as prediction_time, cast('
-        ~ asof.literal(sequence_number) ~ ' as bigint) as sequence_number) as asof_asked' -%}
-    {%- do run_query('create temporary table asof_explained as ' ~ asof.looked_up_sql(spec, asked, has_sequence_number=true) ~ ' select * from asof_looked_up') -%}
+    {%- set asked -%}
+        (
+            select
+                'asked' as row_id,
+                {{ columns | join(', ') }},
+                {{ asof.sql_time(moment) }} as prediction_time,
+                cast({{ asof.literal(sequence_number) }} as bigint) as sequence_number
+        ) as asof_asked
+    {%- endset -%}
+    {%- set sql -%}
+        create temporary table asof_explained as
+        {{ asof.looked_up_sql(spec, asked, has_sequence_number=true) }}
+        select *
+        from asof_looked_up
+    {%- endset -%}
+    {%- do run_query(sql) -%}
     {{- return(asked) -}}
 {% endmacro %}
 

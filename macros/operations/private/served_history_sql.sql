@@ -1,7 +1,8 @@
 {#
-  The as-served rule for one group, turned round: not what was served at a time, but from when to when each row was. The group is in one
-  state after the other (a publication or backfilled moment comes into force, grows stale); where the state changes, so does what is served
-  of the entities with rows between its moment and the one before, or, with its status, of all. Rollbacks are states like others.
+  The as-served rule for one group, turned round: not what was served at a time, but from when to when each row was.
+  The group is in one state after the other (a publication or backfilled moment comes into force, grows stale); where
+  the state changes, so does what is served of the entities with rows between its moment and the one before, or, with
+  its status, of all. Rollbacks are states like others.
 #}
 {% macro served_history_sql(spec, links) %}
     {%- set key_names = spec['keys'] | map(attribute='name') | list -%}
@@ -14,7 +15,8 @@
         select * from {{ spec.history }} where run_id in (select run_id from {{ counted }} as counted)
     ),
     first_live as (
-        select coalesce(min(published_at), {{ never }}) as published_at from {{ publications }} where group_id = '{{ spec.id }}'
+        select coalesce(min(published_at), {{ never }}) as published_at
+        from {{ publications }} where group_id = '{{ spec.id }}'
     ),
     backfilled as ({{ asof.backfilled_moments_sql(spec.id) }}
     ),
@@ -23,10 +25,12 @@
         from backfilled
         where published_at < (select published_at from first_live)
         union all
-        -- from its first publication on, one that does not hold the group, or whose rows were lost, serves nothing of it
+        -- from its first publication on, one that does not hold the group, or whose rows were lost,
+        -- serves nothing of it
         select publication.published_at, live.as_of, live.max_age_seconds
         from (select distinct sequence_number, published_at from {{ publications }}) as publication
-        left join {{ publications }} as live on live.sequence_number = publication.sequence_number and live.group_id = '{{ spec.id }}'
+        left join {{ publications }} as live
+        on live.sequence_number = publication.sequence_number and live.group_id = '{{ spec.id }}'
         where publication.published_at >= (select published_at from first_live)
     ),
     timed as (
@@ -38,7 +42,8 @@
         from in_force
     ),
     state as (
-        select since, as_of, case when as_of is null then 'NO_SNAPSHOT' when since > fresh_until then 'STALE' else 'OK' end as status
+        select since, as_of,
+        case when as_of is null then 'NO_SNAPSHOT' when since > fresh_until then 'STALE' else 'OK' end as status
         from timed
         union all
         select fresh_until + {{ microsecond }}, as_of, 'STALE'
@@ -51,14 +56,16 @@
             as_of,
             status,
             coalesce(
-                case when status = lag(status) over (order by since) then least(as_of, lag(as_of) over (order by since)) end,
+                case when status = lag(status) over (order by since)
+                then least(as_of, lag(as_of) over (order by since)) end,
                 {{ begin }}
             ) as above,
             greatest(as_of, lag(as_of) over (order by since)) as up_to
         from state
     ),
     touched as (
-        select distinct {% for key in key_names %}history.{{ key }}, {% endfor %}change.since as asof_since, change.as_of, change.status as asof_status
+        select distinct {% for key in key_names %}history.{{ key }}, {% endfor %}change.since as asof_since,
+        change.as_of, change.status as asof_status
         from change
         inner join history on history.as_of > change.above and history.as_of <= change.up_to
     ),
@@ -105,11 +112,13 @@
         {{ asof.exported(key) }} as {{ key.name }},
         {%- endfor %}
         {%- for feature in spec.features %}
-        case when compared.asof_status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }} then {{ asof.exported(feature) }} end as {{ feature.name }},
+        case when compared.asof_status {{ "in ('OK', 'STALE')" if feature.name in links else "= 'OK'" }}
+            then {{ asof.exported(feature) }} end as {{ feature.name }},
         {%- endfor %}
         compared.asof_status as {{ spec.name }}_status,
         compared.asof_since as asof_served_from,
-        coalesce(case when compared.asof_status in ('OK', 'STALE') then moment.finished_at end, compared.asof_since) as asof_recorded_at
+        coalesce(case when compared.asof_status in ('OK', 'STALE') then moment.finished_at end,
+            compared.asof_since) as asof_recorded_at
     from compared
     left join {{ counted }} as moment on moment.run_id = compared.run_id and moment.as_of = compared.as_of
     where
@@ -121,7 +130,8 @@
 
 {# A column of `compared` as the export has it: of a type that its readers know. #}
 {% macro exported(column) %}
-    {%- set type = {'date[]': asof.type_timestamptz() ~ '[]', 'uuid': 'varchar', 'uuid[]': 'varchar[]'}.get(column.type) -%}
+    {%- set type = {'date[]': asof.type_timestamptz() ~ '[]', 'uuid': 'varchar',
+        'uuid[]': 'varchar[]'}.get(column.type) -%}
     {{- return('cast(compared.' ~ column.name ~ ' as ' ~ type ~ ')' if type else 'compared.' ~ column.name) -}}
 {% endmacro %}
 
@@ -131,7 +141,9 @@
     {%- for service in manifest.services.values() -%}
         {%- set names = {} -%}
         {%- for group in service.groups -%}{%- do names.update({group.name: group.group}) -%}{%- endfor -%}
-        {%- for group in service.groups if group.via and names[group.via.group] == group_id -%}{%- do found.append(group.via.column) -%}{%- endfor -%}
+        {%- for group in service.groups if group.via and names[group.via.group] == group_id -%}
+            {%- do found.append(group.via.column) -%}
+        {%- endfor -%}
     {%- endfor -%}
     {{- return(found) -}}
 {% endmacro %}

@@ -1,4 +1,7 @@
-{# One row per row_id: status, the columns that rejected it, each lookup's status, the features (none where rejected). #}
+{#
+  One row per row_id: status, the columns that rejected it, each lookup's status, the features (none where
+  rejected).
+#}
 {% macro answer_sql(spec, service, rows) %}
     {%- set statuses = [] -%}
     {%- for lookup in spec.groups -%}{%- do statuses.append('asof_status_' ~ lookup.name) -%}{%- endfor %}
@@ -54,8 +57,9 @@
 {% endmacro %}
 
 {#
-  The names of the columns for which a row is rejected, with commas, as a SQL expression; null where there is none. A column
-  rejects where it lies outside its declared range, and where it is null, NaN or infinite and says `missing: reject`.
+  The names of the columns for which a row is rejected, with commas, as a SQL expression; null where there is none. A
+  column rejects where it lies outside its declared range, and where it is null, NaN or infinite and says `missing:
+  reject`.
 #}
 {% macro rejected_columns(features) %}
     {%- set rejecting = [] -%}
@@ -70,5 +74,6 @@
             {%- do rejecting.append('case when ' ~ reasons | join(' or ') ~ " then '" ~ feature.name ~ "' end") -%}
         {%- endif -%}
     {%- endfor -%}
-    {{- return("nullif(concat_ws(',', " ~ rejecting | join(', ') ~ "), '')" if rejecting else 'cast(null as varchar)') -}}
+    {{- return("nullif(concat_ws(',', " ~ rejecting | join(', ') ~ "), '')" if rejecting
+        else 'cast(null as varchar)') -}}
 {% endmacro %}

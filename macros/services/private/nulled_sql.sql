@@ -15,7 +15,8 @@
         {%- for lookup in spec.groups %},
         asof_status_{{ lookup.name }} as {{ lookup.name }}_status
         {%- for feature in lookup.features %},
-        case when asof_status_{{ lookup.name }} = 'OK' then {{ asof.unsigned_zero(feature.name, feature.type) }} end as {{ feature.name }}
+        case when asof_status_{{ lookup.name }} = 'OK' then {{ asof.unsigned_zero(feature.name, feature.type) }} end
+            as {{ feature.name }}
         {%- endfor %}
         {%- endfor %}
         {%- for column in also %},
@@ -38,7 +39,8 @@
 {% macro group_status(alias) -%}
     case
                 when not asof_found_{{ alias }} then 'NOT_FOUND'
-                when prediction_time > asof_as_of_{{ alias }} + asof_max_age_seconds_{{ alias }} * interval '1 second' then 'STALE'
+                when prediction_time > asof_as_of_{{ alias }} + asof_max_age_seconds_{{ alias }} * interval '1 second'
+                    then 'STALE'
                 else 'OK'
             end
 {%- endmacro %}

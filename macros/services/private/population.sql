@@ -1,15 +1,18 @@
 {#
-  The keys of all entities of a service's first group that a publication holds, as a subquery. From the history, as of the
-  publication's moment: the latest table may be of a build that was never published.
+  The keys of all entities of a service's first group that a publication holds, as a subquery. From the history, as of
+  the publication's moment: the latest table may be of a build that was never published.
 #}
 {% macro population(spec, as_of) %}
     {%- set first = spec.groups[0] -%}
     {%- set missing = [] -%}
     {%- for key in spec['keys'] if key.name not in first['keys'] -%}{%- do missing.append(key.name) -%}{%- endfor -%}
-    {%- for column in spec.request if not column.meta.get('optional', false) -%}{%- do missing.append(column.name) -%}{%- endfor -%}
+    {%- for column in spec.request if not column.meta.get('optional', false) -%}
+        {%- do missing.append(column.name) -%}
+    {%- endfor -%}
     {%- if missing -%}
-        {{- asof.refuse(spec.id ~ ' needs ' ~ missing | join(', ') ~ ', which only a caller knows: give a file with these and ' ~ first['keys'] | join(', ')
-            ~ " (examples), or declare the request columns `optional: true`.") -}}
+        {{- asof.refuse(spec.id ~ ' needs ' ~ missing | join(', ') ~ ', which only a caller knows: give a file '
+            ~ 'with these and ' ~ first['keys'] | join(', ') ~ " (examples), or declare the request columns "
+            ~ "`optional: true`.") -}}
     {%- endif -%}
     {{- return(asof.population_sql(spec, as_of)) -}}
 {% endmacro %}

@@ -1,9 +1,21 @@
-{# Appends what changed since the last capture before now, in one transaction; returns how many keys appeared, changed, disappeared. #}
+{#
+  Appends what changed since the last capture before now, in one transaction; returns how many keys appeared,
+  changed, disappeared.
+#}
 {% macro capture(spec, relation, sql) %}
     {%- set now = asof.sql_time(asof.now()) -%}
     {%- set current, changes = 'asof_current_' ~ model.name, 'asof_changes_' ~ model.name -%}
-    {%- set counts = run_query('select count(*) from ' ~ asof.registry('counted_moments') ~ ' where as_of >= ' ~ now).rows[0][0] > 0 -%}
-    {%- set before = run_query('select count(*) filter (where known_at < ' ~ now ~ '), count(*) filter (where known_at > ' ~ now ~ ') from ' ~ relation).rows[0] -%}
+    {%- set counted_sql -%}
+        select count(*)
+        from {{ asof.registry('counted_moments') }}
+        where as_of >= {{ now }}
+    {%- endset -%}
+    {%- set counts = run_query(counted_sql).rows[0][0] > 0 -%}
+    {%- set before_sql -%}
+        select count(*) filter (where known_at < {{ now }}), count(*) filter (where known_at > {{ now }})
+        from {{ relation }}
+    {%- endset -%}
+    {%- set before = run_query(before_sql).rows[0] -%}
     {%- set closed = counts or before[1] > 0 -%}
     {%- call statement('read', fetch_result=true, auto_begin=true) -%}
         create temporary table {{ current }} as
@@ -14,9 +26,10 @@
     {%- endcall -%}
     {%- set nulls, twice = load_result('read').table.rows[0].values() -%}
     {%- if nulls or twice -%}
-        {{- asof.refuse(model.original_file_path ~ ': the source of the observed model ' ~ model.name ~ ' has ' ~ twice ~ ' keys (' ~ spec['keys'] | join(', ')
-            ~ ') more than once, and ' ~ nulls ~ ' rows without a key. It must hold one row per key: mend the source, or name all of its key columns in unique_key. '
-            ~ 'Nothing was captured.') -}}
+        {{- asof.refuse(model.original_file_path ~ ': the source of the observed model ' ~ model.name ~ ' has '
+            ~ twice ~ ' keys (' ~ spec['keys'] | join(', ') ~ ') more than once, and ' ~ nulls
+            ~ ' rows without a key. It must hold one row per key: mend the source, or name all of its key columns '
+            ~ 'in unique_key. Nothing was captured.') -}}
     {%- endif -%}
     {%- call statement('compare', fetch_result=true) -%}
         create temporary table {{ changes }} as
@@ -30,8 +43,9 @@
     {%- set captured = load_result('compare').table.rows[0].values() | list -%}
     {%- if closed -%}
         {%- if captured | sum > 0 -%}
-            {%- do asof.say(model.name ~ ': its source changed, but ' ~ asof.now() ~ (' already counts' if counts else ' lies before its newest capture')
-                ~ ': nothing is captured. What was known then stays; the next run at a later moment captures it.') -%}
+            {%- do asof.say(model.name ~ ': its source changed, but ' ~ asof.now() ~ (' already counts' if counts
+                else ' lies before its newest capture') ~ ': nothing is captured. What was known then stays; the '
+                    ~ 'next run at a later moment captures it.') -%}
         {%- endif -%}
         {%- set captured = [0, 0, 0] -%}
     {%- else -%}
@@ -41,12 +55,14 @@
         {%- call statement('append') -%}
             insert into {{ relation }} (event_id, occurred_at, known_at, {{ names }}, is_deleted)
             select
-                '{{ asof.rfc3339(asof.now()) }}-' || cast(row_number() over (order by {{ spec['keys'] | join(', ') }}) as varchar),
+                '{{ asof.rfc3339(asof.now()) }}-'
+                    || cast(row_number() over (order by {{ spec['keys'] | join(', ') }}) as varchar),
                 {{ now }}, {{ now }}, {{ names }}, is_deleted
             from {{ changes }}
         {%- endcall -%}
         {%- if before[0] == 0 and captured | sum > 0 -%}
-            {%- do asof.say(model.name ~ ': first capture, ' ~ captured[0] ~ ' rows. Its history begins at ' ~ asof.now() ~ '; what the source held before is not known.') -%}
+            {%- do asof.say(model.name ~ ': first capture, ' ~ captured[0] ~ ' rows. Its history begins at '
+                ~ asof.now() ~ '; what the source held before is not known.') -%}
         {%- endif -%}
     {%- endif -%}
     {%- call statement('drop_temporary') -%} drop table {{ changes }}; drop table {{ current }} {%- endcall -%}
@@ -66,7 +82,10 @@
     ) as per_key
 {%- endmacro %}
 
-{# What differs between the source as it stands and the last version captured of each key, up to now or (closed) including it. #}
+{#
+  What differs between the source as it stands and the last version captured of each key, up to now or (closed)
+  including it.
+#}
 {% macro changes_sql(spec, relation, current, now, closed) -%}
     {%- set keys = spec['keys'] -%}
     with last_version as (

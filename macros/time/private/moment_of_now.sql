@@ -4,8 +4,9 @@
     {%- if injected -%}
         {%- set moment = asof.parse_time(injected, 'ASOF_NOW') -%}
         {%- if asof.as_datetime(moment) > wall -%}
-            {{- asof.refuse("ASOF_NOW is " ~ moment ~ ", which lies beyond this machine's clock (" ~ asof.time_literal(wall)
-                ~ "). Moments only go forward, so a typo here would block every later build: correct it.") -}}
+            {{- asof.refuse("ASOF_NOW is " ~ moment ~ ", which lies beyond this machine's clock ("
+                ~ asof.time_literal(wall) ~ "). Moments only go forward, so a typo here would block every later "
+                ~ "build: correct it.") -}}
         {%- endif -%}
         {{- return(moment) -}}
     {%- endif -%}

@@ -1,6 +1,6 @@
 {#
-  Refuses a call from the SQL of a model of one of these roles, also through a macro: what it gives changes with the run.
-  (Materializations call the same macros; they have the compiled SQL, which the SQL itself has not yet.)
+  Refuses a call from the SQL of a model of one of these roles, also through a macro: what it gives changes with the
+  run. (Materializations call the same macros; they have the compiled SQL, which the SQL itself has not yet.)
 #}
 {% macro refuse_in_sql_of(roles, call) %}
     {%- set node = context.get('model') -%}
@@ -14,6 +14,6 @@
         'service': 'Time enters through prediction_time only.',
         'examples': 'End the examples by asof.cutoff().',
     } -%}
-    {{- asof.refuse(node.original_file_path ~ ': ' ~ node.name ~ ' calls ' ~ call ~ ', whose value is another in each run. '
-        ~ remedies[asof.role(node)]) -}}
+    {{- asof.refuse(node.original_file_path ~ ': ' ~ node.name ~ ' calls ' ~ call ~ ', whose value is another in '
+        ~ 'each run. ' ~ remedies[asof.role(node)]) -}}
 {% endmacro %}

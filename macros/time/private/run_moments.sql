@@ -10,7 +10,8 @@
     {%- set last = asof.as_datetime(range_['to']) -%}
     {%- set count = ((last - at.time) // step) + 1 -%}
     {%- if count > 100000 -%}
-        {{- asof.refuse('this backfill has ' ~ count ~ ' moments; at most 100000 fit in one. Split it, latest part first.') -}}
+        {{- asof.refuse('this backfill has ' ~ count ~ ' moments; at most 100000 fit in one. Split it, latest part '
+            ~ 'first.') -}}
     {%- endif -%}
     {%- for i in range(count) -%}
         {%- do moments.append(asof.time_literal(at.time)) -%}
@@ -28,7 +29,8 @@
     {%- endif -%}
     {%- set moment = asof.parse_time(asked, 'the var as_of') -%}
     {%- if moment > now -%}
-        {{- asof.refuse('the var as_of is ' ~ moment ~ ', which lies beyond now (' ~ now ~ '): nothing is known of that moment yet.') -}}
+        {{- asof.refuse('the var as_of is ' ~ moment ~ ', which lies beyond now (' ~ now
+            ~ '): nothing is known of that moment yet.') -}}
     {%- endif -%}
     {{- return(moment) -}}
 {% endmacro %}
@@ -43,14 +45,15 @@
         {{- return(none) -}}
     {%- endif -%}
     {%- if asked is not mapping or asked.keys() | sort | join(',') != 'every,from,to' -%}
-        {{- asof.refuse("the var backfill is " ~ asked ~ ". Expected --vars '{backfill: {from: 2026-01-01, to: 2026-04-30, every: 1 day}}'.") -}}
+        {{- asof.refuse("the var backfill is " ~ asked ~ ". Expected --vars '{backfill: {from: 2026-01-01, to: "
+            ~ "2026-04-30, every: 1 day}}'.") -}}
     {%- endif -%}
     {%- set from_ = asof.parse_time(asked['from'], 'backfill.from') -%}
     {%- set to = asof.parse_time(asked['to'], 'backfill.to') -%}
     {%- set every = asof.seconds(asked['every'], 'backfill.every') -%}
     {%- if to < from_ or every == 0 -%}
-        {{- asof.refuse('a backfill goes from an earlier to a later time by steps of more than nothing; this one goes from '
-            ~ from_ ~ ' to ' ~ to ~ ' every ' ~ asked['every'] ~ '.') -}}
+        {{- asof.refuse('a backfill goes from an earlier to a later time by steps of more than nothing; this one '
+            ~ 'goes from ' ~ from_ ~ ' to ' ~ to ~ ' every ' ~ asked['every'] ~ '.') -}}
     {%- endif -%}
     {%- if to > asof.now() -%}
         {{- asof.refuse('backfill.to is ' ~ to ~ ', which lies beyond now (' ~ asof.now() ~ ').') -}}

@@ -3,13 +3,16 @@
     {{- return(moment.astimezone(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S.%f') ~ '+00:00') -}}
 {% endmacro %}
 
-{# Text (ISO 8601 with an offset, or a bare date, which is midnight UTC) to a time literal. `what` names it in errors. #}
+{#
+  Text (ISO 8601 with an offset, or a bare date, which is midnight UTC) to a time literal. `what` names it in
+  errors.
+#}
 {% macro parse_time(text, what) %}
     {%- set text = (text | string | trim) -%}
     {%- set pattern = '^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2}))?$' -%}
     {%- if not modules.re.match(pattern, text) -%}
-        {{- asof.refuse(what ~ " is '" ~ text ~ "'. Expected a time with its offset, as in 2026-05-01T08:58:00Z, or a bare "
-            ~ "date, which means midnight UTC.") -}}
+        {{- asof.refuse(what ~ " is '" ~ text ~ "'. Expected a time with its offset, as in 2026-05-01T08:58:00Z, "
+            ~ "or a bare date, which means midnight UTC.") -}}
     {%- endif -%}
     {%- set text = text ~ 'T00:00:00+00:00' if text | length == 10 else text -%}
     {#- a Z at the end is not for every dbt's fromisoformat -#}

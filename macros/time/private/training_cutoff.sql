@@ -7,7 +7,8 @@
     {%- if asked is none -%}{{- return(none) -}}{%- endif -%}
     {%- set moment = asof.parse_time(asked, 'the var asof_training_cutoff') -%}
     {%- if moment > asof.moment_of_now() -%}
-        {{- asof.refuse('the var asof_training_cutoff is ' ~ moment ~ ', which lies beyond now (' ~ asof.moment_of_now() ~ '): nothing is known of that moment yet.') -}}
+        {{- asof.refuse('the var asof_training_cutoff is ' ~ moment ~ ', which lies beyond now ('
+            ~ asof.moment_of_now() ~ '): nothing is known of that moment yet.') -}}
     {%- endif -%}
     {{- return(moment) -}}
 {% endmacro %}

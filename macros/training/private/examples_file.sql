@@ -2,7 +2,8 @@
 {% macro examples_table(spec) %}
     {%- set relation = asof.relation_of(spec.examples_node) -%}
     {%- if load_relation(relation) is none -%}
-        {{- asof.refuse('the examples model ' ~ spec.examples_node.name ~ ' was never built in this warehouse: run `dbt build`.') -}}
+        {{- asof.refuse('the examples model ' ~ spec.examples_node.name ~ ' was never built in this warehouse: run '
+            ~ '`dbt build`.') -}}
     {%- endif -%}
     {{- return(relation) -}}
 {% endmacro %}

@@ -16,12 +16,15 @@
 
 {# The reasons for which an example is no training row, in their order, each with the words for it. #}
 {% macro reasons_left_out() %}
-    {{- return({'lost': 'lost', 'no_snapshot': 'without a snapshot', 'rejected': 'rejected', 'not_yet_labelled': 'not yet labelled'}) -}}
+    {{- return({'lost': 'lost', 'no_snapshot': 'without a snapshot', 'rejected': 'rejected',
+        'not_yet_labelled': 'not yet labelled'}) -}}
 {% endmacro %}
 
 {# How many were left out, in words. counts: by reason. Of lost hours only where there are any, which is seldom. #}
 {% macro left_out_in_words(counts) %}
     {%- set said = [] -%}
-    {%- for why, words in asof.reasons_left_out().items() if counts[why] > 0 or why != 'lost' -%}{%- do said.append(counts[why] ~ ' ' ~ words) -%}{%- endfor -%}
+    {%- for why, words in asof.reasons_left_out().items() if counts[why] > 0 or why != 'lost' -%}
+        {%- do said.append(counts[why] ~ ' ' ~ words) -%}
+    {%- endfor -%}
     {{- return(said | join(', ')) -}}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#
-  `select ...`: one row per example with its answer, LOST or NO_SNAPSHOT where there is none, and its label. answers, rows,
-  examples and lost (asof.lost_examples) are relations, known in what follows as asof_answer, asof_row, asof_example and
-  asof_lost. has_labels: whether the examples have the service's labels.
+  `select ...`: one row per example with its answer, LOST or NO_SNAPSHOT where there is none, and its label. answers,
+  rows, examples and lost (asof.lost_examples) are relations, known in what follows as asof_answer, asof_row,
+  asof_example and asof_lost. has_labels: whether the examples have the service's labels.
 #}
 {% macro training_columns_sql(spec, answers, rows, examples, lost, has_labels=true, also=[]) %}
     select
@@ -10,7 +10,8 @@
         asof_example.prediction_time,
         asof_row.asof_sequence_number as sequence_number,
         asof_row.asof_is_backfilled as is_backfilled,
-        coalesce(asof_answer.status, case when asof_lost.row_id is not null then 'LOST' else 'NO_SNAPSHOT' end) as status
+        coalesce(asof_answer.status,
+            case when asof_lost.row_id is not null then 'LOST' else 'NO_SNAPSHOT' end) as status
         {%- for group in spec.groups %},
         asof_answer.{{ group.name }}_status
         {%- endfor %}
