@@ -8,13 +8,13 @@ from datetime import datetime
 import duckdb
 
 from .rebuild import Model, Project, ProofError, Rebuild, relations_in
+from .sandbox import Input, RelationPath, Sandbox, column_of
 from .serve.sql import dotted, literal, parquet, quote
-from .workbench import Input, RelationPath, Workbench, column_of
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the models read besides each other, as the workbench holds it: staging, and the rest.
+    """What the models read besides each other, as the sandbox holds it: staging, and the rest.
 
     on_trust and timeless say what of the two has no time of knowing.
     """
@@ -25,7 +25,7 @@ class Inputs:
     timeless: list[str]
 
 
-def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
+def inputs_of(project: Project, sandbox: Sandbox, rebuild: Rebuild) -> Inputs:
     """Copies what the models read out of the warehouse."""
     records = {tuple(each["relation"]): each["time"] for each in project.plan["records"]}
     leaves = {leaf.path: leaf for leaf in project.leaves}
@@ -33,7 +33,7 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
     of_staging, of_rest = ({**_readers(models, project)} for models in (rebuild.staging, rebuild.rest))
     of_rest = {path: names for path, names in of_rest.items() if path not in streams}
     files = project.export(sorted(of_staging.keys() | of_rest.keys()))
-    held = {path: bench.hold(path, f"select * from {parquet(file)}") for path, file in files.items()}
+    held = {path: sandbox.hold(path, f"select * from {parquet(file)}") for path, file in files.items()}
 
     def taken(path: RelationPath, kind: str) -> tuple[Input | None, str]:
         """A relation with the SQL of its time, where it has one; and its name, with why it has none."""
@@ -42,13 +42,13 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
         name = leaf.name if leaf else ".".join(path)
         if path not in held:
             return None, f"{name} is not in the warehouse"
-        columns = bench.columns(held[path])
+        columns = sandbox.columns(held[path])
         if kind == "events" and not time and "known_at" in columns:
             time = "known_at"
         if time and (column := column_of(time, columns)):
             time = quote(column)
         if time and path not in records:
-            check_zone(bench, name, held[path], time)
+            check_zone(sandbox, name, held[path], time)
         why = leaf.on_trust if leaf and leaf.on_trust else "does not say since when its rows are known"
         return Input(path, held[path], time, kind), f"{name} {why}"
 
@@ -71,10 +71,10 @@ def inputs_of(project: Project, bench: Workbench, rebuild: Rebuild) -> Inputs:
     return Inputs(staging, rest, on_trust, timeless)
 
 
-def check_zone(bench: Workbench, name: str, relation: str, time: str) -> None:
+def check_zone(sandbox: Sandbox, name: str, relation: str, time: str) -> None:
     """Raises ProofError unless the SQL of a relation's time gives times with a zone: others would be taken as UTC."""
     try:
-        ((_, kind),) = bench.columns(f"(select {time} from {relation})").items()
+        ((_, kind),) = sandbox.columns(f"(select {time} from {relation})").items()
     except duckdb.Error as error:
         raise ProofError(f"{name}: its time of loading, {time}, cannot be read: {error}") from None
     if kind != "TIMESTAMP WITH TIME ZONE":
@@ -99,9 +99,9 @@ def _readers(models: list[Model], project: Project) -> dict[RelationPath, list[s
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds models in the workbench as of a moment, over this or that future."""
+    """Builds models in the sandbox as of a moment, over this or that future."""
 
-    bench: Workbench
+    sandbox: Sandbox
     clock: RelationPath
     rebuild: Rebuild
     inputs: Inputs
@@ -109,7 +109,7 @@ class Builder:
 
     def part(self, name: str) -> Builder:
         """One that builds no more than what the model of this name needs."""
-        return Builder(self.bench, self.clock, self.rebuild.needed_for(name), self.inputs, self.seed)
+        return Builder(self.sandbox, self.clock, self.rebuild.needed_for(name), self.inputs, self.seed)
 
     def can_build(self, moment: datetime) -> bool:
         """Builds at a moment with the future cut off; whether all of it could be built."""
@@ -117,13 +117,13 @@ class Builder:
 
     def build(self, moment: datetime, future: str, beside: tuple[datetime, ...] = ()) -> dict[RelationPath, str]:
         """Builds at a moment and those beside it; returns why the models that could not be built could not."""
-        bench = self.bench
+        sandbox = self.sandbox
         failed: dict[RelationPath, str] = {}
-        bench.clear()
-        bench.create(self.clock, f"select unnest([{', '.join(map(literal, (moment, *beside)))}]) as as_of")
-        bench.load_inputs(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
+        sandbox.clear()
+        sandbox.create(self.clock, f"select unnest([{', '.join(map(literal, (moment, *beside)))}]) as as_of")
+        sandbox.load_inputs(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
         self._make(self.rebuild.staging, failed)
-        bench.load_inputs(
+        sandbox.load_inputs(
             _read_by(self.rebuild.rest, self.inputs.rest) + self.streams(failed), moment, future, self.seed
         )
         self._make(self.rebuild.rest, failed)
@@ -134,8 +134,8 @@ class Builder:
         streams = []
         for model in self.rebuild.staging:
             if model.role == "event" and model.path not in failed:
-                relation = self.bench.hold(model.path, f"select * from {dotted(model.path)}")
-                time = "known_at" if "known_at" in self.bench.columns(relation) else None
+                relation = self.sandbox.hold(model.path, f"select * from {dotted(model.path)}")
+                time = "known_at" if "known_at" in self.sandbox.columns(relation) else None
                 streams.append(Input(model.path, relation, time, "events"))
         return streams
 
@@ -147,10 +147,10 @@ class Builder:
                 failed[model.path] = model.broken or f"it reads {', '.join(gone)}, which cannot be built"
                 continue
             try:
-                self.bench.create(model.path, model.sql)
-                if model.role == "entity" and "gone_at" not in self.bench.columns(dotted(model.path)):
+                self.sandbox.create(model.path, model.sql)
+                if model.role == "entity" and "gone_at" not in self.sandbox.columns(dotted(model.path)):
                     # as its materialization
-                    self.bench.run(f"alter table {dotted(model.path)} add column gone_at timestamptz")
+                    self.sandbox.run(f"alter table {dotted(model.path)} add column gone_at timestamptz")
             except duckdb.Error as error:
                 failed[model.path] = str(error).split("\n")[0]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from .rebuild import Model
+from .sandbox import Sandbox
 from .serve.sql import dotted, literal
-from .workbench import Workbench
 
 # Lengths of time, in seconds, after which the known examples are counted
 RUNGS = [*(60 * each for each in (1, 5, 15, 30)), *(3600 * each for each in (1, 2, 6, 12))]
@@ -18,14 +18,14 @@ TRIED_ON_A_RUNG = 8
 class Lateness:
     """Which examples of a model became known later than its YAML says (`known_within`), and how much later."""
 
-    def __init__(self, bench: Workbench, model: Model, number: int, now: datetime) -> None:
+    def __init__(self, sandbox: Sandbox, model: Model, number: int, now: datetime) -> None:
         """Takes the examples that the model lists as it stands, built at now."""
         self.model = model
-        self._bench = bench
+        self._sandbox = sandbox
         self._now = now
         self._table = f"asof_proof.main.example_{number}"
         # missing: the longest time after its prediction_time that an example was not listed yet, in microseconds
-        bench.run(f"""
+        sandbox.run(f"""
             create or replace table {self._table} as
             select cast(row_id as varchar) as row_id, min(prediction_time) as requested_at, 0::bigint as missing
             from {dotted(model.path)}
@@ -36,7 +36,7 @@ class Lateness:
     def note(self, moment: datetime) -> None:
         """Notes which examples the model lists, as it was built at a moment with the future cut off."""
         at = literal(moment)
-        self._bench.run(f"""
+        self._sandbox.run(f"""
             update {self._table}
             set missing = greatest(missing, datediff('microsecond', requested_at, {at}))
             where
@@ -48,7 +48,7 @@ class Lateness:
 
     def late_after(self, seconds: int) -> int:
         """How many examples are known to have been missing longer than that."""
-        return int(self._bench.value(f"select count(*) from {self._table} where missing > {seconds * 1_000_000}"))
+        return int(self._sandbox.value(f"select count(*) from {self._table} where missing > {seconds * 1_000_000}"))
 
     def seek(self, build: Callable[[datetime], bool], count: int, seed: int) -> str | None:
         """Tries so many examples at the moment at which each has just to be known; returns what is wrong, if anything.
@@ -69,7 +69,7 @@ class Lateness:
             if not missing and not self.late_after(seconds):
                 enough = length(seconds)
                 break
-        total = self._bench.value(f"select count(*) from {self._table}")
+        total = self._sandbox.value(f"select count(*) from {self._table}")
         return (
             f"{self.model.name}: at least {late:,} of {total:,} examples became known later than {length(within)} "
             f"after their prediction_time.\nBecame known of those tried: {', '.join(known) or 'none before now'}.\n"
@@ -81,7 +81,7 @@ class Lateness:
     def _try(self, seconds: int, build: Callable[[datetime], bool], count: int, seed: int) -> tuple[int, int]:
         """Builds at moments that lie so long after examples; returns how many were tried and how many were missing."""
         border = f"requested_at + to_microseconds({seconds * 1_000_000 + 1})"
-        sample = self._bench.run(
+        sample = self._sandbox.run(
             f"select row_id, {border} from {self._table} where {border} <= {literal(self._now)} "
             f"order by hash(row_id, {seed}) limit {count}"
         ).fetchall()
@@ -90,7 +90,7 @@ class Lateness:
             if build(moment.astimezone(UTC)):
                 self.note(moment)
                 query = f"select count(*) from {self._table} where row_id = ? and missing > {seconds * 1_000_000}"
-                ((found,),) = self._bench.run(query, [row_id]).fetchall()
+                ((found,),) = self._sandbox.run(query, [row_id]).fetchall()
                 missing += found
         return len(sample), missing
 

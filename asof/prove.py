@@ -21,9 +21,9 @@ from .builder import Builder, Inputs, inputs_of
 from .dbt import add_options
 from .lateness import Lateness
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
+from .sandbox import MICROSECOND, SPAN, Input, Sandbox
 from .serve.clock import parse_rfc3339
 from .serve.sql import dotted, literal, quote
-from .workbench import MICROSECOND, SPAN, Input, Workbench
 
 # What is compared with the build whose future is cut off: a name, the future, and whether later moments stand beside.
 VARIANTS = [
@@ -79,7 +79,7 @@ def choose_moments(builder: Builder, streams: list[Input], now: datetime, count:
     On the microsecond since when a row is known, a microsecond before, while a late row has happened and is not known
     yet, at publications, and in between. The seed says which streams of events they are taken from.
     """
-    bench = builder.bench
+    sandbox = builder.sandbox
     streams = [each for each in [*streams, *builder.inputs.rest] if each.time and each.kind == "events"]
     if not streams:
         raise ProofError("there is nothing to cut off: no model reads anything that says since when it is known")
@@ -88,26 +88,26 @@ def choose_moments(builder: Builder, streams: list[Input], now: datetime, count:
         f"select ({each.time})::timestamptz as known_at from {each.relation}" for each in streams
     )
     for share in (0.5, 0.95):
-        at = bench.value(f"select quantile_disc(known_at, {share}) from ({known}) where known_at <= {literal(now)}")
+        at = sandbox.value(f"select quantile_disc(known_at, {share}) from ({known}) where known_at <= {literal(now)}")
         found.append((at, f"{share:.0%} of all rows are known"))
     for each in builder.inputs.rest:
         if each.kind == "record" and each.time == quote("published_at"):
-            found.append((bench.value(f"select max(published_at) from {each.relation}"), "the last publication"))
-            at = bench.value(f"select quantile_disc(published_at, 0.5) from {each.relation}")
+            found.append((sandbox.value(f"select max(published_at) from {each.relation}"), "the last publication"))
+            at = sandbox.value(f"select quantile_disc(published_at, 0.5) from {each.relation}")
             found.append((at, "a publication"))
     borders: list[tuple[datetime | None, str]] = []
     for each in streams:
         name, time = each.path[2], f"({each.time})::timestamptz"
         is_past = f"{time} <= {literal(now)}"
-        at = bench.value(f"select quantile_disc({time}, 0.7) from {each.relation} where {is_past}")
+        at = sandbox.value(f"select quantile_disc({time}, 0.7) from {each.relation} where {is_past}")
         if at:
             borders += [
                 (at, f"{name}: a row is known since then"),
                 (at - MICROSECOND, f"{name}: known a microsecond later"),
             ]
-        if "occurred_at" in bench.columns(each.relation):
+        if "occurred_at" in sandbox.columns(each.relation):
             lag = f"{time} - occurred_at"
-            late = bench.run(
+            late = sandbox.run(
                 f"select occurred_at, {lag} from {each.relation} where {is_past} and {lag} > interval 0 second "
                 f"order by {lag} desc limit 1"
             ).fetchone()
@@ -121,13 +121,13 @@ def choose_moments(builder: Builder, streams: list[Input], now: datetime, count:
     return dict(sorted(chosen.items()))
 
 
-def rows_of(bench: Workbench, name: str, model: Model, moment: datetime, is_amid_later: bool) -> list[str]:
+def rows_of(sandbox: Sandbox, name: str, model: Model, moment: datetime, is_amid_later: bool) -> list[str]:
     """Keeps what a model gave at the moment as the table `name`: per key its rows, with labels and without.
 
     Rows are lists of text, which is exact: a double is written so that it reads back the same. A label counts only if
     it was known by the moment. Returns the columns: those that are no labels first.
     """
-    columns, at = list(bench.columns(dotted(model.path))), literal(moment)
+    columns, at = list(sandbox.columns(dotted(model.path))), literal(moment)
     labels, keys, condition = [], list(model.keys), "true"
     if model.role == "event":
         # a helper among the staging models is no stream; what reads it is compared
@@ -144,7 +144,7 @@ def rows_of(bench: Workbench, name: str, model: Model, moment: datetime, is_amid
     bare = [each for each in columns if each not in labels]
     texts = [f"cast({quote(each)} as varchar)" for each in bare]
     mature = [f"case when label_known_at <= {at} then cast({quote(each)} as varchar) end" for each in labels]
-    bench.run(f"""
+    sandbox.run(f"""
         create or replace table asof_proof.main.{name} as
         select
             [{", ".join(f"cast({quote(each)} as varchar)" for each in keys)}] as key,
@@ -157,24 +157,24 @@ def rows_of(bench: Workbench, name: str, model: Model, moment: datetime, is_amid
     return bare + labels
 
 
-def compare(bench: Workbench, verdict: Verdict, number: int, moment: datetime, variant: str, later: bool) -> None:
+def compare(sandbox: Sandbox, verdict: Verdict, number: int, moment: datetime, variant: str, later: bool) -> None:
     """Holds what a variant gave at the moment against what was given with the future cut off, and notes what differs.
 
     With later moments beside it, an examples model lawfully lists more, but the same of what it listed.
     """
     model = verdict.model
-    columns = rows_of(bench, "variant", model, moment, later)
+    columns = rows_of(sandbox, "variant", model, moment, later)
     join = "left" if later and model.role in ("examples", "rows", "service") else "full"
     rows = "bare" if later else "whole"
     differing = f"""
         from asof_proof.main.cut_{number} as cut {join} join asof_proof.main.variant using (key)
         where cut.{rows} is distinct from variant.{rows}
     """
-    count = bench.value(f"select count(*) {differing}")
+    count = sandbox.value(f"select count(*) {differing}")
     if not count:
         return
     first = f"select key, cut.{rows}, variant.{rows} {differing} order by key limit 1"
-    ((key, was, now),) = bench.run(first).fetchall()
+    ((key, was, now),) = sandbox.run(first).fetchall()
     named = ", ".join(f"{name} {value}" for name, value in zip(model.keys, key, strict=True))
     was, now = was or [], now or []
     how = f"{len(was)} rows with the future cut off, {len(now)} with {variant}"
@@ -187,16 +187,16 @@ def compare(bench: Workbench, verdict: Verdict, number: int, moment: datetime, v
 
 def prove(builder: Builder, verdicts: list[Verdict], lateness: list[Lateness], moments: list[datetime]) -> None:
     """Builds and compares at every moment, and notes which examples were known then."""
-    bench = builder.bench
+    sandbox = builder.sandbox
     for moment in moments:
         failed = builder.build(moment, "cut")
         for number, verdict in enumerate(verdicts):
             if verdict.model.path in failed:
                 verdict.not_built = verdict.not_built or f"at {moment}: {failed[verdict.model.path]}"
                 continue
-            rows_of(bench, f"cut_{number}", verdict.model, moment, False)
+            rows_of(sandbox, f"cut_{number}", verdict.model, moment, False)
             verdict.moments += 1
-            verdict.points += bench.value(
+            verdict.points += sandbox.value(
                 f"select coalesce(sum(len(whole)), 0)::bigint from asof_proof.main.cut_{number}"
             )
         for each in lateness:
@@ -212,7 +212,7 @@ def prove(builder: Builder, verdicts: list[Verdict], lateness: list[Lateness], m
                 if path in broken:
                     verdict.add(1, f"{name} at {moment}: cannot be built with {variant}: {broken[path]}")
                 else:
-                    compare(bench, verdict, number, moment, variant, later)
+                    compare(sandbox, verdict, number, moment, variant, later)
 
 
 # -------------------- what is printed
@@ -270,9 +270,9 @@ def _run(options: argparse.Namespace) -> int:
         scratch = Path(folder)
         try:
             project = Project(scratch, options.dbt)
-            bench, rebuild = Workbench(scratch), rebuild_of(project)
-            inputs = inputs_of(project, bench, rebuild)
-            builder = Builder(bench, tuple(project.plan["clock"]), rebuild, inputs, options.seed)
+            sandbox, rebuild = Sandbox(scratch), rebuild_of(project)
+            inputs = inputs_of(project, sandbox, rebuild)
+            builder = Builder(sandbox, tuple(project.plan["clock"]), rebuild, inputs, options.seed)
             now = parse_rfc3339(project.plan["now"])
             failed = builder.build(now, "cut")
             moments = {moment: "given by --at" for moment in options.at}
@@ -288,7 +288,7 @@ def _run(options: argparse.Namespace) -> int:
             for function in sorted(functions_read_by(verdict.model, rebuild)):
                 verdict.add(1, f"{verdict.model.name} reads {function}(), whose future cannot be cut off")
         lateness = [
-            Lateness(bench, model, number, now)
+            Lateness(sandbox, model, number, now)
             for number, model in enumerate(rebuild.rest)
             if model.role == "examples" and model.path not in failed
         ]

@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 
 from .dbt import DbtError, run_dbt
+from .sandbox import RelationPath, walk
 from .serve.sql import dotted
-from .workbench import RelationPath, walk
 
 _HARMLESS_FUNCTIONS = {"unnest", "range", "generate_series"}
 

@@ -28,7 +28,7 @@ from .tokens import Tokens
 
 SERVICES = "/v1/services/"
 SERVICES_ROUTE = f"{SERVICES}<service>"
-ROUTE = "asof.route"  # in a request's environ, where Flask has not seen it: the route that answers
+ROUTE = "asof.route"  # in a request's environ, where the middleware answers: the route
 
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -67,7 +67,7 @@ def create_app(
     `host` is where the server will listen: it decides what is allowed.
     Raises ConfigurationError.
     """
-    # Here and no earlier: the library looks at its import whether several workers share the counters
+    # Imported here: prometheus_client decides at its import whether several workers share the counters
     from .metrics import Metrics
 
     check_exposure(host, tokens)
@@ -99,8 +99,8 @@ def create_app(
 
 
 class ServicesFirst:
-    """WSGI middleware: answers `POST /v1/services/...` by what Flask's route calls, without what Flask does around it,
-    which takes as long as the look-up. All else goes to Flask.
+    """WSGI middleware: answers `POST /v1/services/...` by what Flask's route calls, without Flask's own work for a
+    request, which takes as long as a lookup. All else goes to Flask.
     """
 
     _plain = re.compile(f"{SERVICES}([A-Za-z0-9_@]+)")
@@ -154,7 +154,7 @@ def _register_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> WerkzeugResponse:
         code = error.code or 500
-        if code < 400:  # a redirect is no problem
+        if code < 400:  # a redirect
             return error.get_response()
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         return Problem(code, error.description or "", headers=headers).response()
@@ -185,7 +185,7 @@ def _register_routes(app: Flask, shim: Shim) -> None:
 
     @app.get("/metrics")
     def get_metrics() -> Response:
-        shim.authorise(request.environ)  # it names services, features and groups, and says how they fare
+        shim.authorise(request.environ)  # it names services, features and groups
         return Response(shim.metrics.text(), content_type=CONTENT_TYPE)
 
     def state() -> dict[str, Any]:
@@ -224,7 +224,7 @@ def _register_routes(app: Flask, shim: Shim) -> None:
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
 
-    # Probes need no token: a balancer has none, and they tell no value
+    # Probes need no token: a balancer has none, and the answers hold no values
     @app.get("/health")
     def get_health() -> dict[str, Any]:
         return {"status": "up", **state()}

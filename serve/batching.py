@@ -65,7 +65,7 @@ def _run_jobs(jobs: list[_Job], run: Run) -> None:
         results = iter(run([row for rows, _ in jobs for row in rows]))
         found = [[next(results) for _ in rows] for rows, _ in jobs]
     except Exception as error:
-        # SQL that took too long would again, and hold up others
+        # SQL that timed out would time out again
         took_too_long = isinstance(error, duckdb.InterruptException)
         if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
             for job in jobs:  # only those that cannot be computed fail

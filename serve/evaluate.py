@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from .batching import MAX_ROWS, Batcher
-from .limits import Watch
+from .limits import Timeout
 from .lookup import Entity, Finder
 from .snapshot import Service, Snapshot, SnapshotError
 from .sql import literal, quote
@@ -26,7 +26,7 @@ log = logging.getLogger("asof.serve")
 
 AT_ONCE = 16  # batches, of as many services
 
-_watch = Watch()
+_timeout = Timeout()
 
 
 class Row(NamedTuple):
@@ -118,7 +118,7 @@ class Plan:
         """As `rows`, in an execution of its own."""
         rows = self._finder.argument(entities, [now] * len(entities))
         cursor = self._engine.cursor()
-        with _watch.over(cursor):
+        with _timeout.over(cursor):
             answers = cursor.execute(self._statement, [rows]).fetchall()
         return self._answered(answers, len(entities))
 
@@ -126,7 +126,7 @@ class Plan:
         """Rows of several requests, each at its own time, by the plan that was made once."""
         # A statement that was prepared by SQL takes no parameters, only literals
         rows = self._finder.argument(*map(list, zip(*batch, strict=True)))
-        with _watch.over(self._batch_cursor):
+        with _timeout.over(self._batch_cursor):
             answers = self._batch_cursor.execute(f"execute answer({literal(rows)})").fetchall()
         return self._answered(answers, len(batch))
 

@@ -67,7 +67,7 @@ class Folder:
         self.on_look: list[Callable[[], None]] = []
         self.load_seconds = 0.0  # what it took to check, load and warm the current publication
         self.loaded_at: datetime | None = None
-        self.missing = False  # current.json cannot be read; what was loaded is served on
+        self.missing = False  # current.json cannot be read; the loaded snapshot is still served
         self._allow_injected_now = allow_injected_now
         self._clock = clock
         self._on_load = on_load
@@ -93,7 +93,7 @@ class Folder:
                     call()
                 self.poll()
                 self.free()
-            except Exception:  # the watcher must outlive anything that a folder can hold
+            except Exception:  # the thread goes on, whatever the folder holds
                 log.exception("watching %s failed; trying again", self.path)
 
     def poll(self) -> None:
@@ -162,7 +162,7 @@ class Folder:
         self._retry_at = time.monotonic() + RETRY_SECONDS
         snapshot_id = pointer.snapshot_id if pointer else None
         if self.refused and self.refused[:2] == (snapshot_id, reason):
-            return  # said already
+            return  # it was logged before
         self.refused = Refusal(snapshot_id, reason, self._clock())
         self.on_refuse()
         kept = self.current.pointer.snapshot_id if self.current else None

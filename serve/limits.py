@@ -1,4 +1,4 @@
-"""What requests to services may take: of DuckDB's time, and of the server's threads."""
+"""The limits of requests to services: DuckDB's time, and the server's threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import duckdb
 SQL_SECONDS = 5.0  # of evaluation; a service's SQL takes a thousandth of that
 
 # All per worker. THREADS are the server's; those beyond both bounds answer everything else at once: /health, /ready,
-# and who is turned away.
+# and refusals.
 THREADS = 256
 SMALL_AT_ONCE = 208
 LARGE_AT_ONCE = 32
@@ -20,8 +20,8 @@ LARGE_BODY = 16 * 1024  # bytes; requests with more are large
 LARGE_COMPUTED = 4  # of those at a time: what a body becomes on the way to an answer is many times its size
 
 
-class Watch:
-    """Interrupts evaluations that take too long. One thread looks after all of them, from the first on."""
+class Timeout:
+    """Interrupts evaluations that take too long. One thread does so for all of them."""
 
     def __init__(self, seconds: float = SQL_SECONDS) -> None:
         self._seconds = seconds
@@ -45,7 +45,7 @@ class Watch:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="asof-watch", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="asof-timeout", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:

@@ -39,11 +39,11 @@ ROW_STATUSES = ("OK", "PARTIAL", "STALE", "NOT_FOUND", "REJECTED")
 MAX_PENDING = 128  # answers whose rows are not counted yet
 MANY = 16  # rows that are enough to be counted at once: kept, they would make work for the garbage collector
 
-disable_created_metrics()  # a second series for each would tell nothing
+disable_created_metrics()  # they would double the series
 
 
 @dataclass(frozen=True)
-class _Served:
+class _ServiceCounters:
     """The counters of a service, found once, and the answers that are still to be counted."""
 
     service: Service
@@ -60,8 +60,8 @@ class Metrics:
         it has a request log.
         """
         self._counted = CollectorRegistry()
-        self._present = CollectorRegistry()
-        self._present.register(_Present(folder, clock, is_logging))
+        self._gauges = CollectorRegistry()
+        self._gauges.register(_Gauges(folder, clock, is_logging))
         self._seconds = Histogram(
             "asof_request_seconds",
             "Requests, and how long the shim took for them. service is empty where none was reached.",
@@ -81,7 +81,7 @@ class Metrics:
         self.snapshots_refused = count("snapshots_refused", "Snapshots refused, by each worker.")
         self.request_log_dropped = count("request_log_dropped_rows", "Rows that the request log could not take.")
         self._requests: dict[tuple[str, str, int], Histogram] = {}
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, _ServiceCounters] = {}
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"asof_{name}", documentation, labels, registry=self._counted)
@@ -130,19 +130,19 @@ class Metrics:
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             counted = CollectorRegistry()
             MultiProcessCollector(counted)
-        return generate_latest(counted) + generate_latest(self._present)
+        return generate_latest(counted) + generate_latest(self._gauges)
 
-    def _counters(self, service: Service) -> _Served:
+    def _counters(self, service: Service) -> _ServiceCounters:
         features = []
         for each in service.features:
             nulls = self._nulls.labels(service.id, each.name)
             known = each.categories if not each.type.item else ()
             unseen = self._unseen.labels(service.id, each.name) if known else None
             features.append((nulls, each.type.kind in ("float", "double"), unseen, frozenset(known)))
-        return _Served(service, {each: self._rows.labels(service.id, each) for each in ROW_STATUSES}, features)
+        return _ServiceCounters(service, {each: self._rows.labels(service.id, each) for each in ROW_STATUSES}, features)
 
 
-def _count(served: _Served) -> None:
+def _count(served: _ServiceCounters) -> None:
     """Counts the rows of the pending answers: their statuses, and of each feature the nulls and unseen categories."""
     rows: list[Row] = []
     with suppress(IndexError):
@@ -162,7 +162,7 @@ def _count(served: _Served) -> None:
             unseen.inc(strange)
 
 
-class _Present:
+class _Gauges:
     """Gauges of what is served at this moment, read from the folder with each scrape."""
 
     def __init__(self, folder: Folder, clock: Clock, is_logging: bool) -> None:

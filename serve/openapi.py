@@ -1,8 +1,6 @@
-"""The OpenAPI 3.1 document of a snapshot: templates/openapi.json, and in it each service with its own request and
-response, and nothing that is not so.
+"""The OpenAPI 3.1 document of a snapshot: templates/openapi.json, and the request and response of each service.
 
-What a service answers lies in its declared ranges; its declared categories are described, not promised: builds test
-them.
+Answers lie in their declared ranges. Their declared categories are described, and not promised: builds test them.
 """
 
 from __future__ import annotations
@@ -127,7 +125,7 @@ def _feature_schema(feature: Field) -> Schema:
     if feature.categories:
         parts.append(f"declared categories {', '.join(map(str, feature.categories))}")
     schema = feature.type.schema
-    # In manifests of before, a float that must not be missing could be NaN, written as null
+    # By older manifests, a float that must not be missing could be NaN, written as null
     if feature.missing != "reject" or (is_float and not feature.is_range_held):
         schema = _nullable(schema)
     if feature.is_range_held:

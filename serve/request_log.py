@@ -75,7 +75,7 @@ class RequestLog(BufferingHandler):
         self._max_closed = max_bytes - workers * self._file_bytes
         self._secret = _read_secret(Path(key)) if key else None
         self._clock = clock
-        self._refused: set[str] = set()  # services, each said once
+        self._refused: set[str] = set()  # services that the log has named
         self._counting = threading.Lock()  # of the next two
         self._waiting = 0  # rows that are queued and not written yet
         self._dropped: Counter[str] = Counter()  # rows that no warning has counted yet, by reason
@@ -119,8 +119,8 @@ class RequestLog(BufferingHandler):
                 personal = ", ".join(name for name, each in service.inputs.items() if each.personal)
                 log.error("NOT LOGGING requests of %s: personal, and no --request-log-key: %s", service.id, personal)
 
-    def draws(self) -> bool:
-        """Whether this request is one of those to be logged."""
+    def samples(self) -> bool:
+        """Whether this request is one of the share that is logged."""
         return random.random() < self._share
 
     def put(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
@@ -136,7 +136,7 @@ class RequestLog(BufferingHandler):
 
     def _has_room(self, record: Any) -> bool:
         with self._counting:
-            # More rows than ever fit are let in when they are alone
+            # A request with more rows than the bound is let in when nothing else waits
             has_room = not self._waiting or self._waiting + record.rows <= MAX_QUEUED
             self._waiting += record.rows if has_room else 0
         if not has_room:
@@ -162,7 +162,7 @@ class RequestLog(BufferingHandler):
                 raise OSError(None, self._failure)
             while lines:
                 lines = lines[self._append(lines) :]
-        except Exception as error:  # whatever it is, the writer must outlive it
+        except Exception as error:  # the writer's thread goes on
             if not isinstance(error, OSError):
                 log.exception("writing the request log failed in a way that was not foreseen")
             self._failure = getattr(error, "strerror", None) or str(error)
@@ -209,7 +209,7 @@ class RequestLog(BufferingHandler):
                 data = data[file.write(data) :]
         except OSError:
             with suppress(OSError):
-                file.truncate(self._size)  # dropped whole, and no line is left torn
+                file.truncate(self._size)  # no part of a line stays
             raise
         self._size = size
         return count

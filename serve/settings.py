@@ -52,7 +52,7 @@ OPTIONS = (
     Option("request_log_key", Path, None, "file with the secret that personal values are hashed with"),
 )
 
-# Every environment variable of ours, and what it means
+# Every environment variable that begins with ASOF_, and what it means
 ENVIRONMENT = {
     "ASOF_NOW": "a fixed now, for builds, publishing and the shim (RFC 3339 with an offset). Snapshots made under it "
     "say so, and are refused off loopback",
@@ -70,7 +70,7 @@ ENVIRONMENT = {
     "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
 }
 
-# Options of serving that went, and what does their work now
+# Options that were removed, and what replaces them
 GONE = {"request_seconds": "slow senders are for the balancer to end: deploy/nginx.conf"}
 
 # Kubernetes sets these for a service whose name begins with asof
@@ -95,7 +95,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 class _Gone(argparse.Action):
-    """An option that went."""
+    """An option that was removed."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.error(f"{self.option_strings[0]} is no option any more: {GONE[self.dest]}")

@@ -1,4 +1,4 @@
-"""What the routes share: who may ask, what is served, and how a request to a service is answered."""
+"""What the routes share: authorisation, the current publication, and the answers of services."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class Shim:
         return serving_now(self.clock, publication.pointer.published_at) if publication else self.clock()
 
     def close(self) -> None:
-        """Looks after the folder no longer, and writes what is queued for the request log."""
+        """Stops watching the folder, and writes what is queued for the request log."""
         self.folder.stop()
         if self._request_log:
             self._request_log.stop()
 
-    # -------------------- who may ask
+    # -------------------- authorisation
 
     def authorise(self, environ: Environ) -> Token | None:
         """The caller's token; None where no tokens are set. Problem 401 without a valid one."""
@@ -109,7 +109,7 @@ class Shim:
         method, caller = environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR")
         audit.warning("DENIED %s %s %r from %s, %s", status, method, path, caller, who)
 
-    # -------------------- what is there
+    # -------------------- services
 
     def service(self, environ: Environ, publication: Publication, path: str) -> Service:
         """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if unknown."""
@@ -190,7 +190,7 @@ class Shim:
     def _evaluate(
         self, publication: Publication, service: Service, entities: list[Entity]
     ) -> tuple[str, list[Row], list[str]]:
-        """The answer's JSON up to its rows, the rows, and the JSON of each; counted, and logged if that is drawn.
+        """The answer's JSON up to its rows, the rows, and the JSON of each; counted, and logged if it is sampled.
         Problem 422 where the SQL cannot compute them, 503 if it takes too long.
         """
         plan, now = publication.plans[service.id], self.now(publication)
@@ -208,7 +208,7 @@ class Shim:
             raise Problem(422, "the service cannot compute with these values", errors=[wrong._asdict()]) from error
         self.metrics.answered(service, rows)
         head, written = _head(publication, service, now), [plan.row_json(row) for row in rows]
-        if self._request_log and self._request_log.draws():
+        if self._request_log and self._request_log.samples():
             self._request_log.put(plan, head, entities, written)
         return head, rows, written
 

@@ -94,7 +94,7 @@ class Field:
         self.range: tuple[float | None, float | None] = tuple(raw.get("range") or (None, None))  # both in it
         self.categories: tuple[Any, ...] = tuple(raw.get("categories") or ())  # all that it may be; empty: anything
         self.missing: str | None = raw.get("missing")
-        # In manifests of before, ranges of what is answered were not held
+        # Older manifests do not hold answers to their ranges
         self.is_range_held = "out_of_range" in raw
         self.rejects = self.missing == "reject" or (bool(raw.get("range")) and raw.get("out_of_range") == "reject")
 
@@ -113,7 +113,7 @@ class Group:
         self.max_age_seconds = int(raw["max_age_seconds"])
         self.keys = types_of(raw["keys"])
         self.features = types_of(raw["features"])
-        # The next two are not in manifests of before: the event models that it reads whose `known_at` is assumed, with
+        # The next two are not in older manifests: the event models that it reads whose `known_at` is assumed, with
         # their `safety_lag`; and when the newest event became known that it knew at its `as_of`
         self.not_knowledge_safe: list[dict[str, str]] = raw.get("not_knowledge_safe", [])
         newest = raw.get("newest_known_at")
@@ -201,7 +201,7 @@ class Service:
 
     def _column(self, raw: Raw) -> LookedUp:
         name = raw["name"]
-        found = raw if "source" in raw else self._source_before(name)
+        found = raw if "source" in raw else self._source_by_name(name)
         source, lookup, column = found["source"], self.lookup(found.get("lookup")), found.get("column", "")
         is_known = {
             "row_id": True,
@@ -216,8 +216,8 @@ class Service:
             raise ValueError(f"service {self.id}: the looked_up column {name!r} comes from nowhere")
         return LookedUp(name, parse_type(raw["type"]), source, lookup, column)
 
-    def _source_before(self, name: str) -> Raw:
-        """Where a column comes from, read off its name: manifests of before lookups had aliases say nothing else."""
+    def _source_by_name(self, name: str) -> Raw:
+        """Where a column comes from, read off its name: older manifests, without aliases, say nothing else."""
         if name in ("row_id", "prediction_time"):
             return {"source": name}
         if name in self.inputs:

@@ -15,7 +15,7 @@ import pytest
 
 from asof.builder import check_zone
 from asof.rebuild import ProofError
-from asof.workbench import Workbench
+from asof.sandbox import Sandbox
 from tests.world import World
 
 # Macros of the project's own that read a relation without a time. They forge the mark of our joins, without which the
@@ -364,11 +364,11 @@ def test_what_the_checks_let_through_the_proof_names_and_only_that(world: World)
 
 
 def test_a_time_of_loading_without_a_zone_is_refused(tmp_path: Path) -> None:
-    bench = Workbench(tmp_path)
-    relation = bench.hold(("raw", "main", "orders"), "select now() as loaded_at, now()::timestamp as local_at")
-    check_zone(bench, "raw.orders", relation, "loaded_at")
-    check_zone(bench, "raw.orders", relation, "local_at at time zone 'Europe/Berlin'")
+    sandbox = Sandbox(tmp_path)
+    relation = sandbox.hold(("raw", "main", "orders"), "select now() as loaded_at, now()::timestamp as local_at")
+    check_zone(sandbox, "raw.orders", relation, "loaded_at")
+    check_zone(sandbox, "raw.orders", relation, "local_at at time zone 'Europe/Berlin'")
     with pytest.raises(ProofError, match="its time of loading, local_at, is timestamp, which has no time zone"):
-        check_zone(bench, "raw.orders", relation, "local_at")
+        check_zone(sandbox, "raw.orders", relation, "local_at")
     with pytest.raises(ProofError, match="its time of loading, loadd_at, cannot be read"):
-        check_zone(bench, "raw.orders", relation, "loadd_at")
+        check_zone(sandbox, "raw.orders", relation, "loadd_at")

@@ -20,7 +20,7 @@ SPAN = timedelta(days=30)  # within which all of it becomes known
 
 @dataclass(frozen=True)
 class Input:
-    """A relation that models read, as the workbench holds it under the name `relation`.
+    """A relation that models read, as the sandbox holds it under the name `relation`.
 
     `time` is the SQL that says since when a row is known, if anything does. A kind is one of:
 
@@ -35,7 +35,7 @@ class Input:
     kind: str
 
 
-class Workbench:
+class Sandbox:
     """The inputs, and under their own names what a build of a moment reads and makes.
 
     Databases of the warehouse's names are attached in memory, so that compiled SQL runs here as it stands.
