@@ -36,7 +36,8 @@ def stored_snapshots(folder: Path) -> list[Stored]:
             # Only files of this snapshot's own naming: a manifest must not talk us into deleting anything
             # else
             ending = f"-{match[1]}.parquet"
-            files = {each["file"] for each in raw["groups"].values()}
+            answers = [each["answers"] for each in raw["services"].values() if "answers" in each]
+            files = {each["file"] for each in [*raw["groups"].values(), *answers]}
             own = frozenset(name for name in files if Path(name).name == name and name.endswith(ending))
             created_at = parse_rfc3339(raw["created_at"]).isoformat(timespec="microseconds")
             if raw["snapshot_id"] == match[1]:

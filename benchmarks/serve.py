@@ -45,6 +45,7 @@ SETTINGS = {"late_delivery": ("late_delivery", 1), "stored": ("stored", 1), "sto
 WAREHOUSES = 1000
 DOUBLES, DECIMALS, BIGINTS, INTEGERS = 4, 1, 3, 2
 MAX_AGE = 10**9  # seconds
+PUBLISHED = ("stored@1",)  # the service whose answers are published, since it reads nothing but what is stored
 
 
 def groups(entities: int) -> dict:
@@ -90,7 +91,7 @@ def publish(folder: Path, entities: int, only: str | None = None) -> Publisher:
         used = {lookup["group"].partition("@")[0] for each in made.values() for lookup in each["groups"]}
         known = {name: each for name, each in known.items() if name in used}
     publisher = Publisher(folder, known, made)
-    publisher.publish()
+    publisher.publish(answers=PUBLISHED)
     return publisher
 
 
@@ -209,7 +210,7 @@ def swaps(one: ServedProcess, publisher: Publisher, entities: int, seconds: floa
         without = load(one.port, sent, 8, seconds, rate)
         before = time.perf_counter()
         process = subprocess.Popen(["sleep", "0.1"])
-        publisher.publish(mark=number + 100)
+        publisher.publish(mark=number + 100, answers=PUBLISHED)
         process.wait()
         during = load(one.port, sent, 8, seconds, rate)
         print(

@@ -82,8 +82,8 @@ class Plan:
             for name, each in service.inputs.items()
         ]
         self._heads: dict[tuple[str, tuple[str, ...]], str] = {}
-        text, answer = f"with {service.relation} as ({self._finder.relation})", _answer_columns(service)
-        selected = ", ".join(_fetchable(name, kind) for name, kind in answer.items())
+        text, answer = f"with {service.relation} as ({self._finder.relation})", answer_columns(service)
+        selected = ", ".join(fetchable(name, kind) for name, kind in answer.items())
         # The text may end in a comment, hence the line breaks
         query = f"{text} select {selected} from (\n{service.sql}\n)"
         try:
@@ -134,7 +134,7 @@ class Plan:
         by_id = {row[0]: row for row in answers}
         if len(answers) != count or len(by_id) != count:
             raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {count}")
-        return [self._row(by_id[str(at)]) for at in range(count)]
+        return [self.row_of(by_id[str(at)]) for at in range(count)]
 
     def row_json(self, row: Row) -> str:
         """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row only."""
@@ -161,20 +161,21 @@ class Plan:
             parts.append(name + text)
         return f"{{{','.join(parts)}}}"
 
-    def _row(self, row: tuple[Any, ...]) -> Row:
+    def row_of(self, row: tuple[Any, ...]) -> Row:
+        """The Row in the values of the columns that `answer_columns` names."""
         _, status, rejected, *rest = row
         count = len(self.service.lookups)
         features = None if status == "REJECTED" else tuple(rest[count:])
         return Row(status, tuple(rest[:count]), features, tuple(rejected.split(",")) if rejected else ())
 
 
-def _answer_columns(service: Service) -> dict[str, SqlType]:
+def answer_columns(service: Service) -> dict[str, SqlType]:
     """The columns that the SQL of a service answers, in order."""
     fixed = ["row_id", "status", "rejected_columns", *(f"{each.name}_status" for each in service.lookups)]
     return dict.fromkeys(fixed, parse_type("varchar")) | {each.name: each.type for each in service.features}
 
 
-def _fetchable(name: str, kind: SqlType) -> str:
+def fetchable(name: str, kind: SqlType) -> str:
     """The column so that Python can fetch it: timestamptz needs pytz, and in UTC timestamp is equal; uuid is text."""
     fetched = kind.name.replace("timestamptz", "timestamp").replace("uuid", "varchar")
     return quote(name) if fetched == kind.name else f"{quote(name)}::{fetched} as {quote(name)}"

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .answers import Answers, load_answers
 from .clock import Clock, serving_now
 from .columns import CHUNK
 from .evaluate import Engine, Plan, plan_all
@@ -31,6 +32,7 @@ class Publication:
     pointer: Pointer
     snapshot: Snapshot
     plans: dict[str, Plan]
+    answers: dict[str, Answers]  # by service id: those that the build published
     heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
 
 
@@ -139,15 +141,16 @@ class Folder:
         if (pointer.now_injected or snapshot.now_injected) and not self._allow_injected_now:
             raise SnapshotError("was made under an injected now; the shim serves such a snapshot on loopback only")
         if same:
-            return Publication(pointer, snapshot, same.plans)  # a hold, or published again
+            return Publication(pointer, snapshot, same.plans, same.answers)  # a hold, or published again
         now = serving_now(self._clock, pointer.published_at)
         plans = plan_all(snapshot, self.engine, now)
+        answers = load_answers(self.path, plans, before.answers if before else {})
         if self._on_load:
             self._on_load(snapshot)
         for group in snapshot.groups.values():
             if before is None or group.table not in [each.table for each in before.snapshot.groups.values()]:
                 weakref.finalize(group.table, self._unused.append, group.table.rows_by_key).atexit = False  # type: ignore[misc]
-        return Publication(pointer, snapshot, plans)
+        return Publication(pointer, snapshot, plans, answers)
 
     def free(self) -> None:
         """Frees the keys of tables that are no longer in use, part by part: all at once, requests would wait for it."""

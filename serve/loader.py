@@ -63,7 +63,7 @@ def _load_group(folder: Path, raw: Raw, known: list[Group]) -> Table:
     keys, features = types_of(raw["keys"]), types_of(raw["features"])
     path = folder / plain_name(raw["file"])
     try:
-        _check_file(path, raw)
+        check_file(path, raw)
         table = next((each.table for each in known if _is_same(each, raw, keys, features)), None)
         table = table or _load_table(path, keys, features)
         if table.rows != raw["rows"]:
@@ -75,7 +75,7 @@ def _load_group(folder: Path, raw: Raw, known: list[Group]) -> Table:
     return table
 
 
-def _check_file(path: Path, raw: Raw) -> None:
+def check_file(path: Path, raw: Raw) -> None:
     """Holds a file against the `bytes` and the `sha256` that the manifest says of it. Raises ValueError, OSError."""
     size = path.stat().st_size
     if size != raw["bytes"]:
@@ -95,7 +95,7 @@ def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlTyp
     stored = {"as_of": parse_type("timestamptz")} | features
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        _check_schema(connection, parquet(path), keys | stored)
+        check_schema(connection, parquet(path), keys | stored)
         connection.execute(f"create temp table {_TABLE} as from {parquet(path)}")
         columns = {name: load_column(connection, _TABLE, name, kind) for name, kind in stored.items()}
         return Table(_load_rows(connection, keys), columns)
@@ -132,7 +132,8 @@ def _key_chunks(connection: duckdb.DuckDBPyConnection, name: str, kind: SqlType)
         yield values if kind.restore is None else list(map(kind.restore, values))
 
 
-def _check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
+def check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
+    """Raises ValueError unless a relation has the declared columns and no others."""
     found = {name: kind for name, kind, *_ in connection.execute(f"describe select * from {source}").fetchall()}
     for name, kind in declared.items():
         if name not in found:

@@ -71,6 +71,8 @@ class Metrics:
         )
         count = self._counter
         self._rows = count("rows", "Rows answered, by row status.", "service", "status")
+        published = "Of these, those sent as the build published them."
+        self.published_rows = count("rows_published", published, "service")
         self._view_rows = count("view_rows", "Rows of plain views answered to Feast.", "group", "status")
         self._nulls = count("feature_nulls", "Nulls answered, rejected rows aside.", "service", "feature")
         unseen = "Values answered that are none of the declared categories, `other` among them."

@@ -14,7 +14,7 @@ from werkzeug.http import parse_options_header
 
 from . import feast, openapi
 from .clock import Clock, rfc3339, serving_now
-from .evaluate import Row
+from .evaluate import Plan, Row
 from .folder import Folder, Publication
 from .limits import SQL_SECONDS, Admission, Busy
 from .lookup import Entity
@@ -158,13 +158,35 @@ class Shim:
             service = self.service(environ, publication, request.service)
             self.check_scope(environ, token, service)
             entities = feast.service_entities(service, request, self._max_entities)
-            _, rows, _ = self._evaluate(publication, service, entities)
+            plan, now = publication.plans[service.id], self.now(publication)
+            rows = self._evaluate(plan, entities, now)
+            self._log(plan, _head(publication, service, now), entities, [plan.row_json(row) for row in rows])
             return feast.answer_service(service, request, rows)
 
     def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
         """The JSON that answers for checked entities, from a publication as of now. Raises Problem."""
-        head, _, written = self._evaluate(publication, service, entities)
-        return f'{head},"rows":[{",".join(written)}]}}'.encode()
+        plan, now = publication.plans[service.id], self.now(publication)
+        head, rows = _head(publication, service, now), self._rows_json(publication, plan, entities, now)
+        self._log(plan, head, entities, rows)
+        return f'{head},"rows":[{",".join(rows)}]}}'.encode()
+
+    def _rows_json(self, publication: Publication, plan: Plan, entities: list[Entity], now: datetime) -> list[str]:
+        """The JSON of each row: as the build published it while that holds, else evaluated. Raises Problem."""
+        published = publication.answers.get(plan.service.id)
+        if published is None or now > published.valid_until:
+            return [plan.row_json(row) for row in self._evaluate(plan, entities, now)]
+        found = published.find(entities)
+        known = [published.like(row) for row in found if row is not None]
+        self.metrics.answered(plan.service, known)
+        self.metrics.published_rows.labels(plan.service.id).inc(len(known))
+        others = [entity for entity, row in zip(entities, found, strict=True) if row is None]
+        evaluated = iter(self._evaluate(plan, others, now) if others else ())
+        return [plan.row_json(next(evaluated)) if row is None else published.row_json(row) for row in found]
+
+    def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
+        """Hands an answer to the request log, if there is one and it is sampled."""
+        if self._request_log and self._request_log.samples():
+            self._request_log.put(plan, head, entities, rows)
 
     def _reach(self, environ: Environ, path: str) -> tuple[Publication, Service]:
         token = self.authorise(environ)
@@ -187,13 +209,9 @@ class Shim:
         except Busy as error:
             raise Problem(503, f"{error}: try again", headers=BUSY_RETRY_AFTER) from None
 
-    def _evaluate(
-        self, publication: Publication, service: Service, entities: list[Entity]
-    ) -> tuple[str, list[Row], list[str]]:
-        """The answer's JSON up to its rows, the rows, and the JSON of each; counted, and logged if it is sampled.
-        Problem 422 where the SQL cannot compute them, 503 if it takes too long.
-        """
-        plan, now = publication.plans[service.id], self.now(publication)
+    def _evaluate(self, plan: Plan, entities: list[Entity], now: datetime) -> list[Row]:
+        """The rows, counted. Problem 422 where the SQL cannot compute them, 503 if it takes too long."""
+        service = plan.service
         try:
             rows = plan.rows(entities, now)
         except duckdb.InterruptException:
@@ -207,10 +225,7 @@ class Shim:
             wrong = FieldError("/entities", f"cannot be computed with: {error}", "other values in the request columns")
             raise Problem(422, "the service cannot compute with these values", errors=[wrong._asdict()]) from error
         self.metrics.answered(service, rows)
-        head, written = _head(publication, service, now), [plan.row_json(row) for row in rows]
-        if self._request_log and self._request_log.samples():
-            self._request_log.put(plan, head, entities, written)
-        return head, rows, written
+        return rows
 
 
 def _head(publication: Publication, service: Service, now: datetime) -> str:

@@ -423,6 +423,7 @@ def test_upsell_reads_stored_features_of_churns_group_and_nothing_else(
     assert served["request"] == []
     assert served["groups"] == [group for group in example.manifest(1)["services"]["churn@1"]["groups"]]
     assert "prediction_time" not in (ROOT / "models/services/upsell_v1.sql").read_text()
+    assert [id_ for id_, each in example.manifest(1)["services"].items() if "answers" in each] == ["upsell@1"]
     (row,) = ask("upsell", customer_id="C-077")["rows"]
     assert row["status"] == "OK"
     for name, value in {"orders_30d": 1, "avg_order_value_90d": 32.5, "spend_30d": 32.5}.items():

@@ -4,11 +4,15 @@ ones once were.
 A thing sends to another: the group of things is looked up twice by keys that the caller sends, that of places twice
 through the two things, and that of lanes, which has two keys, there and back. Who sends to whom is asked of the shim,
 and trained on.
+
+And answers that the build publishes, of services that read nothing but what is stored.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +209,53 @@ def add_names_once_inner(world: World) -> None:
     world.replace("models/services/score.yml", "    versions:", columns + "    versions:")
 
 
+PROFILE = {"color": "varchar", "events": "bigint", "amount": "decimal(12,2)", "is_known": "boolean"}
+PROFILES = {  # by version; only the second needs to know when it is asked
+    1: "select row_id, one_color as color, one_events_30d + again_events_30d as events, one_amount_total as amount, "
+    "again_status = 'OK' as is_known from {{ ref('profile_v1_rows') }}\n",
+    2: "with all_rows as (select * from {{ ref('profile_v2_rows') }})\n"
+    "select row_id, one_color as color, cast(extract(epoch from prediction_time - one_last_event_at) as bigint) as "
+    "events, one_amount_total as amount, again_status = 'OK' as is_known from all_rows\n",
+    3: "with all_rows as (select *, prediction_time as asked_at from {{ ref('profile_v3_rows') }})\n"
+    "select row_id, one_color as color, again_events_30d as events, again_amount_total as amount, true as is_known "
+    "from all_rows\n",
+}
+
+
+def add_profile(world: World) -> None:
+    """Three versions of a service that is sent one key, and looks one thing up by it twice."""
+    examples = {"row_id": "varchar", "who": "varchar", "prediction_time": "timestamptz", "outcome": "boolean"}
+    declared = {
+        "color": "{missing: reject, categories: [red, blue, grey]}",
+        "amount": "{range: [0, 1], out_of_range: null}",
+    }
+    files = {
+        "services/profile_examples.sql": "select row_id, sender_id as who, prediction_time, outcome, "
+        "prediction_time as label_known_at from {{ source('raw', 'transfers') }}\n",
+        "services/profile.yml": "models:\n"
+        + model_yaml(
+            "profile_examples",
+            "One row per request.",
+            "{materialized: table}",
+            "examples",
+            columns_yaml({**examples, "label_known_at": "timestamptz"}, outcome="{label: true}"),
+        )
+        + model_yaml(
+            "profile",
+            "One row per request.",
+            "{meta: {owner: tests, lookups: {one: who, again: who}}}",
+            "service",
+            columns_yaml({"row_id": "varchar", **PROFILE}, **declared),
+            "    versions: [{v: 1}, {v: 2}, {v: 3}]\n",
+        ),
+    }
+    for version, sql in PROFILES.items():
+        rows = "{{ asof.rows(['thing@1 as one', 'thing@1 as again']) }}\n"
+        files |= {f"services/profile_v{version}_rows.sql": rows, f"services/profile_v{version}.sql": sql}
+        files[f"training/profile_v{version}_training.sql"] = "{{ asof.training() }}\n"
+    write(world, files)
+
+
 def scaffold(world: World) -> None:
     """A service as `new service` writes it; it is built with the others."""
     groups = ["thing@1 as sender", "thing@1 as receiver", "place@1 as origin"]
@@ -224,6 +275,11 @@ REQUESTED = {  # row_id: what is sent
 }
 
 
+def whoever(things: Iterable[str]) -> dict[str, Any]:
+    """A request to the service that is sent one key."""
+    return {"entities": [{"who": thing} for thing in things]}
+
+
 class LookupsWorld:
     """The world after two builds, and what was answered between them."""
 
@@ -240,6 +296,9 @@ class LookupsWorld:
             self.page = client.get("/").get_data(as_text=True)
             self.openapi = client.get("/openapi.json").get_json()
             scored = [{"thing_id": thing, "request_amount": 1.5} for thing in ("a", "b")]
+            self.profiles = client.post(
+                "/v1/services/profile", json=whoever(each[0] for each in REQUESTED.values())
+            ).json
             self.scores = client.post("/v1/services/score", json={"entities": scored}).get_json()
         self.rows = dict(zip(REQUESTED, self.answer["rows"], strict=True))
 
@@ -250,12 +309,14 @@ def requested(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> L
     add_names_once_inner(world)
     add_lane(world)
     add_transfer(world)
+    add_profile(world)
     scaffold(world)
     for place, size in (("p", 7), ("q", 8)):
         world.add("places", (place, size, "2026-05-01 07:00+00", "2026-05-01 07:00+00"))
     world.thing("a", "2026-05-01 07:30", place="p", color="red")
     world.thing("b", "2026-05-01 07:30", place="q", color="blue")
     world.thing("homeless", "2026-05-01 07:30", place=None, color="grey")
+    world.thing("colorless", "2026-05-01 07:30", color=None)
     for event, thing in (("1", "a"), ("2", "b"), ("3", "b")):
         world.event(event, thing, "2026-05-01 08:00")
     for toll in ("pq1", "pq2", "pq3", "qp1"):
@@ -324,7 +385,13 @@ def test_training_equals_what_was_answered(requested: LookupsWorld) -> None:
         assert tuple(row[name] for name in SENT) == REQUESTED[row_id]
         assert (row["sequence_number"], row["is_backfilled"], row["outcome"]) == (1, False, True)
     parity = requested.world.query("select service_id, parity, count(*) from asof_requests group by all order by 1")
-    assert parity == [("score@1", "same", 2), ("transfer@1", "same", 2 * len(REQUESTED) + 1)]
+    counts = {"profile@1": len(REQUESTED), "score@1": 2, "transfer@1": 2 * len(REQUESTED) + 1}
+    assert parity == [(service, "same", count) for service, count in counts.items()]
+    profiles = dict(zip(REQUESTED, requested.profiles["rows"], strict=True))
+    trained = requested.world.training("profile_v1")
+    assert profiles.keys() - trained.keys() == {"from a stranger"}  # rejected
+    for row_id, row in trained.items():
+        assert_same(profiles[row_id], row, row_id)
 
 
 def test_columns_called_as_inner_ones_once_were_keep_their_values(requested: LookupsWorld) -> None:
@@ -485,3 +552,58 @@ def test_the_feast_repository_looks_up_twice(
     for row in answers:
         assert row.pop("rejected_columns") is None
         assert row == {name: training[row["row_id"]][name] for name in row}
+
+
+THINGS = ["a", "b", "homeless", "colorless", "nobody"]
+
+
+def test_what_is_read_of_stored_columns_alone_is_published_with_the_snapshot(requested: LookupsWorld) -> None:
+    services = requested.world.manifest["services"]
+    assert {id_ for id_, each in services.items() if "answers" in each} == {"profile@1", "profile@3"}
+    answers = services["profile@1"]["answers"]
+    assert (answers["rows"], answers["valid_until"]) == (4, "2026-05-01T13:00:00.000000Z")
+    path = requested.world.folder / "published" / answers["file"]
+    types = {name: kind.lower() for name, kind, *_ in duckdb.sql(f"describe from '{path}'").fetchall()}
+    text = ["who", "row_id", "status", "rejected_columns", "one_status", "again_status"]
+    assert types == dict.fromkeys(text, "varchar") | PROFILE
+
+
+@pytest.mark.parametrize(("now", "published"), [("2026-05-01 13:00", 8), ("2026-05-01 13:00:01", 0)])
+def test_published_answers_are_those_that_evaluating_gives(requested: LookupsWorld, now: str, published: int) -> None:
+    with requested.world.shim(now) as client:
+
+        def answers() -> list[str]:
+            return [
+                client.post(f"/v1/services/profile@{version}", json=whoever(THINGS)).get_data(as_text=True)
+                for version in PROFILES
+            ]
+
+        first = answers()
+        counted = re.findall(
+            r"(?m)^asof_rows_published_total\{.*\} (\S+)$", client.get("/metrics").get_data(as_text=True)
+        )
+        assert sum(map(float, counted)) == published
+        client.application.extensions["asof"].folder.current.answers.clear()
+        assert answers() == first
+    statuses = [row["status"] for row in json.loads(first[0])["rows"]]
+    ok = "OK" if published else "STALE"
+    assert statuses == ([ok, ok, ok, "REJECTED", "REJECTED"] if published else ["REJECTED"] * 5)
+    if published:
+        assert [row["features"] and row["features"]["amount"] for row in json.loads(first[0])["rows"]][:2] == [
+            None,
+            None,
+        ]
+
+
+def test_a_rollback_brings_the_answers_of_its_snapshot(requested: LookupsWorld) -> None:
+    world = requested.world
+    older = json.loads(next((world.folder / "published").glob("snapshot-20260501T100000Z-*.json")).read_text())
+    file = world.folder / "published" / older["services"]["profile@1"]["answers"]["file"]
+    file.rename(file.with_suffix(".away"))
+    run = world.dbt("run-operation", "rollback", now="2026-05-01 11:20", fails=True)
+    assert run.says(f"the file {file.name} of {older['snapshot_id']} is no longer in")
+    file.with_suffix(".away").rename(file)
+    events = [world.ask("profile@1", [{"who": "a"}], "2026-05-01 11:30")["rows"][0]["features"]["events"]]
+    world.dbt("run-operation", "rollback", now="2026-05-01 11:20")
+    events += [world.ask("profile@1", [{"who": "a"}], "2026-05-01 11:30")["rows"][0]["features"]["events"]]
+    assert events == [4, 2]

@@ -51,8 +51,11 @@
             ~ asof.publish_folder() ~ ': pruned, or moved. Put them back, or roll back to another: `dbt '
             ~ 'run-operation rollback --args \'{to: <number>}\'`; the record asof_publications lists them.') -}}
     {%- endif -%}
-    {%- for group in manifest.groups.values() if not asof.file_exists(asof.publish_folder() ~ '/' ~ group.file) -%}
-        {{- asof.refuse('the file ' ~ group.file ~ ' of ' ~ snapshot_id ~ ' is no longer in ' ~ asof.publish_folder()
+    {%- set folder = asof.publish_folder() -%}
+    {%- set files = manifest.groups.values() | list -%}
+    {%- do files.extend(manifest.services.values() | selectattr('answers', 'defined') | map(attribute='answers')) -%}
+    {%- for each in files if not asof.file_exists(folder ~ '/' ~ each.file) -%}
+        {{- asof.refuse('the file ' ~ each.file ~ ' of ' ~ snapshot_id ~ ' is no longer in ' ~ folder
             ~ '. Put it back, or roll back to another publication.') -}}
     {%- endfor -%}
     {%- set moved = asof.move_pointer(snapshot_id, manifest, 'rollback', {'reason': reason,

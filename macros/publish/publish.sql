@@ -44,7 +44,10 @@
     {%- do asof.fault_point('after_parquet') -%}
     {%- set services = {} -%}
     {%- for spec in verdict.services -%}
-        {%- do services.update({spec.id: asof.service_manifest(spec)}) -%}
+        {%- set service = asof.service_manifest(spec) -%}
+        {%- set answers = asof.published_answers(spec, service, groups, folder, snapshot_id) -%}
+        {%- if answers -%}{%- do service.update({'answers': answers}) -%}{%- endif -%}
+        {%- do services.update({spec.id: service}) -%}
     {%- endfor -%}
     {%- set manifest = {
         'format': asof.current_version(), 'snapshot_id': snapshot_id, 'created_at': asof.rfc3339(created),

@@ -149,9 +149,12 @@ class Publisher:
         spoil=None,
         now_injected: bool = False,
         only_pointer: dict | None = None,
+        answers: tuple[str, ...] = (),
         **edit,
     ):
-        """Writes a snapshot and points at it. `spoil(manifest)` may edit the manifest before it is hashed."""
+        """Writes a snapshot and points at it. `spoil(manifest)` may edit the manifest before it is hashed. `answers`:
+        the services whose answers are published.
+        """
         self.sequence += 1
         published = PUBLISHED + timedelta(microseconds=self.sequence - 1)
         snapshot_id = f"20260501T085900Z-{self.sequence:08x}"
@@ -164,8 +167,10 @@ class Publisher:
             "code_version": None,
             "publish_lag_seconds": 60,
             "groups": {f"{name}@1": self._group(name, snapshot_id, mark) for name in self.groups},
-            "services": self.services or services(),
+            "services": {id_: dict(each) for id_, each in (self.services or services()).items()},
         }
+        for id_ in answers:
+            manifest["services"][id_]["answers"] = self._answers(manifest["services"][id_], manifest["groups"])
         if spoil:
             spoil(manifest)
         text = json.dumps(manifest).encode()
@@ -191,6 +196,44 @@ class Publisher:
         temporary = self.folder / "current.json.tmp"
         temporary.write_text(json.dumps(pointer))
         os.replace(temporary, self.folder / "current.json")
+
+    def _answers(self, service: dict, groups: dict) -> dict:
+        """What the service's SQL answers to all entities of its first group; each group is found by the same keys."""
+        found = {each["name"]: groups[each["group"]] for each in service["groups"]}
+        first = service["groups"][0]["name"]
+        sent = [each["name"] for each in service["keys"]]
+        snapshot = found[first]["file"].partition("-")[2]
+        path = self.folder / f"{service['name']}_v{service['version']}_answers-{snapshot}"
+        ends = [
+            f"timestamptz '{each['as_of']}' + {each['max_age_seconds']} * interval '1 second'"
+            for each in found.values()
+        ]
+        values = {"row_id": "row_number() over ()", "prediction_time": f"least({', '.join(ends)})"}
+        values |= {key: f"{first}.{own['name']}" for key, own in zip(sent, found[first]["keys"], strict=True)}
+        relations = []
+        for name, group in found.items():
+            values[f"{name}__found"] = f"{name}.as_of is not null"
+            values[f"{name}__as_of"] = f"timestamptz '{group['as_of']}'"
+            values[f"{name}__max_age_seconds"] = str(group["max_age_seconds"])
+            values |= {each["name"]: f'{name}."{each["name"]}"' for each in group["features"]}
+            keys = ", ".join(each["name"] for each in group["keys"])
+            relations.append(f"'{self.folder / group['file']}' as {name}{f' using ({keys})' if relations else ''}")
+        columns = [f'({values[each["name"]]})::{each["type"]} as "{each["name"]}"' for each in service["looked_up"]]
+        keys = ", ".join(sent)
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(
+                f"create table looked_up as select {', '.join(columns)} from {' left join '.join(relations)}"
+            )
+            connection.execute(
+                f"copy (select {keys}, answer.* from looked_up left join ({service['sql']}\n) as answer using (row_id)"
+                f" order by {keys}) to '{path}' (format parquet)"
+            )
+            ((rows, end),) = connection.execute(
+                f"select count(*), strftime(least({', '.join(ends)}), '%Y-%m-%dT%H:%M:%S.%fZ') from '{path}'"
+            ).fetchall()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return {"file": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest, "valid_until": end}
 
     def _group(self, name: str, snapshot_id: str, mark: int) -> dict:
         sql, keys, features, max_age, *rest = self.groups[name]

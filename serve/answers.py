@@ -1,0 +1,117 @@
+"""Answers that the build published: what a service answers for each entity of its first group until one of its groups
+is stale. They are kept as the JSON that is sent.
+
+Who is not among these entities, and whoever asks later, is answered by the service's SQL, as are all other services.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from pathlib import Path
+
+import duckdb
+
+from .clock import parse_rfc3339
+from .columns import CHUNK
+from .evaluate import Plan, Row, answer_columns, fetchable
+from .loader import check_file, check_schema
+from .lookup import Entity
+from .snapshot import Raw, Service, SnapshotError, plain_name, reason_of
+from .sql import parquet, quote
+
+# The JSON of all rows, where each begins and the last one ends, and which of the rows at the end each is like
+_Written = tuple[memoryview, "array[int]", "array[int]", list[Row]]
+
+_AT_ONCE = 64  # rows that are written without letting a request run
+
+
+class Answers:
+    """The answers of a service, at prediction times up to `valid_until` (UTC). A row is known by its number, which is
+    that in the table of the service's first group.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, raw: Raw, before: Answers | None) -> None:
+        """Loads what `raw`, the entry in the manifest, names. `before`: those that are served until now; what was
+        written from the same file is used again. Raises ValueError, OSError, duckdb.Error.
+        """
+        first = plan.service.lookups[0]
+        self.valid_until = parse_rfc3339(raw["valid_until"])
+        self._keys, self._find = first.keys, first.group.table.rows_by_key.get
+        self._source = (raw["sha256"], plan.service.definition, plan.service.raw["features"])
+        path = folder / plain_name(raw["file"])
+        check_file(path, raw)
+        if raw["rows"] != first.group.table.rows:
+            raise ValueError(f"there are {raw['rows']} for {first.group.table.rows} rows of {first.group.id}")
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"create temp table answers as from {parquet(path)}")
+            _check_rows(connection, plan.service, parquet(folder / first.group.raw["file"]))
+            if before and before._source == self._source:
+                self._written: _Written = before._written
+            else:
+                self._written = _write(connection, plan, raw["rows"])
+
+    def find(self, entities: list[Entity]) -> list[int | None]:
+        """The row of each entity; None where there is none."""
+        if len(self._keys) == 1:
+            (name,) = self._keys
+            return [self._find(entity[name]) for entity in entities]
+        return [self._find(tuple([entity[name] for name in self._keys])) for entity in entities]
+
+    def row_json(self, row: int) -> str:
+        """A row as the JSON of the answer, as `Plan.row_json` writes it."""
+        texts, ends, *_ = self._written
+        return str(texts[ends[row] : ends[row + 1]], "ascii")
+
+    def like(self, row: int) -> Row:
+        """A row that is counted as this one: of its status, with nulls and unseen categories in the same columns."""
+        *_, kinds, examples = self._written
+        return examples[kinds[row]]
+
+
+def load_answers(folder: Path, plans: dict[str, Plan], before: dict[str, Answers]) -> dict[str, Answers]:
+    """The published answers by service id; `before` are those that are served until now. Raises SnapshotError."""
+    loaded = {}
+    for id_, plan in plans.items():
+        if "answers" not in plan.service.raw:  # evaluated, or a manifest of before
+            continue
+        raw = plan.service.raw["answers"]
+        try:
+            loaded[id_] = Answers(folder, plan, raw, before.get(id_))
+        except OSError as error:
+            raise SnapshotError(f"the answers of {id_}: {raw['file']}: {error.strerror}") from None
+        except (duckdb.Error, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise SnapshotError(f"the answers of {id_}: {reason_of(error)}") from None
+    return loaded
+
+
+def _check_rows(connection: duckdb.DuckDBPyConnection, service: Service, table: str) -> None:
+    """Raises ValueError unless there are the columns of an answer, in the rows of `table`, the first group's."""
+    first = service.lookups[0]
+    keys = {name: service.inputs[name].type for name in first.keys}
+    check_schema(connection, "answers", keys | answer_columns(service))
+    own = ", ".join([f"{quote(key)} as key_{at}" for at, key in enumerate(first.group.keys)])
+    differs = " or ".join([f"{quote(name)} is distinct from key_{at}" for at, name in enumerate(first.keys)])
+    rows = f"answers positional join (select {own} from {table})"
+    ((count,),) = connection.execute(f"select count(*) from {rows} where {differs}").fetchall()
+    if count:
+        raise ValueError(f"{count} of their keys are not those of {first.group.id}")
+
+
+def _write(connection: duckdb.DuckDBPyConnection, plan: Plan, count: int) -> _Written:
+    known = [None if each.type.kind == "list" else each.categories for each in plan.service.features]
+    columns = ", ".join([fetchable(name, kind) for name, kind in answer_columns(plan.service).items()])
+    texts, ends, kinds = bytearray(), array("q", [0]), array("I")
+    examples: dict[tuple[object, ...], tuple[int, Row]] = {}
+    for first in range(0, count, CHUNK):
+        connection.execute(f"select {columns} from answers where rowid between {first} and {first + CHUNK - 1}")
+        while values := connection.fetchmany(_AT_ONCE):
+            for row in map(plan.row_of, values):
+                told = zip(row.features or (), known, strict=False)
+                nulls = [None if value is None else not some or value in some for value, some in told]
+                kinds.append(examples.setdefault((row.status, *nulls), (len(examples), row))[0])
+                texts += plan.row_json(row).encode()
+                ends.append(len(texts))
+            time.sleep(0)  # lets a request run
+    return memoryview(texts), ends, kinds, [row for _, row in examples.values()]
