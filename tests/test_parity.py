@@ -380,9 +380,7 @@ def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
     )
     mistaken.ask("another null fill", "homeless", "2026-05-01 11:50", serve=fill)
     # the values of the first snapshot under the name of the current one; and a shim that never saw another than that
-    stale = mistaken.shim(
-        "stale values", ("loader.py", "(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:", OLD)
-    )
+    stale = mistaken.shim("stale values", ("loader.py", "(folder: Path, raw: Raw, known: list[Group]) -> Table:", OLD))
     mistaken.ask("stale values", "a", "2026-05-01 11:50", serve=stale)
     mistaken.ask("an old snapshot", "a", "2026-05-01 11:50", published=first)
 
@@ -446,12 +444,10 @@ def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
     package = world.folder / "dbt_packages" / "asof"
     package.unlink()
     shutil.copytree(ROOT / "macros", package)
-    macro = package / "services" / "rows.sql"
-    right = "placed ~ '.asof_as_of_' ~ alias, 'asof_history.as_of'"
-    assert right in macro.read_text()
-    macro.write_text(
-        macro.read_text().replace(right, right.replace("placed ~ '.asof_as_of_' ~ alias", "'prediction_time'"))
-    )
+    macro = package / "services" / "private" / "looked_up_sql.sql"
+    right = "placed ~ '.asof_as_of_' ~ alias"
+    assert macro.read_text().count(right) == 1
+    macro.write_text(macro.read_text().replace(right, "'prediction_time'"))
     mistaken.log("training joined by time")
     # a record that lacks the newest publication is mended from the pointer first
     world.execute("delete from asof_publications where sequence_number = 2")
