@@ -1,4 +1,7 @@
-"""Builds, tests and publishes over and over: `dbt build` every so often, one at a time, and a line per round."""
+"""Builds, tests and publishes over and over: `dbt build` every so often, one at a time, and a line per round.
+
+Several loops of a project, each for what it selects, take turns at the warehouse.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +28,8 @@ from .serve.snapshot import Pointer, SnapshotError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _LOOK_SECONDS = 0.2  # how soon a signal is noticed while waiting
-_LOCK = Path("logs", "asof-loop.lock")  # in dbt's folder for what is not kept in git
+_LOGS = Path("logs")  # dbt's folder for what is not kept in git
+_TURN = "asof-loop.lock"  # held while a build runs
 
 
 class LoopError(Exception):
@@ -33,19 +37,21 @@ class LoopError(Exception):
 
 
 @contextmanager
-def only_one(project: Path) -> Iterator[IO[str]]:
-    """Holds the project's lock; yields its open file. Raises LoopError, which names the loop that holds it already.
+def only_one(project: Path, selection: Sequence[str] = ()) -> Iterator[IO[str]]:
+    """Holds the lock of the loops that build the same of a project; yields its open file. Raises LoopError, which names
+    the loop that holds it already.
 
     Whoever inherits the file holds the lock too: the build of a loop that was killed keeps others out until it ends.
     """
-    path = project / _LOCK
+    name = re.sub(r"\W+", "-", " ".join(selection)).strip("-") or "all"
+    path = project / _LOGS / f"asof-loop-{name}.lock"
     path.parent.mkdir(exist_ok=True)
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise LoopError(f"another loop builds this project: {_holder(file.read())} ({path})") from None
+            raise LoopError(f"another loop builds the same of this project: {_holder(file.read())} ({path})") from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {_text(datetime.now(UTC))}\n")
         file.flush()
@@ -77,6 +83,7 @@ class Loop:
         self._options = options
         self._folder = options.project / options.folder
         self._lock = lock
+        self._turn = options.project / _LOGS / _TURN
         self._is_stopping = False
         self._build: subprocess.Popen[bytes] | None = None
 
@@ -92,10 +99,13 @@ class Loop:
         """Rounds until a signal comes."""
         rounds = failures = 0
         while not self._is_stopping:
-            rounds += 1
-            began = time.monotonic()
-            code, output = self._dbt_build()
-            ended = time.monotonic()
+            with self._turn.open("a") as turn:
+                if not self._takes(turn):
+                    return
+                rounds += 1
+                began = time.monotonic()
+                code, output = self._dbt_build(turn)
+                ended = time.monotonic()
             failures = failures + 1 if code else 0
             following = ""
             due = began + self._options.every
@@ -108,22 +118,33 @@ class Loop:
                 following = "; ends after a signal"
             line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {outcome(self._folder, code, output)}"
             print(f"{_text(datetime.now(UTC))} {line}{self._pruned()}{following}", flush=True)
+            due = max(due, time.monotonic() + 2 * _LOOK_SECONDS)  # another loop, which looks as often, takes its turn
             while not self._is_stopping and (left := due - time.monotonic()) > 0:
                 time.sleep(min(left, _LOOK_SECONDS))
 
-    def _dbt_build(self) -> tuple[int, str]:
+    def _takes(self, turn: IO[str]) -> bool:
+        """Waits until no other loop of the project builds; False where a signal ended that."""
+        while not self._is_stopping:
+            try:
+                fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                time.sleep(_LOOK_SECONDS)
+        return False
+
+    def _dbt_build(self, turn: IO[str]) -> tuple[int, str]:
         """Runs it to its end; returns its exit code and all that it printed."""
         # A file, not a pipe: a build whose loop was killed must be able to go on printing
         with tempfile.TemporaryFile("w+", errors="replace") as printed:
             try:
                 self._build = subprocess.Popen(
-                    [dbt_program(), "--no-use-colors", "build", *self._options.dbt],
+                    [dbt_program(), "--no-use-colors", "build", *selection_of(self._options), *self._options.dbt],
                     cwd=self._options.project,
                     stdin=subprocess.DEVNULL,
                     stdout=printed,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # Ctrl-C in a terminal is for the loop
-                    pass_fds=[self._lock.fileno()],
+                    pass_fds=[self._lock.fileno(), turn.fileno()],
                 )
             except OSError as error:
                 return 127, f"dbt cannot be run: Error: {error.strerror}"
@@ -139,6 +160,12 @@ class Loop:
         except (SnapshotError, OSError) as error:
             return f"; NOT PRUNED: {error}"
         return ""
+
+
+def selection_of(options: argparse.Namespace) -> list[str]:
+    """What the loop builds, as options of dbt."""
+    named = ["--selector", options.selector] if options.selector else []
+    return [*named, *(["--select", *options.select] if options.select else [])]
 
 
 def outcome(folder: Path, code: int, output: str) -> str:
@@ -196,7 +223,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--folder", type=Path, default=os.environ.get("ASOF_PUBLISHED") or "published", help="where it publishes to"
     )
-    parser.add_argument("--keep", type=_positive, metavar="N", help="prune after each round: N snapshots stay")
+    parser.add_argument("--select", nargs="+", metavar="MODEL", help="build a part: what dbt's --select takes")
+    parser.add_argument("--selector", metavar="NAME", help="the same, by a selector of selectors.yml")
+    parser.add_argument("--keep", type=_positive, metavar="N", help="prune then: N snapshots of each group stay")
     add_project_options(parser)
     parser.set_defaults(run=_run)
 
@@ -208,7 +237,7 @@ def _run(options: argparse.Namespace) -> int:
         )
         return 2
     try:
-        with only_one(options.project) as lock:
+        with only_one(options.project, selection_of(options)) as lock:
             loop = Loop(options, lock)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, loop.stop)

@@ -179,10 +179,20 @@ def new_service(options: argparse.Namespace) -> None:
             TRAINING_FILE.format(f"{name}_v1"): TRAINING_LINE,
         },
     )
+    _add_selector(project, name, [_parse_group(text)[:2] for text in options.groups])
     print(
         f"Next: write the examples in models/services/{name}_examples.sql and the service in\n"
-        f"models/services/{name}_v1.sql, then\n  dbt build"
+        f"models/services/{name}_v1.sql, then\n  dbt build --selector {name}"
     )
+
+
+def _add_selector(project: Path, name: str, groups: list[tuple[str, int]]) -> None:
+    """Names the models that a service is published with, so that `dbt build --selector <service>` builds them whole."""
+    path = project / "selectors.yml"
+    lines = "".join(f'        - "@{group}.v{version}"\n' for group, version in dict.fromkeys(groups))
+    entry = f"  - name: {name}\n    description: What {name} is published with.\n    definition:\n      union:\n{lines}"
+    path.write_text((path.read_text().rstrip("\n") + "\n" if path.exists() else "selectors:\n") + entry)
+    print("wrote selectors.yml")
 
 
 def _sources(texts: list[str]) -> dict[str, str]:

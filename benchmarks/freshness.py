@@ -7,8 +7,9 @@ loaded_at is when its file is there). `asof loop --every 1s` builds, tests and p
 shim serves, transactions arrive at random moments, and the HTTP API is asked until its answer counts them. The clock is
 the machine's. Each answer's transactions_15m is held against the transactions that were sent, by its own as_of.
 
-Settings: the whole example or a project of the fraud service alone; `lean` leaves out the unit tests (they test code,
-on made-up rows; the data tests stay) and the artifacts and debug log that nobody reads.
+Settings: the whole example; in it the component of fraud, whose loop runs beside another that builds all of it each
+hour; or a project of the fraud service alone. `lean` leaves out the unit tests (they test code, on made-up rows; the
+data tests stay) and the artifacts and debug log that nobody reads.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ FRAUD = [
     *("staging/stg_card*", "staging/stg_fraud*", "clock/*"),
 ]
 LEAN = "--no-write-json --log-level-file none", "--exclude-resource-type unit_test"
-SETTINGS = {"whole": (False, False), "whole-lean": (False, True), "fraud": (True, False), "fraud-lean": (True, True)}
+SETTINGS = ["whole", "whole-lean", "component", "component-lean", "fraud", "fraud-lean"]
 WINDOW = timedelta(minutes=15)  # of transactions_15m
 POLL_SECONDS = 0.02
 
@@ -66,6 +67,8 @@ class FraudExample:
             kept = {path for pattern in FRAUD for path in (folder / "models").glob(pattern)}
             for path in set((folder / "models").rglob("*.*")) - kept:
                 path.unlink()
+        else:
+            shutil.copy(ROOT / "selectors.yml", folder / "selectors.yml")
         seeds = yaml.safe_load((ROOT / "seeds" / "seeds.yml").read_text())["seeds"]
         self._types = {seed["name"]: seed["config"]["column_types"] for seed in seeds}
         self._later = datetime.now(UTC) - PLAYS_AT
@@ -116,10 +119,11 @@ class FraudExample:
 class LoopProcess:
     """`asof loop` over an example; `rounds`: the seconds that each took, red rounds apart."""
 
-    def __init__(self, example: FraudExample, lean: bool) -> None:
+    def __init__(self, example: FraudExample, lean: bool, every: str = "1s", selector: str = "") -> None:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
         options = [f"--dbt={' '.join(LEAN)}"] if lean else []
-        command = [sys.executable, "-m", "asof", "loop", "--every", "1s", "--back-off", "1s"]
+        options += ["--selector", selector] if selector else []
+        command = [sys.executable, "-m", "asof", "loop", "--every", every, "--back-off", "1s"]
         self._process = subprocess.Popen(
             [*command, "--project", example.folder, "--folder", example.published, *options],
             cwd=ROOT,
@@ -155,17 +159,22 @@ class LoopProcess:
 
 @contextmanager
 def played(
-    scratch: Path, *, only_fraud: bool = False, lean: bool = False
+    scratch: Path, *, only_fraud: bool = False, lean: bool = False, component: bool = False
 ) -> Iterator[tuple[FraudExample, LoopProcess, CheckedShim]]:
     """An example with its loop, and a shim that serves its first publication."""
     example = FraudExample(scratch / "project", only_fraud)
-    loop = LoopProcess(example, lean)
+    loop = LoopProcess(example, lean, "1h" if component else "1s")
+    loops = [loop]
     try:
         with serving(example.published, scratch) as shim:
             shim.wait_ready(300)
+            if component:
+                loop = LoopProcess(example, lean, selector="fraud")
+                loops.append(loop)
             yield example, loop, shim
     finally:
-        loop.end()
+        for each in loops:
+            each.end()
 
 
 class Transactions:
@@ -206,10 +215,11 @@ def ask(shim: CheckedShim, cards: list[str]) -> dict[str, Any]:
 
 def measure(name: str, events: int, seconds: float, seed: int) -> bool:
     """Prints how long so many events took to show, `seconds` apart on average; returns whether all was right."""
-    only_fraud, lean = SETTINGS[name]
+    kind, _, lean = name.partition("-")
+    setting = {"only_fraud": kind == "fraud", "component": kind == "component", "lean": bool(lean)}
     dice = random.Random(seed)
     waits, wrong = [], []
-    with tempfile.TemporaryDirectory() as scratch, played(Path(scratch), only_fraud=only_fraud, lean=lean) as playing:
+    with tempfile.TemporaryDirectory() as scratch, played(Path(scratch), **setting) as playing:
         example, loop, shim = playing
         spent = Transactions(example, dice)
         pending: dict[str, datetime] = {}
@@ -257,7 +267,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=4.0, help="between two of them, on average")
-    parser.add_argument("--settings", type=lambda text: text.split(","), default=list(SETTINGS))
+    parser.add_argument("--settings", type=lambda text: text.split(","), default=SETTINGS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print("| project | events | median, s | p95, s | to the next moment | to its publication | to the answer | round |")

@@ -18,8 +18,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from . import catalog, feast
 from .clock import Clock, clock_from_environment, rfc3339
 from .folder import Folder
+from .held import Held, read_held
 from .openapi import FEAST
-from .parity import read_parity
+from .parity import Parity, read_parity
 from .problem import Problem, response_to
 from .request_log import RequestLog
 from .settings import MAX_BODY, MAX_ENTITIES, ConfigurationError
@@ -198,11 +199,14 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             "refused": refused and refused._asdict() | {"since": rfc3339(refused.since)},
         }
 
+    def reports() -> tuple[dict[str, Parity], dict[str, Held]]:
+        return read_parity(shim.folder.path), read_held(shim.folder.path)
+
     @app.get("/v1/catalog")
     def get_catalog() -> dict[str, Any]:
         shim.authorise(request.environ)
         publication = shim.publication()
-        return catalog.catalog(publication, shim.now(publication), read_parity(shim.folder.path))
+        return catalog.catalog(publication, shim.now(publication), *reports())
 
     @app.get("/openapi.json")
     def get_openapi() -> Response:
@@ -216,7 +220,7 @@ def _register_routes(app: Flask, shim: Shim) -> None:
         html = render_template(
             "catalog.html",
             refused=shim.folder.refused,
-            catalog=current and catalog.catalog(current, shim.now(current), read_parity(shim.folder.path)),
+            catalog=current and catalog.catalog(current, shim.now(current), *reports()),
             base=request.host_url.rstrip("/"),
             with_token=shim.tokens is not None,
         )
@@ -241,4 +245,12 @@ def _register_routes(app: Flask, shim: Shim) -> None:
         if stale := [each.group for each in found.lookups if each.group.is_stale(now)]:
             ages = [f"{each.id} is {each.age_seconds(now):.0f} s old, of {each.max_age_seconds} s" for each in stale]
             raise Problem(503, f"{found.id} is stale: {'; '.join(ages)}", headers=RETRY_AFTER)
-        return {"status": "ready", "service": found.id, **state()}
+        held = read_held(shim.folder.path)
+        ids = [found.id, *(each.group.id for each in found.lookups)]
+        return {
+            "status": "ready",
+            "service": found.id,
+            "groups": {each.group.id: each.group.raw.get("made_at") for each in found.lookups},
+            "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
+            **state(),
+        }

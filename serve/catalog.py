@@ -11,13 +11,16 @@ from typing import Any
 
 from .clock import rfc3339
 from .folder import Publication
+from .held import Held
 from .parity import Parity
 from .snapshot import Group, Service
 from .sqltypes import parse_type
 
 
-def catalog(publication: Publication, now: datetime, parity: dict[str, Parity]) -> dict[str, Any]:
-    """The catalog of a publication at `now` (UTC), ready for JSON; parity as read_parity gives it."""
+def catalog(
+    publication: Publication, now: datetime, parity: dict[str, Parity], held: dict[str, Held]
+) -> dict[str, Any]:
+    """The catalog of a publication at `now` (UTC), ready for JSON; parity and held as they are read from the folder."""
     pointer, snapshot = publication.pointer, publication.snapshot
     return {
         "snapshot": {
@@ -32,8 +35,21 @@ def catalog(publication: Publication, now: datetime, parity: dict[str, Parity]) 
             "hold": pointer.hold,
         },
         "now": rfc3339(now),
-        "groups": [_group(each, now) for each in snapshot.groups.values()],
-        "services": [_service(each, now, parity.get(each.id)) for each in snapshot.services.values()],
+        "groups": [_group(each, now) | _made(each, publication, held) for each in snapshot.groups.values()],
+        "services": [
+            _service(each, now, parity.get(each.id)) | _made(each, publication, held)
+            for each in snapshot.services.values()
+        ],
+    }
+
+
+def _made(each: Group | Service, publication: Publication, held: dict[str, Held]) -> dict[str, Any]:
+    """The snapshot that a group or service last went out with, and why it has not since, if a build failed by it."""
+    snapshot, why = publication.snapshot, held.get(each.id)
+    return {
+        "made_in": each.raw.get("made_in", snapshot.snapshot_id),
+        "made_at": each.raw.get("made_at") or rfc3339(snapshot.created_at),
+        "held": why.as_json() if why else None,
     }
 
 

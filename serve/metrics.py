@@ -30,6 +30,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from .clock import Clock, serving_now
 from .evaluate import Row
 from .folder import Folder
+from .held import Held, read_held
 from .parity import Parity, read_parity
 from .snapshot import Group, Service
 
@@ -201,6 +202,7 @@ class _Gauges:
                     family.add_metric([group.id], found)
             yield family
         services = current.snapshot.services
+        yield _held(read_held(folder.path), now)
         yield from _parity({id_: found for id_, found in read_parity(folder.path).items() if id_ in services}, now)
 
 
@@ -227,6 +229,18 @@ _PER_GROUP: list[tuple[str, str, Callable[[Group, datetime], float | None]]] = [
     ),
     ("asof_group_rows", "Entities in a group.", lambda group, now: group.table.rows),
 ]
+
+
+def _held(found: dict[str, Held], now: datetime) -> Metric:
+    """For how long groups and services are held, by id."""
+    family = GaugeMetricFamily(
+        "asof_held_seconds",
+        "Since a build first failed by a group or service that is held.",
+        labels=["id"],
+    )
+    for id_, each in found.items():
+        family.add_metric([id_], max(0.0, (now - each.since).total_seconds()))
+    return family
 
 
 def _parity(found: dict[str, Parity], now: datetime) -> Iterator[Metric]:

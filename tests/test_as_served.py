@@ -409,7 +409,7 @@ def test_a_rollback_a_slow_replica_a_moved_link_and_a_new_max_age_are_trained_as
     replica = requested.ask("replica", "t", "2026-05-01 11:00:02")
     world.build("2026-05-01 11:00")
     second = requested.ask("second", "t", "2026-05-01 11:10")
-    world.dbt("run-operation", "rollback", now="2026-05-01 11:20")
+    world.dbt("run-operation", "rollback", "--args", "{to: 1}", now="2026-05-01 11:20")
     rolled_back = requested.ask("rolled back", "t", "2026-05-01 11:25")
     world.build("2026-05-01 11:30")  # held: what it recorded of the blue thing never counts
     world.dbt("run-operation", "release", now="2026-05-01 11:40")

@@ -48,6 +48,7 @@ BACKFILLING = ["after_begun", "before_completion", "within_completion", "after_c
 CAPTURING = ["within_capture"]  # in test_observed.py
 KEEPING = ["between_set_files", "before_set_manifest"]  # in test_training_sets.py
 UPGRADING = ["after_upgrade_of_records"]  # in test_upgrade.py
+REPORTING = ["before_held", "after_held"]  # in test_carried.py
 
 # What a test process does that is killed while dbt stands still.
 KILLED_TEST = """
@@ -207,7 +208,7 @@ def test_every_fault_point_is_tried_here() -> None:
     points = re.findall(r"asof\.fault_point\('(\w+)'\)", macros)
     assert len(points) == macros.count("fault_point(") - 1, "one of them is named otherwise (the other is its macro)"
     tried = BUILDING + PUBLISHING + PUBLISHED + ON_THE_WAY + REPAIRING + HOLDING + BACKFILLING + CAPTURING + KEEPING
-    tried += UPGRADING
+    tried += UPGRADING + REPORTING
     assert sorted(points) == sorted(tried)
 
 
@@ -276,10 +277,10 @@ def test_a_rollback_a_hold_and_a_release_that_are_killed_are_done_or_not(
     """Rollback is a publication, and its hold comes with it in the pointer; a hold is there or not."""
     world = World(tmp_path / "world", template=twins["with"])
     before = world.pointer
-    world.killed_at("before_pointer", OPERATION, "rollback", now="2026-05-01 11:10")
+    world.killed_at("before_pointer", OPERATION, "rollback", "--args", "{to: 2}", now="2026-05-01 11:10")
     assert world.pointer == before
     assert_served(world)
-    world.killed_at("after_pointer", OPERATION, "rollback", now="2026-05-01 11:10")
+    world.killed_at("after_pointer", OPERATION, "rollback", "--args", "{to: 2}", now="2026-05-01 11:10")
     assert_sound(world, 4)
     assert (world.pointer["kind"], world.pointer["hold"]["reason"]) == ("rollback", "rollback")
     assert amount(world, "2026-05-01 11:11") == 15.0

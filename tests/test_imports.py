@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 # The shim, from what is called to what calls: a module imports its own layer and those above it in this list
 LAYERS = {
-    "snapshot": "settings clock sql sqltypes columns snapshot loader parity",
+    "snapshot": "settings clock sql sqltypes columns snapshot loader parity held",
     "engine": "limits lookup batching evaluate answers folder",
     "http": "validation problem tokens request_log feast openapi catalog metrics shim app server __main__ __init__",
 }

@@ -538,9 +538,9 @@ def test_the_feast_repository_looks_up_twice(
             data = repository / f"data/{group}_v1.parquet"
             columns = [name for name, *_ in warehouse.execute(f"describe select * from '{data}'").fetchall()]
             stored = ", ".join(f'{alias}."{name}" as "{alias}__{name}"' for name in columns)
-            on = " and ".join(f"{alias}.{own} = asked.{sent}" for own, sent in keys.items())
+            on = " and ".join(f"{alias}.{own} = requested.{sent}" for own, sent in keys.items())
             sql = (
-                f"select asked.*, {stored} from ({sql}) as asked asof left join '{data}' as {alias} "
+                f"select requested.*, {stored} from ({sql}) as requested asof left join '{data}' as {alias} "
                 f"on {on} and {alias}.asof_served_from <= event_timestamp"
             )
         warehouse.execute(f"create temp table feast as {sql}")
@@ -600,10 +600,11 @@ def test_a_rollback_brings_the_answers_of_its_snapshot(requested: LookupsWorld) 
     older = json.loads(next((world.folder / "published").glob("snapshot-20260501T100000Z-*.json")).read_text())
     file = world.folder / "published" / older["services"]["profile@1"]["answers"]["file"]
     file.rename(file.with_suffix(".away"))
-    run = world.dbt("run-operation", "rollback", now="2026-05-01 11:20", fails=True)
+    back = ("run-operation", "rollback", "--args", f"{{to: {world.pointer['sequence_number'] - 1}}}")
+    run = world.dbt(*back, now="2026-05-01 11:20", fails=True)
     assert run.says(f"the file {file.name} of {older['snapshot_id']} is no longer in")
     file.with_suffix(".away").rename(file)
     events = [world.ask("profile@1", [{"who": "a"}], "2026-05-01 11:30")["rows"][0]["features"]["events"]]
-    world.dbt("run-operation", "rollback", now="2026-05-01 11:20")
+    world.dbt(*back, now="2026-05-01 11:20")
     events += [world.ask("profile@1", [{"who": "a"}], "2026-05-01 11:30")["rows"][0]["features"]["events"]]
     assert events == [4, 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from asof.loop import only_one, outcome, pause, reason_in
+from tests.test_components import PART_Y, two
 from tests.world import ROOT, World
+
+__all__ = ["two"]  # a fixture
 
 
 def started(world: Path, *options: str) -> subprocess.Popen[str]:
@@ -94,7 +96,7 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigter
     _, complained = second.communicate(timeout=60)
     os.killpg(build, signal.SIGKILL)
     assert second.returncode == 1
-    assert f"another loop builds this project: process {killed.pid} on " in complained
+    assert f"another loop builds the same of this project: process {killed.pid} on " in complained
     assert "it is gone, but not the build that it began" in complained
     deadline = time.monotonic() + 60
     while second.returncode:  # the build is gone as soon as init has noticed
@@ -119,11 +121,9 @@ def test_a_second_loop_is_reported_who_holds_the_first(tmp_path: Path) -> None:
     with only_one(tmp_path):
         second = started(tmp_path)
         _, complained = second.communicate(timeout=60)
-        if shutil.which("flock"):  # as docs/deploy.md has it for cron
-            from_cron = ["flock", "-n", "logs/asof-loop.lock", "true"]
-            assert subprocess.run(from_cron, cwd=tmp_path).returncode == 1
     assert second.returncode == 1
-    assert re.search(rf"another loop builds this project: process {os.getpid()} on \S+, since \S+Z", complained)
+    assert "another loop builds the same of this project" in complained
+    assert re.search(rf"process {os.getpid()} on \S+, since \S+Z", complained)
     with only_one(tmp_path):
         pass  # let go
     assert (
@@ -132,6 +132,20 @@ def test_a_second_loop_is_reported_who_holds_the_first(tmp_path: Path) -> None:
         ).returncode
         == 2
     )
+
+
+def test_two_loops_of_one_project_take_turns(two: World, processes: list[int]) -> None:
+    """One for a component, one for the whole: neither fails on the other, and neither waits for ever."""
+    world = two
+    loops = [started(world.folder, "--every", "1s", *PART_Y), started(world.folder, "--every", "1s")]
+    processes += [loop.pid for loop in loops]
+    lines = [[loop.stdout.readline() for _ in range(2)] for loop in loops]
+    for loop in loops:
+        loop.send_signal(signal.SIGTERM)
+    for loop, said in zip(loops, lines, strict=True):
+        assert all(re.match(r"\S+Z round \d: exit 0 after [\d.]+ s; published \d+ at ", line) for line in said), said
+        more, complained = loop.communicate(timeout=120)
+        assert (loop.returncode, complained) == (0, ""), more
 
 
 def test_a_build_that_publishes_elsewhere_is_reported(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def test_each_kind_is_one_command_and_builds_as_it_is(world: World, capsys: pyte
     assert other["rows"][0]["features"] == old["rows"][0]["features"] | {"amount_max": 1}
     assert world.ask("visit", [{"visitor_id": 1}], "2026-05-01 10:01")["rows"][0]["features"]["visitor_events_30d"] == 1
     assert world.ask("visit", [{"visitor_id": 2}], "2026-05-01 10:01")["rows"][0]["status"] == "NOT_FOUND"
+    run = world.build("2026-05-01 10:02", "--selector", "visit")  # what it is published with, and nothing else
+    assert re.search(r"published \S+ as number 2 at \S+: visit@1, visitor@1\.", run.output)
     assert world.query("select visitor_id, plan from stg_plans") == [(1, "gold")]
 
 

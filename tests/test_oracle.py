@@ -684,7 +684,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Built
     asking.ask(first, BUILDS[0] + MAX_AGE["activity"] + MICROSECOND)
     world.dbt("build", now="2024-04-03 12:00", **zone)
     asking.ask(second, BUILDS[1] + timedelta(minutes=10))
-    world.dbt("run-operation", "rollback", now="2024-04-03 12:30", **zone)
+    world.dbt("run-operation", "rollback", "--args", "{to: 1}", now="2024-04-03 12:30", **zone)
     asking.ask(rolled_back, ROLLBACK)
     world.dbt("run-operation", "release", now="2024-04-03 13:00", **zone)
     world.replace("models/features/place.yml", "max_age: 45 minutes", "max_age: 3 hours")

@@ -33,7 +33,8 @@ def stocked(world: World) -> World:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """What is published; what is held, and why, is no part of it."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "held.json"}
 
 
 def record(world: World) -> list[tuple]:
@@ -111,12 +112,12 @@ def test_a_quiet_source_is_published_anew_and_training_sets_can_be_read_meanwhil
 
 
 def test_only_a_whole_and_wholly_tested_run_of_a_publishing_target_is_published(stocked: World) -> None:
-    """All groups and services go in one rhythm: a part, an untested whole or another target publishes nothing."""
+    """A part of a component, an untested whole or another target publishes nothing."""
     world = stocked
     run = world.build("2026-05-01 09:00", "--select", "+thing_v1_latest")
-    assert run.says("nothing published: all groups and services go in one rhythm, and the last run built only a part.")
+    assert run.says("nothing published: not built whole by the last run. Not in it:")
     assert run.says("place_v1_history")
-    assert run.says("Run `dbt build` without a selection")
+    assert run.says("To publish it: `dbt build --select @place.v1 @thing.v1`.")
     world.dbt("run", now="2026-05-01 09:30")
     assert world.pointer is None
     run = world.dbt("test", "--select", "things", "thing_v1", now="2026-05-01 09:30")
@@ -145,7 +146,7 @@ def test_a_failed_test_keeps_the_snapshot_before_and_a_changed_text_holds_the_pu
     run = world.build("2026-05-01 10:00", fails=True)
     assert run.says("amount_total lies outside its declared range [-1000, 100000] | 1 | ")
     assert run.says("'amount_total': 620010.00")  # the row itself
-    assert run.says("nothing published: failed tests: asof_feature_group_thing_v1_. The snapshot before stays.")
+    assert run.says("nothing published: failed tests: asof_feature_group_thing_v1_.")
     assert files(world.folder / "published") == before
     world.execute("delete from raw.events where event_id = 'bad'")
 
@@ -192,17 +193,18 @@ def test_a_rollback_holds_until_released_and_every_publication_is_later_than_the
     counted = world.history(columns="as_of, amount_total")
 
     # in the same microsecond as the publication before, by the builder's clock
-    world.dbt(operation, "rollback", "--args", "{reason: wrong amounts}", now="2026-05-01 11:00")
+    run = world.dbt(operation, "rollback", now="2026-05-01 11:00", fails=True)
+    assert run.says("name the publication to roll back to")
+    assert run.says("The last ones: 2 of 2026-05-01T11:00:00.000001Z: place@1, thing@1, score@1; 1 of ")
+    world.dbt(operation, "rollback", "--args", "{to: 1, reason: wrong amounts}", now="2026-05-01 11:00")
     assert (world.pointer["snapshot_id"], world.pointer["kind"]) == (first, "rollback")
     assert world.pointer["hold"] == {"reason": "wrong amounts", "since": "2026-05-01T11:00:00.000000Z"}
     assert world.pointer["published_at"] == "2026-05-01T11:00:00.000002Z"
     assert world.ask("score", [SENT], "2026-05-01 11:01")["rows"][0]["features"]["amount_total"] == 10.0
-    run = world.dbt(operation, "rollback", now="2026-05-01 11:00", fails=True)
-    assert run.says("there is no other snapshot to roll back to")  # not forward again, to the wrong amounts
     # and with the clock set back by half an hour
     world.dbt(operation, "rollback", "--args", "{to: 2}", now="2026-05-01 10:30")
     assert (world.pointer["snapshot_id"], world.pointer["published_at"]) == (second, "2026-05-01T11:00:00.000003Z")
-    world.dbt(operation, "rollback", now="2026-05-01 10:31")
+    world.dbt(operation, "rollback", "--args", "{to: 1}", now="2026-05-01 10:31")
     assert (world.pointer["sequence_number"], world.pointer["snapshot_id"]) == (5, first)
     assert [(row[0], row[1]) for row in record(world)] == list(enumerate([first, second, first, second, first], 1))
 
@@ -258,7 +260,7 @@ def test_the_record_is_repaired_from_the_pointer_before_anything_is_compared(sto
     assert [float(row[0]) for row in world.history(columns="amount_total")] == [10, 15, 10]
     assert world.training()["between"]["amount_total"] == 15.0
 
-    run = rolled_back.dbt("run-operation", "rollback", now="2026-05-01 10:01")
+    run = rolled_back.dbt("run-operation", "rollback", "--args", "{to: 1}", now="2026-05-01 10:01")
     assert run.says("publication 2 was made but not recorded")
     assert rolled_back.pointer["sequence_number"] == 3
     assert [row[0] for row in record(rolled_back)] == [1, 2, 3]
@@ -502,7 +504,7 @@ def test_an_older_warehouse_under_a_newer_pointer_loses_its_hours_and_nothing_is
 
     # the pointer may name what the older copy holds: after a rollback only the time up to it is lost
     world = rolled_back
-    world.dbt("run-operation", "rollback", now="2026-05-01 10:40")
+    world.dbt("run-operation", "rollback", "--args", "{to: 2}", now="2026-05-01 10:40")
     ask("10:45")
     assert answers["10:45"]["sequence_number"] == 4
     assert follow(world, restore) == 0
@@ -566,19 +568,19 @@ def test_what_is_under_construction_fails_alone_and_has_no_snapshot_before_its_b
     assert run.says("marks lies outside its declared range")
     assert list(world.manifest["services"]) == ["score@1"]
     assert sorted(world.manifest["groups"]) == ["place@1", "thing@1"]
-    before = files(world.folder / "published")
 
     for file in ("features/mark.yml", "services/tally.yml"):
         world.replace(f"models/{file}", ", publish: false", "")
     run = world.build("2026-05-01 11:00", fails=True)
-    assert run.says("nothing published: failed tests: asof_feature_group_mark_v1_")
-    assert files(world.folder / "published") == before
+    assert run.says("published ")
+    assert run.says("left out: mark@1, tally@1: failed tests: asof_feature_group_mark_v1_")
+    assert sorted(world.manifest["services"]) == ["score@1"]
 
     world.replace("models/features/mark.yml", "[2, 100]", "[0, 100]")
     world.build("2026-05-01 12:00")
     assert sorted(world.manifest["services"]) == ["score@1", "tally@1"]
     # rolled back past the newcomer's birth, for an hour
-    world.dbt("run-operation", "rollback", now="2026-05-01 12:30")
+    world.dbt("run-operation", "rollback", "--args", "{to: 2}", now="2026-05-01 12:30")
     world.dbt("run-operation", "release", now="2026-05-01 13:00")
     for when in ("11:30", "12:15", "12:45", "13:15"):
         world.example(f"at {when}", "a", f"2026-05-01 {when}", request_color="red")
@@ -588,4 +590,4 @@ def test_what_is_under_construction_fails_alone_and_has_no_snapshot_before_its_b
     assert run.says("tally@1: 2 training rows of 5 examples; left out: 3 without a snapshot, 0 rejected")
     assert sorted(world.training("tally_v1")) == ["at 12:15", "at 13:45"]
     numbers = {row_id: row["sequence_number"] for row_id, row in world.training().items()}
-    assert numbers == {"at 11:30": 1, "at 12:15": 2, "at 12:45": 3, "at 13:15": 3, "at 13:45": 4}
+    assert numbers == {"at 11:30": 2, "at 12:15": 3, "at 12:45": 4, "at 13:15": 4, "at 13:45": 5}

@@ -52,7 +52,7 @@ def test_each_selection_builds_and_counts_nothing(published: World) -> None:
         assert not run.says("exactly one row per point"), name
         if command[0] != "run":
             assert run.says("nothing published"), (name, run.output)
-            assert run.says("Run `dbt build` without a selection") or run.says("Run `dbt test`"), (name, run.output)
+            assert run.says("To publish it: `dbt build --select @") or run.says("Run `dbt test`"), (name, run.output)
         if leaves_clock and command[-1] != "thing_v1_history":
             entities = {("a", 2), ("new", 0)} if command[1] == "--exclude" else {("a", 2)}
             assert set(published.query("select thing_id, events_lifetime from thing_v1_latest")) >= entities, name

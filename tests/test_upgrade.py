@@ -20,7 +20,7 @@ from packaging.version import Version
 
 from tests.world import ROOT, World
 
-CURRENT = 2
+CURRENT = 3
 VERSION_1 = "54be2d8fc331f7f630ec3de48a47ceffea729142"  # the last commit that wrote version 1
 UNIT_TESTS_OUT = ["--exclude", "test_type:unit"]  # they say nothing of rows, and take a fifth of each build
 SEEDED = [*UNIT_TESTS_OUT, "resource_type:seed"]  # nor do the seeds change once they are there
@@ -60,19 +60,21 @@ def test_records_begin_at_the_current_version_and_a_newer_one_is_refused(world: 
     world.build("2026-05-01 10:00")
     assert world.query("select version from asof_version") == [(CURRENT,)]
     assert world.pointer["format"] == world.manifest["format"] == CURRENT
-    assert world.dbt("run-operation", "upgrade", now="2026-05-01 10:00").says("of version 2 already: nothing to do")
+    run = world.dbt("run-operation", "upgrade", now="2026-05-01 10:00")
+    assert run.says(f"of version {CURRENT} already: nothing to do")
 
-    world.execute("update asof_version set version = 3")
+    world.execute(f"update asof_version set version = {CURRENT + 1}")
     for command in (["build"], ["run-operation", "upgrade"]):
         refused = world.dbt(*command, now="2026-05-01 10:10", fails=True)
-        assert refused.says("of version 3, which a newer asof wrote; this one reads up to version 2")
+        assert refused.says(f"of version {CURRENT + 1}, which a newer asof wrote")
+        assert refused.says(f"this one reads up to version {CURRENT}")
         assert refused.says("There is no downgrade")
 
-    world.execute("update asof_version set version = 2")
+    world.execute(f"update asof_version set version = {CURRENT}")
     pointer = world.folder / "published" / "current.json"
-    pointer.write_text(json.dumps(world.pointer | {"format": 3}))
+    pointer.write_text(json.dumps(world.pointer | {"format": CURRENT + 1}))
     refused = world.build("2026-05-01 10:10", fails=True)
-    assert refused.says("current.json is of version 3, which a newer asof wrote")
+    assert refused.says(f"current.json is of version {CURRENT + 1}, which a newer asof wrote")
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +154,11 @@ def test_a_warehouse_and_a_published_folder_of_version_1_are_brought_along(versi
 
         for command in (["test", "--select", "clock"], ["run-operation", "release"]):
             refused = project.dbt(*command, now="2026-05-01 09:08", fails=True)
-            assert refused.says("are of version 1, and this asof writes version 2")
+            assert refused.says(f"are of version 1, and this asof writes version {CURRENT}")
             assert refused.says("bring them along with one command: dbt run-operation upgrade")
         project.killed_at("within_together", "run-operation", "upgrade", now="2026-05-01 09:08")
         run = project.dbt("run-operation", "upgrade", now="2026-05-01 09:08")
-        assert run.says("upgraded the records from version 1 to 2")
+        assert run.says(f"upgraded the records from version 1 to {CURRENT}")
         assert published == {path.name: path.read_bytes() for path in (project.folder / "published").iterdir()}
         assert answers(shim) == of_version_1
 
@@ -220,7 +222,7 @@ def test_a_changed_text_is_accepted_where_its_values_are_equal_and_else_named(ve
     project.dbt("run-operation", "upgrade", now="2026-05-01 09:08")
     # without the sample that every run replays, so that the publication is what finds it
     run = project.build("2026-05-01 09:08", *SEEDED, "--vars", "asof_replay: false", fails=True)
-    assert project.pointer["sequence_number"] == 2
+    assert project.pointer["sequence_number"] == 3  # fraud, of which no text changed
     assert run.says("the compiled text of warehouse@1 changed, and is accepted: it gives the same for 120 points at 30")
     assert run.says("the compiled text of churn@1 changed, and is accepted: it gives the same for 155 answers")
     assert run.says("the compiled text of shipment@1 changed, and gives other values than were recorded for 1564 of")
@@ -241,4 +243,4 @@ def test_a_changed_text_is_accepted_where_its_values_are_equal_and_else_named(ve
         project.dbt("run-operation", "accept_definition", "--args", accept, now="2026-05-01 09:09")
     run = project.dbt("test", "--exclude", "test_type:unit", now="2026-05-01 09:09")
     assert not run.says("upgrade: ")
-    assert project.pointer["sequence_number"] == 3
+    assert project.pointer["sequence_number"] == 4

@@ -247,8 +247,8 @@ class World:
                 paused.pass_by()
             paused.kill()
 
-    def build(self, now: str, *arguments: str, fails: bool = False) -> Run:
-        return self.dbt("build", *arguments, now=now, fails=fails)
+    def build(self, now: str, *arguments: str, fails: bool = False, **environment: str) -> Run:
+        return self.dbt("build", *arguments, now=now, fails=fails, **environment)
 
     def backfill(
         self, start: str, end: str, every: str, *, now: str, groups: str = "path:models/history", **more: Any

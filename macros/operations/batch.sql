@@ -18,6 +18,18 @@
     {%- if current is none -%}
         {{- asof.refuse('nothing was published yet: a green `dbt build` publishes.') -}}
     {%- endif -%}
+    {%- set published = asof.current_manifest(current).services.get(spec.id) -%}
+    {%- if published is none -%}
+        {{- asof.refuse('the current publication (' ~ current.sequence_number ~ ') does not hold ' ~ spec.id ~ '.') -}}
+    {%- endif -%}
+    {#- a service that is carried over answers by its published text -#}
+    {%- set declared = asof.service_manifest(spec) -%}
+    {%- for part in ['keys', 'request', 'features']
+            if tojson(asof.names_and_types(published[part])) != tojson(asof.names_and_types(declared[part]))
+            or tojson(published.groups) != tojson(declared.groups) -%}
+        {{- asof.refuse('the current publication (' ~ current.sequence_number ~ ') holds ' ~ spec.id
+            ~ ' with other columns or lookups than the project has now. Let a build publish it first.') -}}
+    {%- endfor -%}
     {%- set moments = {} -%}
     {%- set sql -%}
         select group_id, as_of
@@ -60,7 +72,7 @@
         )
     {%- endset -%}
     {%- set given = asof.take_examples(spec, source, end, end, examples is not none) -%}
-    {%- do asof.answer_examples(spec, given) -%}
+    {%- do asof.answer_examples(spec, given, published.sql) -%}
     {%- set answers = asof.training_columns_sql(spec, 'asof_set_answers', 'asof_set_rows', 'asof_set_examples',
         'asof_set_lost', false, ['asof_answer.rejected_columns']) -%}
     {%- set order = spec['keys'] | map(attribute='name') | list + ['row_id'] -%}
@@ -83,7 +95,7 @@
     {%- do asof.say(spec.id ~ ' for ' ~ written.rows ~ ' rows, as of ' ~ asof.rfc3339(now) ~ ' from publication '
         ~ current.sequence_number ~ ': ' ~ to ~ '.') -%}
     {%- do print(tojson({'service': spec.name, 'version': spec.version,
-        'definition': asof.service_manifest(spec).definition, 'snapshot_id': current.snapshot_id,
+        'definition': published.definition, 'snapshot_id': current.snapshot_id,
         'sequence_number': current.sequence_number, 'as_of': as_of,
         'published_at': asof.rfc3339(current.published_at), 'prediction_time': asof.rfc3339(now),
         'statuses': statuses, 'file': to, 'rows': written.rows, 'sha256': written.sha256})) -%}

@@ -1,17 +1,17 @@
 {#
   A published group or service keeps its meaning under its version. Holds the publication where its compiled text
-  changed, unless a person accepted that very text (accept_definition), or it changed over an upgrade and gives the same
-  values: a list of messages, empty where nothing is held.
+  changed, unless a person accepted that very text (accept_definition), or it changed over an upgrade and gives the
+  same values: a list of messages, empty where nothing is held.
 #}
-{% macro changed_definitions(verdict, current) %}
+{% macro changed_definitions(component, current) %}
     {%- if current is none -%}{{- return([]) -}}{%- endif -%}
     {%- set messages = [] -%}
     {%- set built = [] -%}
-    {%- for entry in verdict.groups -%}
+    {%- for entry in component.entries -%}
         {%- do built.append({'id': entry.spec.id, 'kind': 'group', 'spec': entry.spec, 'now_': entry.definition,
             'was': current.groups.get(entry.spec.id)}) -%}
     {%- endfor -%}
-    {%- for spec in verdict.services -%}
+    {%- for spec in component.services -%}
         {%- do built.append({'id': spec.id, 'kind': 'service', 'spec': spec,
             'now_': asof.service_manifest(spec).definition, 'was': current.services.get(spec.id)}) -%}
     {%- endfor -%}
@@ -26,15 +26,19 @@
     {%- for each in built if each.was and each.now_ != each.was.definition and [each.id, each.now_] not in accepted -%}
         {%- do changed.append(each) -%}
     {%- endfor -%}
-    {%- set is_upgrade = current.format < asof.current_version() -%}
-    {%- set differing = asof.accept_equal_definitions(changed) if is_upgrade
-        else changed | map(attribute='id') | list -%}
+    {%- set over_upgrade, edited = [], [] -%}
+    {%- for each in changed -%}
+        {%- set is_older = (each.was.format or current.format) < asof.current_version() -%}
+        {%- do (over_upgrade if is_older else edited).append(each) -%}
+    {%- endfor -%}
+    {%- set differing = asof.accept_equal_definitions(over_upgrade) + (edited | map(attribute='id') | list) -%}
     {%- for each in changed if each.id in differing -%}
         {%- set next_ = each.spec.version + 1 -%}
         {%- do messages.append('publication held: the compiled text of ' ~ each.id
             ~ ' changed since it was published under this version (' ~ each.was.definition[:19] ~ '... to '
-            ~ each.now_[:19] ~ '...)' ~ (', and was not found to give the same values, as said above.' if is_upgrade
-            else '.') ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
+            ~ each.now_[:19] ~ '...)' ~ (', and was not found to give the same values, as said above.'
+            if each in over_upgrade else '.')
+            ~ ' A changed meaning is a new version: put the published text back and write version ' ~ next_
             ~ ' (asof new ' ~ ('feature ' if each.kind == 'group' else 'service ') ~ each.spec.name ~ ' --version '
             ~ next_ ~ '). If the meaning is the same, accept it: dbt run-operation accept_definition --args \'{id: '
             ~ each.id ~ ', reason: "..."}\' and build again.') -%}

@@ -12,12 +12,23 @@
         else none) -}}
 {% endmacro %}
 
-{# Whether this warehouse holds what a run recorded of a group (its moment and rows are written in one transaction). #}
+{# Whether this warehouse holds what a run recorded of a group (its moment and rows are written in one transaction).
+#}
 {% macro holds_run(group_id, run_id) %}
     {%- set sql -%}
         select count(*)
         from {{ asof.registry('moments') }}
         where group_id = {{ asof.literal(group_id) }} and run_id = {{ asof.literal(run_id) }}
+    {%- endset -%}
+    {{- return(run_query(sql).rows[0][0] > 0) -}}
+{% endmacro %}
+
+{# Whether the record has what a run served of a group as lost. #}
+{% macro is_recorded_as_lost(group_id, run_id) %}
+    {%- set sql %}
+        select count(*)
+        from {{ asof.registry('publications') }}
+        where as_of is null and group_id = {{ asof.literal(group_id) }} and run_id = {{ asof.literal(run_id) }}
     {%- endset -%}
     {{- return(run_query(sql).rows[0][0] > 0) -}}
 {% endmacro %}

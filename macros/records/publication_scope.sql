@@ -1,9 +1,9 @@
 {#
   {models, tests}: the models that a publication is made of (the groups' and services' own, with all their ancestors)
   and the tests on any of them. What belongs only to something under construction, or to nothing of ours, is not in
-  it.
+  it. beside: the models of what else is published, which a test may read too.
 #}
-{% macro publication_scope(groups, services) %}
+{% macro publication_scope(groups, services, beside=[]) %}
     {%- set roots = [] -%}
     {%- for group in groups -%}
         {%- do roots.extend([group.history_node.unique_id, group.latest_node.unique_id]) -%}
@@ -31,7 +31,7 @@
     {%- for node in graph.nodes.values() if node.resource_type == 'test' -%}
         {%- set on = node.depends_on.nodes | select('in', models) | list -%}
         {%- set under_construction = namespace(found=false) -%}
-        {%- for unique_id in node.depends_on.nodes if unique_id not in models and unique_id in graph.nodes
+        {%- for unique_id in node.depends_on.nodes if unique_id not in models + beside and unique_id in graph.nodes
             and asof.role(graph.nodes[unique_id]) is not none -%}
             {%- set under_construction.found = true -%}
         {%- endfor -%}

@@ -1,4 +1,5 @@
-{# Runs the statements of a version and notes it, in one transaction: a kill leaves the version before, or this one. #}
+{# Runs the statements of a version and notes it, in one transaction: a kill leaves the version before, or this one.
+#}
 {% macro upgrade_records(version, statements) %}
     {%- do asof.run_together(statements + [asof.insert_sql('version', [[version, asof.wall_clock()]])]) -%}
     {%- do asof.fault_point('after_upgrade_of_records') -%}
@@ -17,6 +18,27 @@
         {%- for name in ['seen_in_run', 'forgotten_in_run'] if name in columns -%}
             {%- do statements.append('alter table ' ~ relation ~ ' rename column ' ~ name ~ ' to asof_' ~ name) -%}
         {%- endfor -%}
+    {%- endfor -%}
+    {{- return(statements) -}}
+{% endmacro %}
+
+{#
+  2 to 3. Components: what a run noticed of an entity counts with a group of that entity, so moments name it.
+  Moments of groups that the project no longer has name none, and count for every entity as before.
+#}
+{% macro upgrade_to_3() %}
+    {%- set statements = [
+        'alter table ' ~ asof.registry('moments') ~ ' add column entity varchar',
+        'alter table ' ~ asof.registry('results') ~ ' add column definition varchar',
+    ] -%}
+    {%- for node in asof.models_of('group') -%}
+        {%- set spec = asof.group_spec_of(node) -%}
+        {%- set sql %}
+            update {{ asof.registry('moments') }}
+            set entity = {{ asof.literal(spec.entity.name) }}
+            where group_id = {{ asof.literal(spec.id) }}
+        {%- endset -%}
+        {%- do statements.append(sql) -%}
     {%- endfor -%}
     {{- return(statements) -}}
 {% endmacro %}

@@ -278,7 +278,8 @@ def live(folder: Path) -> World:
     for build in BUILDS:
         at, _, rolled_back = build.partition(" ")
         if rolled_back:
-            world.dbt("run-operation", "rollback", now=f"2026-05-01 {at}")
+            to = world.pointer["sequence_number"] - 1
+            world.dbt("run-operation", "rollback", "--args", f"{{to: {to}}}", now=f"2026-05-01 {at}")
             world.dbt("run-operation", "release", now=f"2026-05-01 {at}")
         else:
             world.build(f"2026-05-01 {at}")

@@ -116,7 +116,7 @@ def set_in(*path):
 
 
 SPOILS = {
-    "newer format": set_in("format", 3),
+    "newer format": set_in("format", 4),
     "other snapshot": set_in("snapshot_id", "x"),
     "missing column": rename_feature,
     "wrong type": retype_feature,
@@ -365,6 +365,26 @@ def test_prune_keeps_the_newest_the_current_and_the_unknown(publisher, capsys):
     assert gone == {name for name in before if "-00000002" in name or "00000002.json" in name or "-00000003" in name}
     assert len(gone) == 2 * (len(GROUPS) + 1)
     assert prune(folder, 2) == []
+
+
+def test_prune_keeps_what_a_kept_manifest_carries_over(publisher):
+    """A group that went out long ago keeps its newest file, and so many publications, whatever else went out since."""
+    manifests = [publisher.publish(mark=8), publisher.publish(mark=9)]
+
+    def carry(manifest):
+        for id_ in manifest["groups"].keys() - {"pair@1"}:
+            (publisher.folder / manifest["groups"][id_]["file"]).unlink()
+            manifest["groups"][id_] = manifests[-1]["groups"][id_]
+
+    for mark in range(10, 14):
+        manifests.append(publisher.publish(mark=mark, spoil=carry))
+    files = [{each["file"] for each in manifest["groups"].values()} for manifest in manifests]
+    prune(publisher.folder, 1)
+    assert {path.name for path in publisher.folder.glob("*.parquet")} == files[1] | files[-1]
+    publisher.publish()
+    # nothing names them any more, and nothing is left behind
+    prune(publisher.folder, 1)
+    assert len([*publisher.folder.glob("*.parquet")]) == len(GROUPS)
 
 
 def test_prune_deletes_nothing_without_a_pointer(publisher, capsys):

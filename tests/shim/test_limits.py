@@ -33,11 +33,13 @@ def connect(server):
 
 
 def answer(connection):
-    """The status and body of one answer; (None, b"") if the connection was ended instead."""
+    """The status and body of one answer, as far as it came; (None, b"") if the connection was ended instead."""
     try:
         response = http.client.HTTPResponse(connection)
         response.begin()
         return response.status, response.read()
+    except http.client.IncompleteRead as error:
+        return response.status, error.partial
     except (http.client.HTTPException, OSError):
         return None, b""
 
@@ -261,7 +263,11 @@ def test_sql_that_takes_too_long_is_interrupted(start, tmp_path, opened):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_signal_under_load_loses_no_request(start, publisher, workers):
-    """Whatever was sent whole before the signal is answered whole; then connections are ended, and nothing is left."""
+    """Whatever was sent whole before the signal is answered whole; then connections are ended, and nothing is left.
+
+    Of a connection that is new, nobody can tell whether a worker had accepted it. One that waits in the system's queue
+    is reset, so only what begins to be answered on it must be whole.
+    """
     server = start("--folder", publisher.folder, "--workers", workers, **NINE)
     request = post("/v1/services/pairs", json.dumps({"entities": [{"left_id": "1", "right_id": "11"}] * 100}).encode())
     signalled, lost, answered = threading.Event(), [], []
@@ -269,15 +275,16 @@ def test_a_signal_under_load_loses_no_request(start, publisher, workers):
     def work(keep):
         while True:
             try:
-                connection = connect(server)
+                connection, is_new = connect(server), True
                 while True:
                     connection.sendall(request)
                     before = not signalled.is_set()
                     status, body = answer(connection)
                     if status == 200 and body.count(b'"status":"OK"') == 100:
                         answered.append(before)
-                    elif before:
+                    elif before and not (is_new and status is None and not body):
                         lost.append((status, len(body)))
+                    is_new = False
                     if status is None or not keep:
                         break
             except OSError:

@@ -350,15 +350,11 @@ class Life:
         first = min(each.number for each in self.publications if each.snapshot == current.snapshot)
         before = [each for each in others if each.snapshot != current.snapshot and each.number < first]
         chosen = [each for each in others if each.snapshot != current.snapshot][-5:]
-        if before and self.rng.random() < 0.5:
-            to, arguments = before[-1], []
-        else:
-            to = self.rng.choice(chosen)
-            arguments = ["--args", f"{{to: {to.number}}}"]
+        to = before[-1] if before and self.rng.random() < 0.5 else self.rng.choice(chosen)
         # sometimes by a machine whose clock is behind, by less than the declared pickup
         now = at - timedelta(seconds=self.rng.choice([0, 0, 0, 3]))
         expected = replace(to, number=len(self.publications) + 1, published_at=self.stamp(now, *to.as_of.values()))
-        operation = ["run-operation", "rollback", *arguments]
+        operation = ["run-operation", "rollback", "--args", f"{{to: {to.number}}}"]
         is_killed = self.rng.random() < 0.25
         if is_killed:
             self.world.killed_at(self.rng.choice(sorted(PUBLISHED_AT)), *operation, now=text_of(now))

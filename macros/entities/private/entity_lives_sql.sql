@@ -2,7 +2,9 @@
     {%- set at = asof.sql_time(asof.run_as_of()) %}
     {%- set names = keys | join(', ') %}
     with counted_run as (
-        select distinct run_id from {{ asof.registry('publications') }}
+        select distinct run_id
+        from {{ asof.registry('counted_moments') }}
+        where kind = 'build' and coalesce(entity, '{{ model.name }}') = '{{ model.name }}'
         union
         select 'backfill'
     ),
@@ -20,7 +22,11 @@
                 as asof_forgotten_in_run
         from {{ memory }}
         where asof_seen_in_run in (select run_id from counted_run)
-    ),
+    )
+    {%- if asof.is_counted_moment_of(model.name) %}
+    -- what was known at this moment counts already: nothing new is noticed
+    select * from remembered
+    {%- else %},
     forgotten as (
         select {{ names }}, max(gone_at) as gone_at
         from remembered
@@ -78,4 +84,19 @@
         from present
         where {{ asof.same_keys('present', 'remembered', keys) }} and present.first_seen_at = remembered.first_seen_at
     )
+    {%- endif %}
+{% endmacro %}
+
+{#
+  Whether the moment of this run is not newer than one that counts for a group of an entity. Noticed then, an
+  appearance or a departure would change points that were recorded.
+#}
+{% macro is_counted_moment_of(entity) %}
+    {%- if asof.backfill_range() is not none -%}{{- return(false) -}}{%- endif -%}
+    {%- set sql %}
+        select count(*)
+        from {{ asof.registry('counted_moments') }}
+        where entity = '{{ entity }}' and as_of >= {{ asof.sql_time(asof.run_as_of()) }}
+    {%- endset -%}
+    {{- return(run_query(sql).rows[0][0] > 0) -}}
 {% endmacro %}

@@ -38,7 +38,8 @@
         if plan.kind == 'backfill' else none -%}
     {%- call statement('moment') -%}
         {{ asof.insert_sql('moments', [[spec.id, moment, plan.run_id, plan.kind, published_at, spec.max_age_seconds,
-            plan.definition, points, rows | int, checksum, plan.counted_before, started, asof.wall_clock()]]) }};
+            plan.definition, points, rows | int, checksum, plan.counted_before, started, asof.wall_clock(),
+            spec.entity.name]]) }};
         {%- for event in spec.events %}
         insert into {{ asof.registry('known_rows') }}
         select '{{ spec.id }}', {{ at }}, '{{ plan.run_id }}', '{{ event.name }}', count(*)

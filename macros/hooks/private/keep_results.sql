@@ -15,6 +15,7 @@
         {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if problems
             else result.status | string, number | int,
             invocation_id, (result.node.depends_on.nodes | first) if result.node.resource_type == 'unit_test'
+            else none, asof.definition_of(graph.nodes[result.node.unique_id]) if result.node.resource_type == 'model'
             else none]) -%}
     {%- endfor -%}
     {%- if rows -%}

@@ -1,9 +1,10 @@
 {#
-  What the API would have answered to asof_set_examples, in temporary tables: asof_set_rows, what it would have looked
-  up for them, asof_set_answers, what the service's text, as last built, makes of that, and asof_set_lost, which of
-  them are lost.
+  What the API would have answered to asof_set_examples, in temporary tables: asof_set_rows, what it would have
+  looked up for them, asof_set_answers, what the service's text (`sql`, else as last built) makes of that, and
+  asof_set_lost, which of them are lost.
 #}
-{% macro answer_examples(spec, given) %}
+{% macro answer_examples(spec, given, sql=none) %}
+    {%- set text = sql or asof.service_manifest(spec).sql -%}
     {%- set sql -%}
         create temporary table asof_set_rows as
         {{ asof.looked_up_sql(spec, 'asof_set_examples', has_sequence_number=given.has_sequence_number) }}
@@ -14,7 +15,7 @@
     {%- set sql -%}
         create temporary table asof_set_answers as
         with asof_looked_up as (select * from asof_set_rows),
-        asof_answers as ({{ asof.service_manifest(spec).sql }})
+        asof_answers as ({{ text }})
         select *
         from asof_answers
     {%- endset -%}
