@@ -1,6 +1,6 @@
 {#
-  What to write in place of other types: (pattern, the cast of an expression x, the type that it gives), the first
-  that matches. Whatever no pattern matches is written as text.
+  What to write in place of other types: (pattern, the cast of an expression x, the type that it gives), the first that
+  matches. Whatever no pattern matches is written as text.
 #}
 {% macro casts() %}
     {{- return([

@@ -1,5 +1,4 @@
-{# Every refusal of the package goes through here, so that each reads "asof: what happened, where, what to do next".
-#}
+{# Every refusal of the package goes through here, so that each reads "asof: what happened, where, what to do next". #}
 {% macro refuse(message) %}
     {{- exceptions.raise_compiler_error('asof: ' ~ message) -}}
 {% endmacro %}

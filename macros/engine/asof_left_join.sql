@@ -1,7 +1,7 @@
 {#
-  `from left <this>`: joins, to each left row, the right row with the latest `right_time <= left_time` among those
-  that meet `on`; nulls where there is none. The right side must be unique per (`on`, `right_time`): an as-of join
-  picks any of several.
+  `from left <this>`: joins, to each left row, the right row with the latest `right_time <= left_time` among those that
+  meet `on`; nulls where there is none. The right side must be unique per (`on`, `right_time`): an as-of join picks
+  any of several.
 
   right: a relation or CTE name. as: its alias. left_time, right_time: qualified columns. on: a list of conditions.
 #}

@@ -1,6 +1,6 @@
 {#
-  The nodes of a serialized syntax tree that matter: rows of (kind, name, path, alias, within, declared). A bare
-  name means the common table expression of that name whose declaring query is the innermost around it. Among the
+  The nodes of a serialized syntax tree that matter: rows of (kind, name, path, alias, within, declared).
+  A bare name means the common table expression of that name whose declaring query is the innermost around it. Among the
   declarations of one query only earlier ones are in scope, and in the recursive part of one, itself.
 #}
 {% macro duckdb_parsed_nodes_sql(text) %}

@@ -1,6 +1,6 @@
 {#
-  SQL that fails, and says why. A hook at the end of a command returns it where the command must fail: of an error
-  that is raised there instead, dbt says that it was interrupted from the keyboard.
+  SQL that fails, and says why. A hook at the end of a command returns it where the command must fail: of an error that
+  is raised there instead, dbt says that it was interrupted from the keyboard.
 #}
 {% macro failing_sql(message) %}{{ return(adapter.dispatch('failing_sql', 'asof')(message)) }}{% endmacro %}
 

@@ -1,6 +1,6 @@
 {#
-  What no answer can hold: of floats NaN and infinities, of dates and times infinity and what lies outside the years
-  of asof.column_types(). In a list it is an item that is so.
+  What no answer can hold: of floats NaN and infinities, of dates and times infinity and what lies outside the years of
+  asof.column_types(). In a list it is an item that is so.
 #}
 
 {# Whether a value is one of these, as a SQL condition; none where its type has no such values. #}

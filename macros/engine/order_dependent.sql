@@ -1,8 +1,9 @@
 {#
-  What in a group's SQL may give other values when the same rows come in another order, or on another engine: a list
-  of (problem, name). problem: float (an aggregate over floats), mean (avg of decimals; the name is that of the
-  column), aggregate (one that picks or lists rows), arg (arg_max and its like by a single column), window, rows
-  (limit, distinct on and their like), or unbound with the engine's message. Empty where the engine cannot say.
+  What in a group's SQL may give other values when the same rows come in another order, or on another engine: a list of
+  (problem, name). problem: float (an aggregate over floats), mean (avg of decimals; the name is that of the column),
+  aggregate (one that picks or lists rows), arg (arg_max and its like by a single column), window, rows (limit,
+  distinct on and their like), or unbound with the engine's message.
+  Empty where the engine cannot say.
   parents: (relation as the text names it, relation that its rows stand in), of each model that the text reads.
 #}
 {% macro order_dependent(sql, parents) %}

@@ -1,14 +1,14 @@
 {#
-  What the engine's own parser sees in a SQL text, also behind macros, dbt's and the engine's: {relations,
-  common_tables, functions, table_functions, has_window, is_one_select, names_as_of}. relations: the tables and
-  views it reads, one per reference: {name, path, alias, within, is_hidden}. path: as written,
+  What the engine's own parser sees in a SQL text, also behind macros, dbt's and the engine's:
+  {relations, common_tables, functions, table_functions, has_window, is_one_select, names_as_of}.
+  relations: the tables and views it reads, one per reference: {name, path, alias, within, is_hidden}. path: as written,
   `database.schema.name` where in full. within: the common table expression that it stands in, or none. is_hidden:
   whether a common table expression of that name is in scope there. common_tables: the references to common table
   expressions: {name, declared, within}. declared and within tell apart the one that is meant and the one that the
   reference stands in. functions, table_functions: the lower-case names called. has_window, is_one_select: whether
   there is a window, and whether there is no query but the outermost. What asof's own joins write, whose relations
-  have aliases that begin with asof_, is not counted. names_as_of: whether something else than a column as_of is
-  given that name. None where the engine has no such parser; then only the checks over the graph apply.
+  have aliases that begin with asof_, is not counted. names_as_of: whether something else than a column as_of is given
+  that name. None where the engine has no such parser; then only the checks over the graph apply.
 #}
 {% macro parsed_sql(sql) %}{{ return(adapter.dispatch('parsed_sql', 'asof')(sql)) }}{% endmacro %}
 

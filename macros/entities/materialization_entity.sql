@@ -1,7 +1,7 @@
 {#
-  An entity: its key column(s), `first_seen_at`, and `gone_at` (null while it is there), one row per life. What was
-  once part of a run that counts is remembered: an entity that its source forgets is gone from the run that noticed
-  it, and one that comes back begins a new life. A run that never counted leaves no trace. --empty writes nothing.
+  An entity: its key column(s), `first_seen_at`, and `gone_at` (null while it is there), one row per life. What was once
+  part of a run that counts is remembered: an entity that its source forgets is gone from the run that noticed it,
+  and one that comes back begins a new life. A run that never counted leaves no trace. --empty writes nothing.
 
   `asof_seen_in_run` and `asof_forgotten_in_run` are bookkeeping for that rule. The table is emptied and filled in
   place, so that views on it survive on engines that would drop them with it.

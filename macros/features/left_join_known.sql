@@ -4,15 +4,15 @@
 
       {{ "{{ asof.left_join_known(ref('stg_orders'), as='orders', on='customer_id') }}" }}
 
-  events: an event model. as: its alias. on: the key column(s), of the same name on both sides. corrected: true
-  where the model holds a row per version of an event, with `is_retracted`. Of each event the last version known at
-  `as_of` is seen, or none if that one retracts it. A version counts until the next one of the same event is known,
-  so the join stays one comparison of times.
+  events: an event model. as: its alias. on: the key column(s), of the same name on both sides.
+  corrected: true where the model holds a row per version of an event, with `is_retracted`. Of each event the last
+  version known at `as_of` is seen, or none if that one retracts it. A version counts until the next one of the
+  same event is known, so the join stays one comparison of times.
 
   The alias of the relation inside tells check_relations that this join wrote it, and not the group.
 
-  The join ends in its `on`, so a group whose features all look back by the same length may add to it, and reads no
-  more than that: `and {{ "{{ asof.within('orders', '30 days') }}" }}`.
+  The join ends in its `on`, so a group whose features all look back by the same length may add to it, and reads no more
+  than that: `and {{ "{{ asof.within('orders', '30 days') }}" }}`.
 #}
 {% macro left_join_known(events, as, on, corrected=false) -%}
     {%- do asof.check_event_columns(events) %}

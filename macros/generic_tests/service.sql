@@ -1,8 +1,8 @@
 {#
-  A service: one answer per row, declared categories and null rates, and one training row per example less those
-  counted out. And parity: newly logged answers of the API equal what history gives. What is outside a declared
-  range, or NaN, is a matter of the answer (asof.answer_sql), and no fault. Nor is what callers sent: answers to
-  logged requests are not tested for categories and null rates.
+  A service: one answer per row, declared categories and null rates, and one training row per example less those counted
+  out. And parity: newly logged answers of the API equal what history gives. What is outside a declared range, or NaN,
+  is a matter of the answer (asof.answer_sql), and no fault. Nor is what callers sent: answers to logged requests are
+  not tested for categories and null rates.
 #}
 {% test service(model) %}
     {%- set service = asof.tested_base() -%}

@@ -16,17 +16,16 @@
 {% endmacro %}
 
 {#
-  Parity: what the API answered against what history gives. As a command starts, the shim's request log is taken
-  into the record asof_requests, and each newly logged row is rebuilt by the training path and compared, once; the
-  service test fails where a row differs that no test has told of yet, and as the command ends it is noted which run
-  told.
+  Parity: what the API answered against what history gives. As a command starts, the shim's request log is taken into
+  the record asof_requests, and each newly logged row is rebuilt by the training path and compared, once; the service
+  test fails where a row differs that no test has told of yet, and as the command ends it is noted which run told.
 
-  Two questions, kept apart. Is the answer what the publication that it names must give? And was that publication
-  the current one then, or replaced no longer ago than the shim may take to pick the next one up (var asof_pickup)?
+  Two questions, kept apart. Is the answer what the publication that it names must give? And was that publication the
+  current one then, or replaced no longer ago than the shim may take to pick the next one up (var asof_pickup)?
 
-  An answer is rebuilt by the text of the definition that it names, as it was published (record asof_contracts),
-  also where the service has another one by now. `parity` says what came of it: same; different; `not compared:
-  <why>`, which counts against the floor; `not comparable: <why>`, which nobody could compare, now or later.
+  An answer is rebuilt by the text of the definition that it names, as it was published (record asof_contracts), also
+  where the service has another one by now. `parity` says what came of it: same; different; `not compared: <why>`, which
+  counts against the floor; `not comparable: <why>`, which nobody could compare, now or later.
 #}
 
 {#

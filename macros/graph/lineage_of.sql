@@ -1,7 +1,7 @@
 {#
-  All that models are made of: the unique_id of each ancestor (model, seed, snapshot or source), with that of the
-  model which it was reached from. What stands in the graph only: a relation by its literal name is seen by the
-  parser. to_leaves: no further than what the data begins at (see is_leaf).
+  All that models are made of: the unique_id of each ancestor (model, seed, snapshot or source), with that of the model
+  which it was reached from. What stands in the graph only: a relation by its literal name is seen by the parser.
+  to_leaves: no further than what the data begins at (see is_leaf).
 #}
 {% macro lineage_of(nodes, to_leaves=false) %}
     {%- set found = {} -%}

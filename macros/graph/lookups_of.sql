@@ -1,8 +1,8 @@
 {#
-  The lookups of a service, as service_spec documents them: from the line of its rows and, where a group's keys are
-  not sent under their own names, the `lookups` of its YAML. There, a lookup's alias stands before where its key
-  comes from: `origin: shipment.origin_warehouse_id`, a stored column of another lookup; `sender: sender_id`, what
-  the caller sends; `lane: {from_id: origin_id, to_id: destination_id}`, the same for a group of several keys.
+  The lookups of a service, as service_spec documents them: from the line of its rows and, where a group's keys are not
+  sent under their own names, the `lookups` of its YAML. There, a lookup's alias stands before where its key comes from:
+  `origin: shipment.origin_warehouse_id`, a stored column of another lookup; `sender: sender_id`, what the caller sends;
+  `lane: {from_id: origin_id, to_id: destination_id}`, the same for a group of several keys.
 #}
 {% macro lookups_of(node, rows) %}
     {%- set what = node.original_file_path ~ ': ' ~ asof.versioned_id(node) -%}

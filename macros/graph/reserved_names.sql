@@ -30,8 +30,7 @@
     {{- return(found) -}}
 {% endmacro %}
 
-{# What no declared column of a model may be called, and how a message calls the model: [{name: who adds it}, text].
-#}
+{# What no declared column of a model may be called, and how a message calls the model: [{name: who adds it}, text]. #}
 {% macro reserved_in(node, role) %}
     {%- if role == 'entity' -%}{{- return([asof.reserved_names('key'), 'the entity ']) -}}{%- endif -%}
     {%- if role == 'examples' -%}{{- return([asof.reserved_names('request'), 'the examples ']) -}}{%- endif -%}

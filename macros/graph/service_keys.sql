@@ -13,8 +13,7 @@
     {{- return(keys) -}}
 {% endmacro %}
 
-{# What the caller sends for a group's keys, in their order, by what the YAML says of it; none if that does not fit.
-#}
+{# What the caller sends for a group's keys, in their order, by what the YAML says of it; none if that does not fit. #}
 {% macro sent_keys(said, own_keys) %}
     {%- if said is string and own_keys | length == 1 -%}{{- return([said]) -}}{%- endif -%}
     {%- if said is mapping and said.keys() | sort == own_keys | sort -%}

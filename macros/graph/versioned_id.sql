@@ -1,5 +1,4 @@
-{# `shipment@1` of a feature group's or service's node. Versions start at 1: adding them later renames the relation.
-#}
+{# `shipment@1` of a feature group's or service's node. Versions start at 1: adding them later renames the relation. #}
 {% macro versioned_id(node) %}
     {%- if node.version is none or node.version is not defined -%}
         {{- asof.refuse(node.original_file_path ~ ': ' ~ node.name ~ ' has no version. Feature groups and services '

@@ -1,5 +1,4 @@
-{# An owner, a description and the test line: what a catalog is worth reading for, and what a publication stands on.
-#}
+{# An owner, a description and the test line: what a catalog is worth reading for, and what a publication stands on. #}
 {% macro check_documented(node, where, test) %}
     {%- if not asof.owner_of(node) -%}
         {{- asof.refuse(where ~ ' has no owner. Name who answers for it in its YAML: `config: {meta: {owner: '

@@ -1,7 +1,7 @@
 {#
-  Refuses an event model whose times have no zone, or that has a column of a name that is ours. events: its
-  relation, as the joins have it. (In a unit test there is no such relation, nor of an ephemeral model, whose
-  relation has no schema.)
+  Refuses an event model whose times have no zone, or that has a column of a name that is ours. events: its relation, as
+  the joins have it. (In a unit test there is no such relation, nor of an ephemeral model, whose relation has no
+  schema.)
 #}
 {% macro check_event_columns(events) %}
     {%- set relation = load_relation(events) if execute and events is not string and events.schema else none -%}

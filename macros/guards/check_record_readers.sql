@@ -1,8 +1,8 @@
 {#
-  Refuses event models, entities and examples that are made of the record: history, latest, rows, services,
-  training, or asof's own tables. These hold rows of runs that failed or never counted, and change when a run is
-  repeated. A feature group reads events and entities only, so what they may not descend from, it doesn't either.
-  (Examples read the request log, by asof.logged.)
+  Refuses event models, entities and examples that are made of the record: history, latest, rows, services, training, or
+  asof's own tables. These hold rows of runs that failed or never counted, and change when a run is repeated. A feature
+  group reads events and entities only, so what they may not descend from, it doesn't either. (Examples read the
+  request log, by asof.logged.)
 #}
 {% macro check_record_readers() %}
     {%- for role in ['event', 'entity', 'examples'] -%}

@@ -13,9 +13,9 @@
 {% endmacro %}
 
 {#
-  Times have a zone. A time without one would be taken as UTC, whatever it is. Each time column that we read is
-  refused unless it is a timestamptz: by what a YAML declares before anything runs, and by what a model returns
-  before anything is recorded of it.
+  Times have a zone. A time without one would be taken as UTC, whatever it is. Each time column that we read is refused
+  unless it is a timestamptz: by what a YAML declares before anything runs, and by what a model returns before
+  anything is recorded of it.
 #}
 
 {# The columns of a role's models that are times. #}

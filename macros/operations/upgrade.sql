@@ -1,15 +1,14 @@
 {#
-  `dbt run-operation upgrade`: brings the records that an older version of this package wrote to the current
-  version. The published folder stays as it is: snapshots are never rewritten, and the shim and every command read
-  those of older versions. Running it again does nothing.
+  `dbt run-operation upgrade`: brings the records that an older version of this package wrote to the current version.
+  The published folder stays as it is: snapshots are never rewritten, and the shim and every command read those of older
+  versions. Running it again does nothing.
 
-  Whoever changes something that is stored raises asof.current_version(), once for each release, and adds a step for
-  it:
+  Whoever changes something that is stored raises asof.current_version(), once for each release, and adds a step for it:
 
   - a column of a record: a statement in upgrade_to_<version>(). A new record needs none, create_registry makes it.
-  - the manifest or the pointer: manifest_as_current(), which every reader in SQL goes through, and
-  serve/snapshot.py. - a stored contract: contract_as_current(). - the compiled text of groups and services:
-  nothing. The first build compares it (accept_equal_definitions).
+  - the manifest or the pointer: manifest_as_current(), which every reader in SQL goes through, and serve/snapshot.py.
+  - a stored contract: contract_as_current().
+  - the compiled text of groups and services: nothing. The first build compares it (accept_equal_definitions).
 #}
 {% macro upgrade() %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}

@@ -1,11 +1,10 @@
 {#
-  The compiled text of a group or service changes where this package writes its part of it differently. Over an
-  upgrade a changed text is therefore accepted where it gives the values of before: of a group those that were
-  recorded, of a service those that its published text gives. A text that gives other values is left to a person, as
-  any changed text.
+  The compiled text of a group or service changes where this package writes its part of it differently. Over an upgrade
+  a changed text is therefore accepted where it gives the values of before: of a group those that were recorded, of a
+  service those that its published text gives. A text that gives other values is left to a person, as any changed text.
 
-  changed: a list of {id, kind, spec, was, now_}: kind is `group` or `service`, was its entry in the published
-  manifest, now_ its new definition. Returns the ids of those that were not accepted, and says why.
+  changed: a list of {id, kind, spec, was, now_}: kind is `group` or `service`, was its entry in the published manifest,
+  now_ its new definition. Returns the ids of those that were not accepted, and says why.
 #}
 {% macro accept_equal_definitions(changed) %}
     {%- set differing = [] -%}

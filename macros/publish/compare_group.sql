@@ -30,8 +30,7 @@
         ~ asof.rows_in_words(few)}) -}}
 {% endmacro %}
 
-{# The points of a group, at moments (SQL literals), at which its text as last built differs from what was recorded.
-#}
+{# The points of a group, at moments (SQL literals), at which its text as last built differs from what was recorded. #}
 {% macro group_differences_sql(spec, moments) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | join(', ') -%}
     {%- set text = "select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'" -%}

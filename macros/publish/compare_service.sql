@@ -1,6 +1,6 @@
 {#
-  A service's text as last built against the one that was published: {compared, differs}, one of them none. Both
-  answer the same requests. was: its entry in the published manifest.
+  A service's text as last built against the one that was published: {compared, differs}, one of them none. Both answer
+  the same requests. was: its entry in the published manifest.
 #}
 {% macro compare_service(spec, was) %}
     {%- set contract = asof.contract_of(spec.id, was.definition) -%}

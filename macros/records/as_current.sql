@@ -23,8 +23,8 @@
 {% endmacro %}
 
 {#
-  {looked_up, sql} of a service of version 1: its text read `looked_up`, whose own columns had two underscores in
-  their names, and nothing said where the others are from. features: of its groups, by their name.
+  {looked_up, sql} of a service of version 1: its text read `looked_up`, whose own columns had two underscores in their
+  names, and nothing said where the others are from. features: of its groups, by their name.
 #}
 {% macro looked_up_from_1(service, features) %}
     {%- set lookups, renamed = [], [] -%}

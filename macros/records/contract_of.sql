@@ -1,7 +1,7 @@
 {#
-  A published definition of a service, as looked_up_sql wants it: {id, keys, request, groups, features, sql,
-  histories, has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the
-  project no longer has.
+  A published definition of a service, as looked_up_sql wants it: {id, keys, request, groups, features, sql, histories,
+  has_sequence_number, gone}; none where this warehouse never published it. gone: a group that the project no longer
+  has.
 #}
 {% macro contract_of(id, definition) %}
     {%- set sql -%}

@@ -4,11 +4,11 @@
 
       {{ "{{ asof.rows(['shipment@1', 'warehouse@1']) }}" }}
 
-  groups: the groups with the version read, the service's first group first. Under an alias, as in 'warehouse@1 as
-  origin', a group may be looked up more than once: its columns are then called origin_<column>, its status
-  origin_status. Where a group's keys are not sent under their own names, the service's YAML says where they come
-  from (asof.lookups_of). examples: the examples model, `<service>_examples` unless said. Examples without a
-  snapshot, or of lost hours, are not in it; the build says how many.
+  groups: the groups with the version read, the service's first group first. Under an alias, as in
+  'warehouse@1 as origin', a group may be looked up more than once: its columns are then called origin_<column>, its
+  status origin_status. Where a group's keys are not sent under their own names, the service's YAML says where they come
+  from (asof.lookups_of). examples: the examples model, `<service>_examples` unless said.
+  Examples without a snapshot, or of lost hours, are not in it; the build says how many.
 #}
 {% macro rows(groups, examples=none) %}
     {%- set service = asof.parse_model_name(model.name, 'rows') -%}

@@ -1,6 +1,6 @@
 {#
-  The whole of a training model, `models/training/<service>_v<n>_training.sql`: the answers to the examples beside
-  their labels, joined on row_id. Rejected rows and labels not known by the cut-off (the run's moment, or an earlier
+  The whole of a training model, `models/training/<service>_v<n>_training.sql`: the answers to the examples beside their
+  labels, joined on row_id. Rejected rows and labels not known by the cut-off (the run's moment, or an earlier
   asof_training_cutoff) are left out; the build counts them.
 #}
 {% macro training() %}

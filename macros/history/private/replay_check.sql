@@ -1,11 +1,11 @@
 {#
-  Replay: past points of a group are evaluated again, with all that has become known since lying in the tables, and
-  must equal what was recorded. A check for asof.problems, part of the feature_group test; none where there is
-  nothing to replay.
+  Replay: past points of a group are evaluated again, with all that has become known since lying in the tables, and must
+  equal what was recorded. A check for asof.problems, part of the feature_group test; none where there is nothing to
+  replay.
 
-  The sample is bounded and another one in every run: up to 8 counted moments by lot, and up to 8 that late or
-  corrected events reach back over; up to 50 entities by lot, and up to 50 that those events are of; every point of
-  these. A group that may look at other entities (by a window or a query of its own) is evaluated for all of them.
+  The sample is bounded and another one in every run: up to 8 counted moments by lot, and up to 8 that late or corrected
+  events reach back over; up to 50 entities by lot, and up to 50 that those events are of; every point of these. A group
+  that may look at other entities (by a window or a query of its own) is evaluated for all of them.
   It reaches back to what a person accepted last (accept_restatement, accept_definition, accept_backdating), and no
   further than the `retention` that an event model's meta declares. The var `asof_replay: false` leaves it out.
 #}

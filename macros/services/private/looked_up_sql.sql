@@ -79,8 +79,8 @@
 {% endmacro %}
 
 {#
-  `..., asof_placed as (...)`: examples with these of their columns, and asof_sequence_number, the publication that
-  was current, or that they name.
+  `..., asof_placed as (...)`: examples with these of their columns, and asof_sequence_number, the publication that was
+  current, or that they name.
 #}
 {% macro placed_sql(examples, columns, has_sequence_number) -%}
     asof_publication as (

@@ -1,5 +1,4 @@
-{# Why an example is no training row, the first reason that applies; null where it is one. For training_columns_sql.
-#}
+{# Why an example is no training row, the first reason that applies; null where it is one. For training_columns_sql. #}
 {% macro left_out(cutoff, has_labels=true) -%}
     case
         when asof_answer.status is null then case when asof_lost.row_id is not null then 'lost' else 'no_snapshot' end
@@ -10,8 +9,7 @@
     end
 {%- endmacro %}
 
-{# Whether an example (its row, aliased) was asked, and its label known, by the cut-off. The one place that says so.
-#}
+{# Whether an example (its row, aliased) was asked, and its label known, by the cut-off. The one place that says so. #}
 {% macro is_labelled(example, cutoff) -%}
     ({{ example }}.prediction_time < {{ cutoff }} and {{ example }}.label_known_at <= {{ cutoff }})
 {%- endmacro %}
