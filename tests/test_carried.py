@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.test_components import PART_Y, X, fraud, groups, held, moments, pay, two
-from tests.test_faults import PUBLISHED, PUBLISHING, REPORTING
+from tests.test_faults import PUBLISHING, REPORTING
 from tests.test_publication import add_service_of_a_new_group, assert_whole
 from tests.world import World
 
@@ -107,13 +107,16 @@ def test_components_that_merge_and_split(two: World) -> None:
 
 
 def test_killed_before_and_after_each_write_with_carried_parts(two: World) -> None:
-    """A part is built, and killed at each point: what is carried stays as it was, and nothing is there by half."""
+    """A part is built, and killed at each point: what is carried stays as it was, and nothing is there by half.
+
+    (Between pointer and record: test_components.py.)
+    """
     world = two
     world.build("2026-05-01 10:00")
     world.build("2026-05-01 10:01", fails=True, FAIL="score_v1")
     carried = {id: each for id, each in groups(world).items() if id != "card@1"}
     rows = len(world.history("card", "card_id, as_of"))
-    for minute, point in enumerate([*PUBLISHING, *PUBLISHED, *REPORTING], 10):
+    for minute, point in enumerate([*PUBLISHING, *REPORTING], 10):
         pay(world, minute, f"2026-05-01 10:{minute}")
         number, card = world.pointer["sequence_number"], moments(world)["card@1"]
         world.killed_at(point, "build", *PART_Y, now=f"2026-05-01 10:{minute}")

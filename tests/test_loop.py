@@ -139,7 +139,7 @@ def test_two_loops_of_one_project_take_turns(two: World, processes: list[int]) -
     world = two
     loops = [started(world.folder, "--every", "1s", *PART_Y), started(world.folder, "--every", "1s")]
     processes += [loop.pid for loop in loops]
-    lines = [[loop.stdout.readline() for _ in range(2)] for loop in loops]
+    lines = [[loop.stdout.readline() for _ in range(rounds)] for loop, rounds in zip(loops, (2, 1), strict=True)]
     for loop in loops:
         loop.send_signal(signal.SIGTERM)
     for loop, said in zip(loops, lines, strict=True):
