@@ -30,7 +30,7 @@ import pytest
 
 from asof.__main__ import main
 from tests.exact import mean
-from tests.test_as_served import check_exported
+from tests.test_as_served import check_exported, name_publications
 from tests.test_lookups import columns_yaml, model_yaml, write
 from tests.test_types import Number, spelled
 from tests.world import World
@@ -718,21 +718,14 @@ def make_project(world: World) -> None:
         "thing_id || ' ' || cast(occurred_at as varchar) as event_id",
         "said as event_id",
     )
+    name_publications(world)
     for change in (
         "things alter place_id type bigint",
         "places alter place_id type bigint",
         "things add column said varchar",
-        "examples add column sequence_number bigint",
         "examples add column other_id varchar",
     ):
         world.execute(f"alter table raw.{change}")
-    world.replace("models/services/score_examples.sql", "label_known_at\n", "label_known_at, sequence_number\n")
-    world.replace(
-        "models/services/score.yml",
-        "  - name: score\n",
-        "      - {name: sequence_number, data_type: bigint, description: The publication that answered.}\n"
-        "  - name: score\n",
-    )
 
 
 def up_to_last_bit(row: dict[str, Any] | None) -> dict[str, Any] | None:

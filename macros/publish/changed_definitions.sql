@@ -13,7 +13,7 @@
     {%- endfor -%}
     {%- for spec in component.services -%}
         {%- do built.append({'id': spec.id, 'kind': 'service', 'spec': spec,
-            'now_': asof.service_manifest(spec).definition, 'was': current.services.get(spec.id)}) -%}
+            'now_': component.manifests[spec.id].definition, 'was': current.services.get(spec.id)}) -%}
     {%- endfor -%}
     {%- set accepted_sql %}
         select id, definition from {{ asof.registry('accepted') }}

@@ -33,7 +33,6 @@
 {# The points of a group, at moments (SQL literals), at which its text as last built differs from what was recorded. #}
 {% macro group_differences_sql(spec, moments) -%}
     {%- set keys = spec['keys'] | map(attribute='name') | join(', ') -%}
-    {%- set text = "select compiled_sql from " ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'" -%}
     with asof_sampled as (
         select as_of
         from {{ asof.registry('counted_moments') }}
@@ -46,5 +45,5 @@
         group by {{ keys }}
         having count(asof_forgotten_in_run) = 0
     ),
-    {{ asof.replay_differences_sql(spec, run_query(text).rows[0][0]) }}
+    {{ asof.replay_differences_sql(spec, asof.text_in_force(spec.id)) }}
 {%- endmacro %}

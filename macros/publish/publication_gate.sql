@@ -1,9 +1,10 @@
 {#
   What of the warehouse may be published: {reason} says why nothing may, else {components} are those of the project
   (asof.components), each with the reason why it is held, or with `entries` of its groups, [{spec, as_of, run_id,
-  definition}]. The rule: every model of a component, and all that they are made of, was built by one and the same
-  normal run, the last one, from the text that the project has now; no later command was interrupted; and every test
-  on them passed on exactly those tables. So a partial run publishes the components that it covers whole.
+  definition}], and `manifests` of its services, by id. The rule: every model of a component, and all that they are
+  made of, was built by one and the same normal run, the last one, from the text that the project has now; no later
+  command was interrupted; and every test on them passed on exactly those tables. So a partial run publishes the
+  components that it covers whole.
 #}
 {% macro publication_gate() %}
     {%- set built = asof.last_build() -%}
@@ -47,7 +48,10 @@
     {{- return({'reason': none, 'components': components}) -}}
 {% endmacro %}
 
-{# {entries} of a component's groups: the newest moment of each that counts with this publication; or why not. #}
+{#
+  {entries, manifests}: of a component's groups the newest moment of each that counts with this publication, of its
+  services what the manifest says of them; or why it is held.
+#}
 {% macro entries_of(component, built) %}
     {%- set entries = [] -%}
     {%- for spec in component.groups -%}
@@ -79,5 +83,9 @@
         {%- do entries.append({'spec': spec, 'as_of': asof.time_literal(moment[0][0]), 'run_id': moment[0][1],
             'definition': asof.definition_in_force(spec.id)}) -%}
     {%- endfor -%}
-    {{- return({'entries': entries}) -}}
+    {%- set manifests = {} -%}
+    {%- for spec in component.services -%}
+        {%- do manifests.update({spec.id: asof.service_manifest(spec)}) -%}
+    {%- endfor -%}
+    {{- return({'entries': entries, 'manifests': manifests}) -}}
 {% endmacro %}

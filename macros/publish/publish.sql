@@ -43,9 +43,7 @@
         {%- do groups.update({entry.spec.id: {'definition': entry.definition, 'as_of': asof.rfc3339(entry.as_of),
             'run_id': entry.run_id, 'max_age_seconds': entry.spec.max_age_seconds}}) -%}
     {%- endfor -%}
-    {%- for spec in going | map(attribute='services') | sum(start=[]) -%}
-        {%- do services.update({spec.id: asof.service_manifest(spec)}) -%}
-    {%- endfor -%}
+    {%- for component in going -%}{%- do services.update(component.manifests) -%}{%- endfor -%}
     {%- do asof.name_latest_versions(services, current) -%}
     {%- if current is not none and asof.same_snapshot(groups, services, current) -%}
         {%- do asof.publish_held(components) -%}

@@ -43,12 +43,11 @@
     {%- if spec.request or not spec.features or spec['keys'] | length != first['keys'] | length -%}
         {{- return(false) -}}
     {%- endif -%}
-    {%- set text = 'select compiled_sql from ' ~ asof.registry('definitions') ~ " where id = '" ~ spec.id ~ "'" -%}
     {%- set rows = asof.relation_of(spec.rows_node) -%}
     {%- set service_sql %}
         with {{ spec.rows_node.alias }} as (select * from {{ rows }})
         select {{ spec.features | map(attribute='name') | join(', ') }}
-        from ({{ run_query(text).rows[0][0] }}
+        from ({{ asof.text_in_force(spec.id) }}
         ) as asof_service
     {%- endset -%}
     {#- whether the engine tells at all, as it does of a query that reads the column for sure -#}

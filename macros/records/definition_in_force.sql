@@ -13,6 +13,17 @@
     {{- return(found[0][0]) -}}
 {% endmacro %}
 
+{# A group's or service's SQL as it was last built; none where this warehouse never built it. #}
+{% macro text_in_force(id) %}
+    {%- set sql -%}
+        select compiled_sql
+        from {{ asof.registry('definitions') }}
+        where id = {{ asof.literal(id) }}
+    {%- endset -%}
+    {%- set found = run_query(sql).rows -%}
+    {{- return(found[0][0] if found | length else none) -}}
+{% endmacro %}
+
 {# Whether a row of asof_definitions is the definition of a moment, or was found to equal it. Both are aliases. #}
 {% macro is_equal_definition(definition, moment) -%}
     (

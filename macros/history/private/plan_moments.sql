@@ -35,12 +35,7 @@
                 ~ 'be of nothing. Nothing was recorded. Build that again too: `dbt build --select +'
                 ~ spec.history_node.name ~ '`.') -}}
         {%- endif -%}
-        {%- set sql -%}
-            select compiled_sql
-            from {{ asof.registry('definitions') }}
-            where id = {{ asof.literal(spec.id) }}
-        {%- endset -%}
-        {%- set evaluated_sql = run_query(sql).rows[0][0] -%}
+        {%- set evaluated_sql = asof.text_in_force(spec.id) -%}
         {%- do asof.say(spec.id ~ ': the selection leaves the clock out. It is evaluated at ' ~ moment
             ~ ' all the same, over ' ~ spec.entity.name ~ ' as last built; that moment never counts. To publish, '
             ~ 'run `dbt build` without a selection.') -%}

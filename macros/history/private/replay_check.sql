@@ -10,20 +10,15 @@
   further than the `retention` that an event model's meta declares. The var `asof_replay: false` leaves it out.
 #}
 {% macro replay_check(spec) %}
-    {%- set sql -%}
-        select compiled_sql
-        from {{ asof.registry('definitions') }}
-        where id = '{{ spec.id }}'
-    {%- endset -%}
-    {%- set found = run_query(sql).rows -%}
-    {%- if not var('asof_replay', true) or found | length == 0 or load_relation(spec.history) is none
+    {%- set text = asof.text_in_force(spec.id) -%}
+    {%- if not var('asof_replay', true) or text is none or load_relation(spec.history) is none
         or asof.is_emptied(spec) -%}
         {{- return(none) -}}
     {%- endif -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
     {%- set names = keys | join(', ') -%}
     {%- set seed = asof.run_as_of() -%}
-    {%- set all_entities = asof.reads_other_entities(found[0][0]) -%}
+    {%- set all_entities = asof.reads_other_entities(text) -%}
     {%- set sql %}
         with asof_eligible as (
             select as_of
@@ -84,7 +79,7 @@
             ) as drawn
             where not exists (select 1 from asof_forgotten where {{ asof.same_keys('asof_forgotten', 'drawn', keys) }})
         ),
-        {{ asof.replay_differences_sql(spec, found[0][0]) }}
+        {{ asof.replay_differences_sql(spec, text) }}
     {%- endset -%}
     {%- set rule -%}
         evaluated again, a past point differs from what was recorded. Run `asof prove`. If it is red, a model lets in

@@ -3,13 +3,8 @@
   an answer.
 #}
 {% macro service_manifest(spec) %}
-    {%- set sql -%}
-        select compiled_sql
-        from {{ asof.registry('definitions') }}
-        where id = '{{ spec.id }}'
-    {%- endset -%}
-    {%- set found = run_query(sql).rows -%}
-    {%- if found | length == 0 -%}
+    {%- set text = asof.text_in_force(spec.id) -%}
+    {%- if text is none -%}
         {{- asof.refuse(spec.id ~ ' was never built in this warehouse: run `dbt build`.') -}}
     {%- endif -%}
     {%- set request, groups, features = [], [], [] -%}
@@ -29,7 +24,7 @@
             'range': feature.meta.get('range'), 'out_of_range': 'null' if asof.is_null_outside(feature) else 'reject',
             'categories': feature.meta.get('categories')}) -%}
     {%- endfor -%}
-    {%- set sql = asof.served_sql(spec, found[0][0]) | trim -%}
+    {%- set sql = asof.served_sql(spec, text) | trim -%}
     {%- set meaning = [asof.normalised(sql), groups] -%}
     {%- for said in ['name', 'type', 'required', 'range', 'categories'] -%}
         {%- do meaning.append(request | map(attribute=said) | list) -%}
