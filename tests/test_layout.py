@@ -44,7 +44,7 @@ def read_macros() -> Macros:
 
 def read_signatures() -> dict[str, list[str]]:
     """The public macros as headings of macros/README.md, with the names of their arguments. Tests take their model."""
-    private = {"base", "engine", "graph", "records", "guards", "parity", "publish", "private"}
+    private = {"base", "engine", "graph", "records", "guards", "parity", "health", "publish", "private"}
     public = {}
     for path in MACROS.rglob("*.sql"):
         if private & set(path.relative_to(MACROS).parts):
