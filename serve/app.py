@@ -15,9 +15,10 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from . import catalog, feast
+from . import catalog, feast, plots
 from .clock import Clock, clock_from_environment, rfc3339
 from .folder import Folder
+from .health import findings_of, read_health
 from .held import Held, read_held
 from .openapi import FEAST
 from .parity import Parity, read_parity
@@ -88,7 +89,8 @@ def create_app(
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.jinja_env.filters |= {"duration": catalog.duration, "example_body": catalog.example_body}
+    filters = {"line": plots.line, "bars": plots.bars, "age_at": catalog.age_at}
+    app.jinja_env.filters |= filters | {"duration": catalog.duration, "example_body": catalog.example_body}
     app.extensions["asof"] = shim
     _register_errors(app)
     app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), shim)  # type: ignore[method-assign]
@@ -199,8 +201,8 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             "refused": refused and refused._asdict() | {"since": rfc3339(refused.since)},
         }
 
-    def reports() -> tuple[dict[str, Parity], dict[str, Held]]:
-        return read_parity(shim.folder.path), read_held(shim.folder.path)
+    def reports() -> tuple[dict[str, Parity], dict[str, Held], dict[str, Any]]:
+        return read_parity(shim.folder.path), read_held(shim.folder.path), read_health(shim.folder.path)
 
     @app.get("/v1/catalog")
     def get_catalog() -> dict[str, Any]:
@@ -221,6 +223,7 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             "catalog.html",
             refused=shim.folder.refused,
             catalog=current and catalog.catalog(current, shim.now(current), *reports()),
+            most=catalog.MOST_FINDINGS,
             base=request.host_url.rstrip("/"),
             with_token=shim.tokens is not None,
         )
@@ -251,6 +254,11 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             "status": "ready",
             "service": found.id,
             "groups": {each.group.id: each.group.raw.get("made_at") for each in found.lookups},
+            "ages": {each.group.id: catalog.ages(each.group, now) for each in found.lookups},
             "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
+            "findings": [
+                {name: each.get(name) for name in ("rule", "level", "subject", "column", "since")}
+                for each in findings_of(read_health(shim.folder.path), ids)
+            ],
             **state(),
         }

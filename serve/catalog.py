@@ -9,18 +9,26 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from .clock import rfc3339
+from .clock import parse_rfc3339, rfc3339
 from .folder import Publication
 from .held import Held
 from .parity import Parity
 from .snapshot import Group, Service
 from .sqltypes import parse_type
 
+MOST_FINDINGS = 50  # on the page
+
 
 def catalog(
-    publication: Publication, now: datetime, parity: dict[str, Parity], held: dict[str, Held]
+    publication: Publication,
+    now: datetime,
+    parity: dict[str, Parity],
+    held: dict[str, Held],
+    health: dict[str, Any],
 ) -> dict[str, Any]:
-    """The catalog of a publication at `now` (UTC), ready for JSON; parity and held as they are read from the folder."""
+    """The catalog of a publication at `now` (UTC), ready for JSON; parity, held and health as they are read from the
+    folder.
+    """
     pointer, snapshot = publication.pointer, publication.snapshot
     return {
         "snapshot": {
@@ -40,6 +48,7 @@ def catalog(
             _service(each, now, parity.get(each.id)) | _made(each, publication, held)
             for each in snapshot.services.values()
         ],
+        "health": health,
     }
 
 
@@ -61,14 +70,25 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
         "description": group.description,
         "owner": group.owner,
         "as_of": rfc3339(group.as_of),
-        "age_seconds": group.age_seconds(now),
-        "max_age_seconds": group.max_age_seconds,
+        **ages(group, now),
+        "newest_known_at": rfc3339(group.newest_known_at) if group.newest_known_at else None,
+        "is_late": group.is_late(now),
         "is_stale": group.is_stale(now),
         "rows": group.table.rows,
         "definition": group.definition,
         "not_knowledge_safe": group.not_knowledge_safe,
         "keys": [{"name": name, "type": kind.name} for name, kind in group.keys.items()],
         "features": [_column(each) for each in group.raw["features"]],
+    }
+
+
+def ages(group: Group, now: datetime) -> dict[str, Any]:
+    """The ages of a group in seconds: of its run and of its data, and how old the run may be."""
+    return {
+        "age_seconds": group.age_seconds(now),
+        "target_seconds": group.target_seconds,
+        "max_age_seconds": group.max_age_seconds,
+        "data_age_seconds": group.data_age_seconds(now),
     }
 
 
@@ -113,6 +133,11 @@ def example_body(service: dict[str, Any]) -> str:
     sent = [each for each in [*service["keys"], *service["request"]] if each.get("required", True)]
     entity = {each["name"]: parse_type(each["type"]).example for each in sent}
     return json.dumps({"entities": [entity]}).replace("'", "'\\''")
+
+
+def age_at(time: str, now: str) -> float:
+    """Seconds from one RFC 3339 time to another."""
+    return (parse_rfc3339(now) - parse_rfc3339(time)).total_seconds()
 
 
 def duration(seconds: float) -> str:

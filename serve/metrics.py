@@ -30,6 +30,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from .clock import Clock, serving_now
 from .evaluate import Row
 from .folder import Folder
+from .health import Finding, read_health
 from .held import Held, read_held
 from .parity import Parity, read_parity
 from .snapshot import Group, Service
@@ -203,11 +204,8 @@ class _Gauges:
             yield family
         services = current.snapshot.services
         yield _held(read_held(folder.path), now)
+        yield _findings(read_health(folder.path)["findings"])
         yield from _parity({id_: found for id_, found in read_parity(folder.path).items() if id_ in services}, now)
-
-
-def _newest_event_age(group: Group, now: datetime) -> float | None:
-    return (now - group.newest_known_at).total_seconds() if group.newest_known_at else None
 
 
 _PER_GROUP: list[tuple[str, str, Callable[[Group, datetime], float | None]]] = [
@@ -223,10 +221,11 @@ _PER_GROUP: list[tuple[str, str, Callable[[Group, datetime], float | None]]] = [
         lambda group, now: group.max_age_seconds,
     ),
     (
-        "asof_group_newest_event_age_seconds",
-        "Since the newest event became known that a group knows.",
-        _newest_event_age,
+        "asof_target_seconds",
+        "The age beyond which it is late, where it has a target.",
+        lambda group, now: group.target_seconds,
     ),
+    ("asof_data_age_seconds", "Since the newest event became known that a group knows.", Group.data_age_seconds),
     ("asof_group_rows", "Entities in a group.", lambda group, now: group.table.rows),
 ]
 
@@ -240,6 +239,15 @@ def _held(found: dict[str, Held], now: datetime) -> Metric:
     )
     for id_, each in found.items():
         family.add_metric([id_], max(0.0, (now - each.since).total_seconds()))
+    return family
+
+
+def _findings(found: list[Finding]) -> Metric:
+    """The standing findings; the log of requests and its service share a name."""
+    labels = ["rule", "level", "subject", "column"]
+    family = GaugeMetricFamily("asof_finding", "A finding of the builds that stands.", labels=labels)
+    for each in sorted({tuple(str(finding.get(label) or "") for label in labels) for finding in found}):
+        family.add_metric(each, 1)
     return family
 
 

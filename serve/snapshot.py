@@ -113,8 +113,9 @@ class Group:
         self.max_age_seconds = int(raw["max_age_seconds"])
         self.keys = types_of(raw["keys"])
         self.features = types_of(raw["features"])
-        # The next two are not in older manifests: the event models that it reads whose `known_at` is assumed, with
-        # their `safety_lag`; and when the newest event became known that it knew at its `as_of`
+        # The next three are not in older manifests: how fresh it should be; the event models that it reads whose
+        # `known_at` is assumed, with their `safety_lag`; and when the newest event became known that it knew
+        self.target_seconds: int | None = raw.get("target_seconds")
         self.not_knowledge_safe: list[dict[str, str]] = raw.get("not_knowledge_safe", [])
         newest = raw.get("newest_known_at")
         self.newest_known_at = parse_rfc3339(newest) if newest else None
@@ -124,6 +125,14 @@ class Group:
     def age_seconds(self, now: datetime) -> float:
         """Seconds from `as_of` to now (UTC)."""
         return (now - self.as_of).total_seconds()
+
+    def data_age_seconds(self, now: datetime) -> float | None:
+        """Seconds since the newest event became known that it knew; None where it reads no events."""
+        return (now - self.newest_known_at).total_seconds() if self.newest_known_at else None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether it is older than its target, if it has one; it is served all the same."""
+        return self.target_seconds is not None and self.age_seconds(now) > self.target_seconds
 
     def is_stale(self, now: datetime) -> bool:
         """Whether it is older than its max_age: for people, probes and plain views; services take it from the SQL."""

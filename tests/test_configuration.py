@@ -25,6 +25,12 @@ FAULTS = [
         "`max_age: 2 months` in its meta. max_age is a fixed length such as",
     ),
     (
+        "models/features/place.yml",
+        "max_age: 2 hours",
+        "target: 3 hours, max_age: 2 hours",
+        "place says `target: 3 hours`, which is beyond its max_age. The target is how fresh it should be",
+    ),
+    (
         GROUP,
         "range: [-1000, 100000]",
         "range: 0-200",

@@ -88,6 +88,10 @@ def test_a_quiet_source_is_published_anew_and_training_sets_can_be_read_meanwhil
     assert world.query("select count(*) from thing_v1_history") == [(1,)]
     assert [group["rows"] for group in world.manifest["groups"].values()] == [1, 1]
     assert world.manifest["groups"]["thing@1"]["newest_known_at"] == "2026-05-01T08:30:00.000000Z"
+    assert {id_: each["target_seconds"] for id_, each in world.manifest["groups"].items()} == {
+        "thing@1": 300,
+        "place@1": None,
+    }
 
     # the declared age is edited from 2 hours to 30 minutes: what was OK then stays OK, from now on it is another
     for group in ("thing", "place"):

@@ -15,6 +15,10 @@
             of: [group]
             type: length
             means: how old its moment may grow before its features are null and its status is STALE; required
+          - key: target
+            of: [group]
+            type: length
+            means: how fresh it should be; an older moment is an alert, and its features are served all the same
           - key: publish
             of: [group, service]
             type: boolean

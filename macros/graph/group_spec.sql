@@ -1,8 +1,8 @@
 {#
   Everything the project knows of a feature group, from its YAML: {id, name, version, base, node, entity, keys,
-  features, max_age_seconds, history, latest, events}. keys and features are lists of {name, type, description, meta};
-  history and latest are relations; events the nodes of the event models it reads. Errors: a missing entity, key, type
-  or max_age, each named with the file to mend.
+  features, max_age_seconds, target_seconds, history, latest, events}. keys and features are lists of {name, type,
+  description, meta}; history and latest are relations; events the nodes of the event models it reads; target_seconds
+  is none where there is no target. Errors: a missing entity, key, type or max_age, each named with the file to mend.
 #}
 {% macro group_spec(name, version) %}
     {%- for node in asof.models_of('group') if node.name == name and node.version | string == version | string -%}
@@ -47,6 +47,7 @@
         {{- asof.refuse(where ~ ": " ~ id ~ " declares no max_age. Say in its YAML how old its moment may grow "
             ~ "before its features are STALE: `config: {meta: {max_age: 2 hours}}`.") -}}
     {%- endif -%}
+    {%- set target = node.config.meta.get('target') -%}
     {%- set base = node.name ~ '_v' ~ node.version -%}
     {%- set beside = {} -%}
     {%- for suffix in ['history', 'latest'] -%}
@@ -61,7 +62,7 @@
     {{- return({'id': id, 'name': node.name, 'version': node.version | int, 'base': base, 'node': node,
         'entity': entities[0],
         'events': events, 'keys': keys, 'features': features, 'max_age_seconds': asof.seconds(max_age, 'max_age of '
-            ~ id),
+            ~ id), 'target_seconds': asof.seconds(target, 'target of ' ~ id) if target else none,
         'history_node': beside['history'], 'latest_node': beside['latest'],
         'history': asof.relation_of(beside['history']), 'latest': asof.relation_of(beside['latest'])}) -}}
 {% endmacro %}

@@ -21,6 +21,13 @@
         {%- set role = node.resource_type if node.resource_type != 'model' else (asof.role(node) or 'other') -%}
         {%- set where = asof.yaml_of(node) -%}
         {%- do asof.key_problems(problems, where ~ ': ' ~ node.name, node.config.meta or {}, known.meta, role) -%}
+        {%- set target = asof.seconds_in(node.config.meta.get('target')) if role == 'group' else none -%}
+        {%- set max_age = asof.seconds_in(node.config.meta.get('max_age')) -%}
+        {%- if target and max_age and target > max_age -%}
+            {%- do problems.append(where ~ ': ' ~ node.name ~ ' says `target: ' ~ node.config.meta.target
+                ~ '`, which is beyond its max_age. The target is how fresh it should be: write `target: '
+                ~ node.config.meta.max_age ~ '`, or less.') -%}
+        {%- endif -%}
         {%- for column in asof.declared_columns(node) if role in ['group', 'service', 'examples'] -%}
             {%- do asof.key_problems(problems, where ~ ': ' ~ column.name ~ ' of ' ~ node.name, column.meta,
                 known.columns, role, 'columns of ') -%}

@@ -9,6 +9,7 @@
         'name': spec.name, 'version': spec.version, 'description': spec.node.description,
         'owner': asof.owner_of(spec.node),
         'as_of': asof.rfc3339(entry.as_of), 'run_id': entry.run_id, 'max_age_seconds': spec.max_age_seconds,
+        'target_seconds': spec.target_seconds,
         'keys': asof.column_list(spec['keys']), 'features': features, 'definition': entry.definition,
         'not_knowledge_safe': asof.not_knowledge_safe(spec.events), 'on_trust': asof.on_trust([spec.node]),
         'newest_known_at': asof.newest_known_at(spec, entry.as_of),

@@ -92,7 +92,7 @@ def test_what_is_served_is_reported(client, scrape, publisher):
         assert found["asof_group_age_seconds", f"{name}@1"] == 120
         assert found["asof_group_max_age_seconds", f"{name}@1"] == max_age
     assert found["asof_group_rows", "shipment@1"] == 4
-    newest = {key[1]: value for key, value in found.items() if key[0] == "asof_group_newest_event_age_seconds"}
+    newest = {key[1]: value for key, value in found.items() if key[0] == "asof_data_age_seconds"}
     assert newest == {"shipment@1": 150}  # the others tell of no events
     publisher.publish(manifest_sha256="0" * 64)
     client.application.extensions["asof"].folder.poll()
@@ -225,6 +225,7 @@ def test_alerts_and_dashboard_ask_for_what_there_is(client, ask, scrape):
     assert len(requested) > 20
     assert unknown(requested, exported) == set()
     labels = {"instance", "group", "path", "service", "status", "feature", "result", "le", "id"}
+    labels |= {"rule", "level", "subject", "column"}
     for text in requested:
         for part in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
             assert {each.strip() for each in part.split(",")} <= labels, text

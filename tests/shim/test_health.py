@@ -1,0 +1,166 @@
+"""What the builds found of the data's health (health.json), as the catalog, probes, metrics and page show it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_metrics import samples
+
+FINDING = {
+    "id": "f-1",
+    "rule": "null_rate",
+    "level": "hold",
+    "kind": "group",
+    "subject": "shipment@1",
+    "column": "distance_km",
+    "was": "0.01",
+    "is": "1.0",
+    "limit": "0.5",
+    "since": "2026-05-01T08:00:00.000000Z",
+    "times": 3,
+    "message": "shipment@1.distance_km: null in 100% of <rows>",
+    "components": ["shipment@1"],
+}
+STOPPED = FINDING | {
+    "id": "f-2",
+    "rule": "stopped",
+    "level": "warn",
+    "kind": "events",
+    "subject": "stg_scans",
+    "column": "",
+    "message": "stg_scans: no row for 5 hours",
+}
+ELSEWHERE = FINDING | {"id": "f-3", "subject": "pair@1", "level": "warn", "message": "pair@1.which: moved"}
+
+
+def health(*findings, **parts):
+    return {
+        "format": 1,
+        "written_at": "2026-05-01T08:59:00.000000Z",
+        "findings": list(findings),
+        "feeds": {
+            "stg_scans": {
+                "newest_known_at": "2026-05-01T04:00:00.000000Z",
+                "newest_occurred_at": "2026-05-01T03:50:00.000000Z",
+                "rows": 812,
+                "error_after_seconds": None,
+            }
+        },
+        "groups": {"shipment@1": {"newest_known_at": "2026-05-01T04:00:00.000000Z", "feeds": ["stg_scans"]}},
+        "profiles": {},
+        "drift": {},
+    } | parts
+
+
+@pytest.fixture
+def report(publisher):
+    """Writes health.json."""
+
+    def report(found):
+        (publisher.folder / "health.json").write_text(found if isinstance(found, str) else json.dumps(found))
+
+    return report
+
+
+@pytest.fixture
+def standing(client):
+    """{labels: value} of the findings among the metrics."""
+
+    def standing():
+        found = samples(client.get("/metrics").get_data(as_text=True))
+        return {key[1:]: value for key, value in found.items() if key[0] == "asof_finding"}
+
+    return standing
+
+
+def test_standing_findings_are_metrics_and_in_catalog_probes_and_page(client, report, standing):
+    assert standing() == {}
+    assert client.get("/ready/late_delivery").json["findings"] == []
+    assert "Findings" not in client.get("/").get_data(as_text=True)
+    report(health(FINDING, STOPPED, ELSEWHERE, FINDING | {"kind": "requests"}))
+    # labels in the order of their names: column, level, rule, subject
+    assert standing() == {
+        ("distance_km", "hold", "null_rate", "shipment@1"): 1,
+        ("", "warn", "stopped", "stg_scans"): 1,
+        ("distance_km", "warn", "null_rate", "pair@1"): 1,
+    }
+    catalog = client.get("/v1/catalog").json
+    assert [each["id"] for each in catalog["health"]["findings"]] == ["f-1", "f-2", "f-3", "f-1"]
+    assert catalog["health"]["feeds"]["stg_scans"]["rows"] == 812
+    # of a service: what is on its groups, and on the event models that these read; no values, since it needs no token
+    ready = client.get("/ready/late_delivery").json
+    assert ready["findings"][:2] == [
+        {
+            "rule": "null_rate",
+            "level": "hold",
+            "subject": "shipment@1",
+            "column": "distance_km",
+            "since": "2026-05-01T08:00:00.000000Z",
+        },
+        {
+            "rule": "stopped",
+            "level": "warn",
+            "subject": "stg_scans",
+            "column": "",
+            "since": "2026-05-01T08:00:00.000000Z",
+        },
+    ]
+    assert {each["subject"] for each in ready["findings"]} == {"shipment@1", "stg_scans"}
+    report(health())
+    assert standing() == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        json.dumps(health() | {"format": 2}),
+        json.dumps({"format": 1}),
+        json.dumps(health(FINDING | {"rule": None})),
+        json.dumps(health(FINDING | {"since": "yesterday"})),
+        json.dumps(health(feeds={"stg_scans": {"rows": 1}})),
+        json.dumps(health(groups=[1])),
+    ],
+)
+def test_whatever_is_wrong_with_it_answers_go_on(client, report, standing, text, caplog):
+    report(text)
+    assert standing() == {}
+    assert "health.json cannot be read" in caplog.text
+    for path in ("/", "/v1/catalog", "/ready/late_delivery", "/v1/services/late_delivery?order_id=O-204"):
+        assert client.get(path).status_code == 200
+
+
+def test_three_ages(client, publisher):
+    """Of the run against its target and its max_age, and of the data."""
+
+    def with_targets(manifest):
+        manifest["groups"]["shipment@1"]["target_seconds"] = 100
+        manifest["groups"]["warehouse@1"]["target_seconds"] = 600
+
+    publisher.publish(spoil=with_targets)
+    client.application.extensions["asof"].folder.poll()
+    groups = {each["group"]: each for each in client.get("/v1/catalog").json["groups"]}
+    names = ("age_seconds", "target_seconds", "max_age_seconds", "data_age_seconds", "is_late", "is_stale")
+    assert {id_: tuple(each[name] for name in names) for id_, each in groups.items()} == {
+        "shipment@1": (120, 100, 5400, 150, True, False),
+        "warehouse@1": (120, 600, 5400, None, False, False),
+        "pair@1": (120, None, 5400, None, False, False),
+        "kinds@1": (120, None, 5400, None, False, False),
+        "old@1": (120, None, 60, None, False, True),
+    }
+    assert groups["shipment@1"]["newest_known_at"] == "2026-05-01T08:57:30Z"
+    assert client.get("/ready/late_delivery").json["ages"]["shipment@1"] == {
+        "age_seconds": 120,
+        "target_seconds": 100,
+        "max_age_seconds": 5400,
+        "data_age_seconds": 150,
+    }
+    found = samples(client.get("/metrics").get_data(as_text=True))
+    assert {key[1]: value for key, value in found.items() if key[0] == "asof_target_seconds"} == {
+        "shipment@1": 100,
+        "warehouse@1": 600,
+    }
+    assert {key[1]: value for key, value in found.items() if key[0] == "asof_data_age_seconds"} == {"shipment@1": 150}
+    page = client.get("/").get_data(as_text=True)
+    assert "late after 100 s" in page
