@@ -1,66 +1,74 @@
 {#
   The rules of data health: each is {key, of, hold, warn, means, todo}. `of` lists the kinds of profiles that it judges
-  ('group', 'service', 'requests', 'events'), `hold` and `warn` are the thresholds of the two levels (a rule without
-  one of them has no such level), and `todo` is what to do about a finding. docs/health.md is the same as a table.
+  ('group', 'service', 'requests', 'events'); a key stands once for each kind. `hold` and `warn` are the thresholds of
+  the two levels (a rule without one of them has no such level), and `todo` is what to do about a finding.
+  docs/health.md is the same as a table.
 #}
 {% macro health_rules() %}
     {%- set rules %}
         - key: null_rate
-          of: [group, service, events]
+          of: [group, service]
           hold: 0.5
           warn: 0.05
           means: >-
-            held: over this part of a column's rows is null that was under a tenth; warned: the part that is null left
+            held: over this part of a column is null, of which less than a tenth was; warned: the part that is null left
             its past range by this much
-          todo: look at the model and at the source of the column
+          todo: look at the feature's events and at the columns of the source that it reads
         - key: rows
           of: [group]
           hold: 0.6
           warn: 0.1
           means: >-
-            held: the group has fewer rows than this part of the median of its last seven builds; warned: its rows left
-            their past range by this part
-          todo: look at the group's entities
+            held: less than this part of the median of the last seven builds' rows is left; warned: the number of rows
+            left its past range by this part
+          todo: look at the entities of the group
         - key: mean
           of: [group, service]
           warn: 0.5
-          means: the mean of a number left its past range by this many standard deviations of the column
-          todo: look for a changed unit or source
+          means: the mean of a number left its past range by this many of the column's standard deviations
+          todo: look for a changed unit or a changed source
         - key: rank
           of: [group, service]
           warn: 0.1
           means: >-
-            the mean place of a number among the bins of its histogram left its past range by this part of all
-            bins, in two of three builds
-          todo: look for a changed unit or source
+            the mean place of a number among the bins of its histogram left its past range by this part of all bins,
+            in two of three builds
+          todo: look for a changed unit or a changed source
         - key: category_share
-          of: [group, service, events]
+          of: [group, service]
           warn: 0.05
-          means: the part of the rows that has a category left its past range by this much (events twice this much)
+          means: the part of the rows that has a category left its past range by this much
           todo: look for renamed or lost categories
         - key: unseen
-          of: [group, service, events]
+          of: [group, service]
           warn: 0.02
-          means: over this part of the rows has a category that was never seen before
-          todo: look for renamed categories, and add new ones to `categories` in the column's YAML
+          means: over this part of the rows, and ten rows, has a category that the past did not have
+          todo: look for renamed categories; a new one belongs into `categories` of the column's YAML
         - key: category_gone
-          of: [group, service, events]
+          of: [group, service]
           warn: 20
-          means: a category that always had this many rows, or of which as many were expected, has none
-          todo: look for a source or a part of it that stopped
+          means: a category that always had this many rows has none
+          todo: look for a part of the source that stopped
         - key: unchanged
           of: [group]
           warn: 2
-          means: the values of a column stood still for over this many times their longest standstill
-          todo: look for a source that stopped, or an incremental model that no longer adds rows
+          means: >-
+            a column, or a whole group, stood still for over this many times its longest standstill, and at least
+            six hours
+          todo: look for a source that stopped, or for an incremental model that adds no rows
         - key: rejected
-          of: [service, requests]
+          of: [service]
           hold: 0.5
           warn: 0.05
           means: >-
-            held: over this part of the examples is REJECTED, and it was under a tenth; warned: the part left its past
-            range by this much. What callers send is only ever warned
+            held: over this part of the examples is REJECTED, of which less than a tenth was; warned: the part left its
+            past range by this much
           todo: look at the columns that reject
+        - key: rejected
+          of: [requests]
+          warn: 0.05
+          means: the part of the logged answers that is REJECTED left its past range by this much
+          todo: look at what callers send
         - key: freshness
           of: [events]
           hold: 1
@@ -70,14 +78,70 @@
           of: [events]
           hold: 1.5
           means: >-
-            no new row for longer than this many times the 99th percentile of its gaps, although the same hours of the
-            last four weeks had 50 or more each
+            no new row for longer than this many times the 99th percentile of its gaps and than 30 minutes, although
+            the same hours of each of the last four weeks had 50 or more
           todo: look at the loading of the source
         - key: gap
           of: [events]
           hold: 2
-          means: no new row for longer than this many times its longest gap in 56 days
+          means: >-
+            no new row for longer than this many times its longest gap in 56 days, and than that gap and six standard
+            deviations of its gaps
           todo: look at the loading of the source
+        - key: null_rate
+          of: [events]
+          hold: 0.5
+          warn: 0.05
+          means: >-
+            held: over this part of a column is null among at least 60 new rows, of which less than a tenth was;
+            warned: the part that is null left its past range by this much
+          todo: look at the column in the source
+        - key: distribution
+          of: [events]
+          warn: 0.2
+          means: >-
+            a number among the new rows is distributed further from its past than this, and than one and a half times
+            as far as parts of the past were (Kolmogorov-Smirnov)
+          todo: look for a changed unit or a changed source
+        - key: unseen
+          of: [events]
+          warn: 0.02
+          means: over this part of the new rows, and ten rows, has a category that the past did not have
+          todo: look for renamed categories
+        - key: category_share
+          of: [events]
+          warn: 0.1
+          means: the part of the new rows that has a category left its past range by this much
+          todo: look for renamed or lost categories
+        - key: category_gone
+          of: [events]
+          warn: 20
+          means: of a category that was always there, this many new rows were expected, and there are none
+          todo: look for a part of the source that stopped
+        - key: copies
+          of: [events]
+          warn: 0.01
+          means: >-
+            over this part of the new rows, more than in the past, is equal to another row in all but `event_id` and
+            `known_at`
+          todo: look for rows that are loaded twice
+        - key: future
+          of: [events]
+          warn: 0.01
+          means: over this part of the new rows occurred after it was known
+          todo: look for a wrong time zone or clock
+        - key: lateness
+          of: [events]
+          warn: 1.3
+          means: >-
+            the median of the last day's lateness, from `occurred_at` to `known_at`, is over this many times the
+            longest of the days before
+          todo: look at the loading of the source; a longer settle time keeps late rows out of training too
+        - key: late_rows
+          of: [events]
+          warn: 0.05
+          means: the part of the new rows that is later than 99 of 100 were left its past range by this much
+          todo: look for a wrong time zone or clock in a part of the source
         - key: volume_low
           of: [events]
           warn: 0.5
@@ -88,44 +152,32 @@
           warn: 1.6
           means: more new rows than this many times the most of the same hours in four weeks, in two of three
           todo: look for rows that are loaded twice
-        - key: distribution
-          of: [events]
-          warn: 0.2
-          means: >-
-            the distributions of a number in the new rows and before them are further apart than this
-            (Kolmogorov-Smirnov)
-          todo: look for a changed unit or source
-        - key: copies
-          of: [events]
-          warn: 0.01
-          means: over this part of the new rows equals another row in all but the id
-          todo: look for rows that are loaded twice
-        - key: future
-          of: [events]
-          warn: 0.01
-          means: over this part of the new rows occurred after it was known, or after the run
-          todo: look for a wrong time zone or clock
-        - key: lateness
-          of: [events]
-          warn: 1.3
-          means: >-
-            the median of the last day's lateness, from occurred_at to known_at, is over this many times the longest of
-            the days before
-          todo: look at the loading of the source; `asof lateness` says what settle time would have been enough
     {%- endset -%}
     {{- return(fromyaml(rules)) -}}
 {% endmacro %}
 
-{#
-  A SQL expression: the threshold of a rule for the columns `subject` and `column_name` of the row at hand; null where
-  it is switched off, so that nothing compares with it.
+{# The rule of a key for a kind; for any kind that it has where none is given. #}
+{% macro health_rule(key, kind=none) %}
+    {%- for rule in asof.health_rules() if rule.key == key and (kind is none or kind in rule.of) -%}
+        {{- return(rule) -}}
+    {%- endfor -%}
+{% endmacro %}
 
+{# The kinds of profiles that a rule judges, as a list for `in (...)`. #}
+{% macro health_kinds(key) %}
+    {{- return(asof.literals(asof.health_rules() | selectattr('key', 'equalto', key) | sum(attribute='of', start=[])
+        | reject('equalto', 'events') | list)) -}}
+{% endmacro %}
+
+{#
+  A SQL expression: the threshold of a rule for `subject` and `column_name` of the row at hand; null where it is
+  switched off, so that nothing compares with it.
+
+  kind: for which kind of profiles, where they differ.
   options: what YAML says, [{subject, column_name, rule, level, threshold}]; '' stands for all subjects or columns, a
-  threshold of none switches off. A column's own line goes before its subject's, and that before all subjects'.
+    threshold of none switches off. A column's own line goes before its subject's, and that before one for all.
 #}
-{% macro health_limit(rule, level, options) %}
-    {%- set rules = {} -%}
-    {%- for each in asof.health_rules() -%}{%- do rules.update({each.key: each}) -%}{%- endfor -%}
+{% macro health_limit(rule, level, options, kind=none) %}
     {%- set cases = {3: [], 2: [], 1: [], 0: []} -%}
     {%- for option in options if option.rule == rule and option.level == level -%}
         {%- set tests = [] -%}
@@ -137,6 +189,6 @@
             'when ' ~ (tests | join(' and ') or 'true') ~ ' then ' ~ asof.literal(option.threshold)) -%}
     {%- endfor -%}
     {%- set lines = cases[3] + cases[2] + cases[1] + cases[0] -%}
-    {%- set default = asof.literal(rules[rule][level]) -%}
+    {%- set default = asof.literal(asof.health_rule(rule, kind)[level]) -%}
     {{- return('cast(case ' ~ lines | join(' ') ~ ' else ' ~ default ~ ' end as double)' if lines else default) -}}
 {% endmacro %}
