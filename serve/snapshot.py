@@ -15,7 +15,7 @@ from .sqltypes import SqlType, parse_type
 
 Raw = dict[str, Any]  # of JSON
 
-FORMATS = (1, 2, 3)  # of the pointer and of the manifest: those that this shim reads
+FORMATS = (1, 2, 3, 4)  # of the pointer and of the manifest: those that this shim reads
 
 
 class SnapshotError(Exception):

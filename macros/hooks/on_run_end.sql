@@ -20,6 +20,7 @@
         {%- do asof.show_failures(results) -%}
         {%- do asof.count_training(results) -%}
         {%- do asof.tell_parity(results) -%}
+        {%- do asof.capture_profiles(results) -%}
         {%- if not vouches -%}
             {%- do asof.say('training ends at ' ~ asof.training_cutoff() ~ ' (asof_training_cutoff): nothing is '
                 ~ 'published, written to a file or taken as tested. `dbt build` builds it whole again.') -%}

@@ -29,6 +29,7 @@
     {%- do asof.check_project() -%}
     {%- if version < 2 -%}{%- do asof.upgrade_records(2, asof.upgrade_to_2()) -%}{%- endif -%}
     {%- if version < 3 -%}{%- do asof.upgrade_records(3, asof.upgrade_to_3()) -%}{%- endif -%}
+    {%- if version < 4 -%}{%- do asof.upgrade_records(4, []) -%}{%- endif -%}
     {%- do asof.open_records() -%}
     {%- do asof.say('upgraded the records from version ' ~ version ~ ' to ' ~ asof.current_version()
         ~ '. Now `dbt build`: it accepts changed texts whose values are equal, and publishes.') -%}

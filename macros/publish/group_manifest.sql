@@ -1,9 +1,9 @@
-{# What the manifest says of a group. Types as declared; times RFC 3339 UTC. #}
-{% macro group_manifest(spec, entry, file, written) %}
+{# What the manifest says of a group. Types as declared; times RFC 3339 UTC. profiles: of its columns, by name. #}
+{% macro group_manifest(spec, entry, file, written, profiles) %}
     {%- set features = [] -%}
     {%- for feature in spec.features -%}
         {%- do features.append({'name': feature.name, 'type': feature.type, 'description': feature.description,
-            'profile': asof.column_profile(spec.latest, feature)}) -%}
+            'profile': profiles.get(feature.name)}) -%}
     {%- endfor -%}
     {{- return({
         'name': spec.name, 'version': spec.version, 'description': spec.node.description,

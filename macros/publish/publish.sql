@@ -66,6 +66,7 @@
     } -%}
     {%- set snapshot_id = manifest.snapshot_id -%}
     {%- set made = asof.made_now(manifest) -%}
+    {%- set profiles = asof.profiles_in_manifest(asof.last_build().run_id) -%}
     {%- do asof.fault_point('before_parquet') -%}
     {%- for entry in entries -%}
         {%- set spec = entry.spec -%}
@@ -73,7 +74,8 @@
         {%- set order = spec['keys'] | map(attribute='name') | join(', ') -%}
         {%- set rows = 'select * from ' ~ spec.latest ~ ' order by ' ~ order -%}
         {%- set written = asof.export_parquet(rows, folder ~ '/' ~ file) -%}
-        {%- do groups.update({spec.id: dict(made, **asof.group_manifest(spec, entry, file, written))}) -%}
+        {%- do groups.update({spec.id: dict(made, **asof.group_manifest(spec, entry, file, written,
+            profiles.get(spec.id, {})))}) -%}
         {%- do asof.fault_point('between_parquet') -%}
     {%- endfor -%}
     {%- do asof.fault_point('after_parquet') -%}

@@ -33,10 +33,10 @@
         order by asof_example.prediction_time, asof_example.row_id
     {%- endset -%}
     {%- set examples_written = asof.export_parquet(examples_sql, folder ~ '/' ~ name ~ '.examples.parquet') -%}
-    {%- set profiles = {} -%}
-    {%- for column in spec.features + (spec.labels if given.has_labels else []) -%}
-        {%- do profiles.update({column.name: {'type': column.type, 'profile': asof.column_profile('(' ~ rows_sql
-            ~ ') as set_rows', column)}}) -%}
+    {%- set columns, profiles = spec.features + (spec.labels if given.has_labels else []), {} -%}
+    {%- set measured = asof.profile_of('(' ~ rows_sql ~ ')', columns) -%}
+    {%- for column in columns -%}
+        {%- do profiles.update({column.name: {'type': column.type, 'profile': measured[column.name]}}) -%}
     {%- endfor -%}
     {%- set manifest = {} -%}
     {%- do manifest.update(described) -%}
