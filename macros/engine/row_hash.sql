@@ -9,4 +9,4 @@
     {{ asof.hash_number("concat_ws(chr(31), " ~ texts | join(', ') ~ ")") }}
 {%- endmacro %}
 
-{% macro duckdb__row_hash(columns) -%} hash({{ columns | join(', ') }}) {%- endmacro %}
+{% macro duckdb__row_hash(columns) -%} cast(hash({{ columns | join(', ') }}) >> 1 as bigint) {%- endmacro %}

@@ -14,7 +14,7 @@
   The new rows are those that became known since the run before, at least the newest 300 of the last 7 days; the past
   are the 28 days before them, cut into parts of as many rows as are new, by time. A measure of the new rows is held
   against the same measure of the parts, so hours and days of all kinds are in its range. There is no past if it is of
-  less than seven days or came in one load. Of many rows a part is read: at most some 2,000 new ones and 64 parts.
+  less than seven days or came in one load. Of many rows a part is read: at most some 2,000 new ones and 32 parts.
 #}
 {% macro event_findings_sql(relation, spec, now, since, accepted, options=[]) %}
 {%- set columns = spec.columns | rejectattr('name', 'in', ['event_id', 'occurred_at', 'known_at']) | list -%}
@@ -23,6 +23,13 @@
     '1800') -%}
 {%- set gap_limit = asof.health_at_least(asof.health_limit('gap', 'hold', options) ~ ' * longest_gap',
     'greatest(1800, longest_gap + 6 * gap_stddev)') -%}
+{%- set rules_of_parts = ['null_rate', 'late_rows', 'copies', 'unseen', 'category_share', 'distribution'] -%}
+{%- set windows = [] -%}
+{%- for place in range(3) -%}
+    {%- set names = [] -%}
+    {%- for week in range(1, 5) -%}{%- do names.append('week' ~ week ~ '_window' ~ place) -%}{%- endfor -%}
+    {%- do windows.append(names | join(', ')) -%}
+{%- endfor -%}
 with
 newest as materialized (
     select max(known_at) as known_at
@@ -40,7 +47,8 @@ arrivals as materialized (
 
 {#- the new rows: known after new_after #}
 counted as (
-    select known_at, sum(amount) over (order by known_at desc) - amount as newer from arrivals
+    select known_at, sum(amount) over (order by known_at desc) - amount as newer
+    from (select known_at, amount from arrivals order by known_at desc limit 300)
 ),
 
 bounds as materialized (
@@ -102,21 +110,6 @@ weeks as materialized (
     )
 ),
 
-windows as materialized (
-    {%- for place in range(3) %}
-    select
-        {{ place }} as place,
-        week0_window{{ place }} as amount,
-        least({% for week in range(1, 5) %}week{{ week }}_window{{ place }}{{ ', ' if not loop.last }}{% endfor %})
-            as least_amount,
-        greatest({% for week in range(1, 5) %}week{{ week }}_window{{ place }}{{ ', ' if not loop.last }}{% endfor %})
-            as most_amount
-    from weeks
-    where is_long
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
 {#- the rows to look into, and the share of them that is enough #}
 amounts as materialized (
     select
@@ -154,12 +147,13 @@ chosen as (
 
 numbered as materialized (
     select
-        *,
+        chosen.*,
         known_at > asof_new_after as asof_is_new,
         min(event_id) over (partition by asof_hash) <> event_id as asof_is_copy,
         row_number() over (partition by known_at > asof_new_after order by known_at desc, asof_hash) - 1 as asof_place
     from chosen
-    where asof_hash % (select every from amounts) = 0
+    cross join amounts
+    where asof_hash % amounts.every = 0
 ),
 
 {#- part 0 are the new rows, the others are the past #}
@@ -176,7 +170,7 @@ read_rows as materialized (
     select *, epoch(known_at - occurred_at) as asof_lateness
     from parts
     where
-        asof_part % (select greatest(1, cast(ceil(max(asof_part) / 64) as bigint)) from parts) = 0
+        asof_part % (select greatest(1, cast(ceil(max(asof_part) / 32) as bigint)) from parts) = 0
         and asof_part <= (select past_rows / every / length from amounts)
 ),
 
@@ -211,25 +205,46 @@ sizes as materialized (
     group by part, column_name
 ),
 
-{#- Kolmogorov-Smirnov: the widest gap between the distribution of a part and that of the past, beside its steps #}
-points as materialized (
-    select column_name, part, number, count(*) as amount
+{#- Kolmogorov-Smirnov, over twentieths of the past #}
+edges as materialized (
+    select
+        column_name,
+        quantile_disc(number, [{% for place in range(1, 20) %}{{ place / 20 }}{{ ', ' if not loop.last }}{% endfor %}])
+            as edges
     from cells
+    where part > 0 and number is not null and isfinite(number)
+    group by column_name
+),
+
+binned as (
+    select column_name, part, len(list_filter(edges.edges, lambda edge: edge < number)) as bin, count(*) as amount
+    from cells
+    inner join edges using (column_name)
     where number is not null and isfinite(number)
-    group by column_name, part, number
+    group by column_name, part, bin
+),
+
+past_bins as (
+    select column_name, bin, sum(amount) as amount from binned where part > 0 group by column_name, bin
 ),
 
 steps as (
     select
         column_name,
-        part,
-        amount,
-        sum(amount) over (partition by column_name, part order by number) as upto,
-        sum(amount) over (partition by column_name, part) as size,
-        sum(amount) filter (where part > 0) over (partition by column_name, number) as past_amount,
-        sum(amount) filter (where part > 0) over (partition by column_name order by number) as past_upto,
-        sum(amount) filter (where part > 0) over (partition by column_name) as past_size
-    from points
+        parts.part,
+        sum(coalesce(binned.amount, 0)) over (partition by column_name, parts.part order by bin) as upto,
+        sum(coalesce(binned.amount, 0)) over (partition by column_name, parts.part) as size,
+        sum(past_bins.amount) over (partition by column_name, parts.part order by bin) as past_upto,
+        sum(past_bins.amount) over (partition by column_name, parts.part) as past_size
+    from (
+        select column_name, bin, amount from past_bins
+        union all
+        select column_name, bin, 0 from binned where part = 0 and (column_name, bin) not in (
+            select (column_name, bin) from past_bins
+        )
+    ) as past_bins
+    inner join (select distinct column_name, part from binned) as parts using (column_name)
+    left join binned using (column_name, part, bin)
 ),
 
 {#- categories: of how many past parts has each value rows, and how many are expected #}
@@ -245,7 +260,8 @@ known_values as materialized (
         column_name,
         value,
         count(*) filter (where part > 0) as past_parts,
-        coalesce(sum(amount) filter (where part > 0), 0) as past_amount
+        coalesce(sum(amount) filter (where part > 0), 0) as past_amount,
+        coalesce(sum(amount) filter (where part = 0), 0) as new_amount
     from value_parts
     group by column_name, value
 ),
@@ -296,14 +312,8 @@ measures as materialized (
     union all
 
     select
-        'distribution', column_name, '', part,
-        max(greatest(
-            abs(upto / size - coalesce(past_upto, 0) / past_size),
-            abs((upto - amount) / size - (coalesce(past_upto, 0) - coalesce(past_amount, 0)) / past_size)
-        )),
-        max(size), max(size)
+        'distribution', column_name, '', part, max(abs(upto / size - past_upto / past_size)), max(size), max(size)
     from steps
-    where past_size > 0
     group by column_name, part
 
     union all
@@ -351,102 +361,121 @@ judged as materialized (
     select *, {{ asof.literal(spec.name) }} as subject from ranges
 ),
 
-days as materialized (
+days as (
     select
         cast(floor(epoch({{ now }} - known_at) / 86400) as bigint) as day,
         median(epoch(known_at - occurred_at)) as lateness
     from numbered
-    group by cast(floor(epoch({{ now }} - known_at) / 86400) as bigint)
+    group by day
     having count(*) >= 30
 ),
 
 late_days as (
     select
-        {{ asof.literal(spec.name) }} as subject,
-        'occurred_at' as column_name,
         max(lateness) filter (where day = 0) as lateness,
-        max(lateness) filter (where day > 0) as most_lateness
+        case when count(*) filter (where day > 0) >= 7 then max(lateness) filter (where day > 0) end as most_lateness
     from days
-    where (select has_past from amounts)
-    having count(*) filter (where day > 0) >= 7
 ),
 
-whole as materialized (
-    select {{ asof.literal(spec.name) }} as subject, '' as column_name, *
+whole as (
+    select
+        *,
+        {{ asof.literal(spec.name) }} as subject,
+        '' as column_name,
+        least(week1, week2, week3, week4) as least_week,
+        {%- for place in range(3) %}
+        least({{ windows[place] }}) as least_window{{ place }},
+        greatest({{ windows[place] }}) as most_window{{ place }},
+        {%- endfor %}
+        {%- for name, end, sign in [('low', 'least', '<'), ('high', 'most', '>')] %}
+        {%- for place in range(3) %}
+        cast(
+            {{ end }}_window{{ place }} >= 20
+            and week0_window{{ place }} {{ sign }} {{ asof.health_limit('volume_' ~ name, 'warn', options) }}
+            * {{ end }}_window{{ place }} as integer
+        ) {{ '+' if not loop.last else 'as ' ~ name ~ ',' }}
+        {%- endfor %}
+        {%- endfor %}
     from feed
     cross join weeks
     cross join amounts
+    cross join late_days
+),
+
+{#- of the feed as a whole: a rule finds something where `found` is over `allowed`, or under it (volume_low) #}
+of_feed as (
+    select unnest([
+        {%- if spec.get('error_after_seconds') is not none %}
+        {
+            'rule': 'freshness', 'level': 'hold', 'column_name': '', 'unit': ' hours',
+            'was': {{ spec.error_after_seconds }} / 3600, 'found': silence / 3600,
+            'allowed': {{ asof.health_limit('freshness', 'hold', options) }} * {{ spec.error_after_seconds }} / 3600,
+            'is_found': true
+        },
+        {%- endif %}
+        {
+            'rule': 'stopped', 'level': 'hold', 'column_name': '', 'unit': ' hours',
+            'was': usual_gap / 3600, 'found': silence / 3600, 'allowed': {{ stopped_limit }} / 3600,
+            'is_found': least_week >= 50
+        },
+        {
+            'rule': 'gap', 'level': 'hold', 'column_name': '', 'unit': ' hours',
+            'was': longest_gap / 3600, 'found': silence / 3600, 'allowed': {{ gap_limit }} / 3600,
+            'is_found': moments >= 30 and span >= 8 * 86400
+        },
+        {
+            'rule': 'volume_high', 'level': 'warn', 'column_name': '', 'unit': ' rows',
+            'was': most_window0, 'found': week0_window0,
+            'allowed': {{ asof.health_limit('volume_high', 'warn', options) }} * most_window0,
+            'is_found': is_long and high >= 2
+        },
+        {
+            'rule': 'volume_low', 'level': 'warn', 'column_name': '', 'unit': ' rows',
+            'was': least_window0, 'found': week0_window0,
+            'allowed': {{ asof.health_limit('volume_low', 'warn', options) }} * least_window0,
+            'is_found': is_long and low >= 2
+        },
+        {
+            'rule': 'future', 'level': 'warn', 'column_name': 'occurred_at', 'unit': '',
+            'was': 0, 'found': ahead / nullif(new_rows, 0),
+            'allowed': {{ asof.health_limit('future', 'warn', options) }}, 'is_found': true
+        },
+        {
+            'rule': 'lateness', 'level': 'warn', 'column_name': 'occurred_at', 'unit': ' hours',
+            'was': most_lateness / 3600, 'found': lateness / 3600,
+            'allowed': {{ asof.health_limit('lateness', 'warn', options) }} * most_lateness / 3600,
+            'is_found': has_past and lateness > most_lateness + 60
+        }
+    ], recursive := true)
+    from whole
+),
+
+of_parts as (
+    select
+        *,
+        case rule
+            {%- for rule in rules_of_parts %}
+            when '{{ rule }}' then {{ asof.health_limit(rule, 'warn', options, 'events') }}
+            {%- endfor %}
+        end as threshold,
+        case rule
+            when 'distribution' then 2.8 * sqrt(1 / size + 1 / past_size)
+            else 5 * {{ asof.health_error('most_measure', 'size') }}
+        end as error
+    from judged
+    where size >= case rule when 'distribution' then 60 else 20 end and (rule <> 'unseen' or amount >= 10)
 ),
 
 outcomes as (
-    {#- feeds #}
-    {%- if spec.get('error_after_seconds') is not none %}
     select
-        'freshness' as rule, 'hold' as level, column_name,
-        {{ asof.health_hours(spec.error_after_seconds) }} as was,
-        {{ asof.health_hours('silence') }} as found,
-        {{ asof.health_hours(asof.health_limit('freshness', 'hold', options) ~ ' * ' ~ spec.error_after_seconds) }}
-            as allowed
-    from whole
-    where silence > {{ asof.health_limit('freshness', 'hold', options) }} * {{ spec.error_after_seconds }}
-
-    union all
-    {%- endif %}
-
-    select
-        'stopped' as rule, 'hold' as level, column_name,
-        {{ asof.health_hours('usual_gap') }} as was,
-        {{ asof.health_hours('silence') }} as found,
-        {{ asof.health_hours(stopped_limit) }} as allowed
-    from whole
-    where
-        silence > {{ stopped_limit }}
-        and least(week1, week2, week3, week4) >= 50
-
-    union all
-
-    select
-        'gap', 'hold', column_name, {{ asof.health_hours('longest_gap') }}, {{ asof.health_hours('silence') }},
-        {{ asof.health_hours(gap_limit) }}
-    from whole
-    where
-        moments >= 30
-        and span >= 8 * 86400
-        and silence > {{ gap_limit }}
-
-    {%- for rule, end, sign in [('volume_low', 'least', '<'), ('volume_high', 'most', '>')] %}
-
-    union all
-
-    select
-        '{{ rule }}', 'warn', '', cast(max({{ end }}_amount) filter (where place = 0) as varchar) || ' rows',
-        cast(max(amount) filter (where place = 0) as varchar) || ' rows',
-        {{ asof.health_number('max(allowed) filter (where place = 0)') }} || ' rows'
-    from (
-        select *, {{ asof.health_limit(rule, 'warn', options) }} * {{ end }}_amount as allowed
-        from (select *, {{ asof.literal(spec.name) }} as subject, '' as column_name from windows)
-    )
-    where {{ end }}_amount >= 20 and amount {{ sign }} allowed
-    having count(*) >= 2 and min(place) = 0
-    {%- endfor %}
-
-    union all
-
-    select
-        'future', 'warn', 'occurred_at', '0', {{ asof.health_number('ahead / new_rows') }},
-        {{ asof.health_number(asof.health_limit('future', 'warn', options)) }}
-    from (select ahead, new_rows, subject, 'occurred_at' as column_name from whole)
-    where ahead > {{ asof.health_limit('future', 'warn', options) }} * new_rows
-
-    union all
-
-    select
-        'lateness', 'warn', column_name, {{ asof.health_hours('most_lateness') }}, {{ asof.health_hours('lateness') }},
-        {{ asof.health_hours(asof.health_limit('lateness', 'warn', options) ~ ' * most_lateness') }}
-    from late_days
-    where
-        lateness > {{ asof.health_limit('lateness', 'warn', options) }} * most_lateness
-        and lateness > most_lateness + 60
+        rule,
+        level,
+        column_name,
+        {{ asof.health_number('was') }} || unit as was,
+        {{ asof.health_number('found') }} || unit as found,
+        {{ asof.health_number('allowed') }} || unit as allowed
+    from of_feed
+    where is_found and case rule when 'volume_low' then found < allowed else found > allowed end
 
     union all
 
@@ -460,31 +489,21 @@ outcomes as (
         and measure > {{ asof.health_limit('null_rate', 'hold', options, 'events') }}
         and most_measure < least(0.1, {{ asof.health_limit('null_rate', 'hold', options, 'events') }} / 2)
 
-    {%- for rule in ['null_rate', 'late_rows', 'copies', 'unseen', 'category_share', 'distribution'] %}
-    {%- set limit = asof.health_limit(rule, 'warn', options, 'events') %}
-    {%- set error = '2.8 * sqrt(1 / size + 1 / past_size)' if rule == 'distribution'
-        else '5 * ' ~ asof.health_error('most_measure', 'size') %}
-    {%- set floor = asof.health_at_least(limit, error) %}
-
     union all
 
     (
         select
-            '{{ rule }}', 'warn', column_name,
-            {{ "value || ': ' || " if rule == 'category_share' }}{{ asof.health_past('measure') }},
-            {{ "value || ': ' || " if rule == 'category_share' }}{{ asof.health_number('measure') }},
-            {{ asof.health_allowed('measure', floor) }}
-        from judged
-        where
-            rule = '{{ rule }}'
-            and size >= {{ 60 if rule == 'distribution' else 20 }}
-            {{ 'and amount >= 10' if rule == 'unseen' }}
-            and {{ asof.health_outside('measure', 'measure', floor) }}
+            rule, 'warn', column_name,
+            case when value <> '' then value || ': ' else '' end || {{ asof.health_past('measure') }},
+            case when value <> '' then value || ': ' else '' end || {{ asof.health_number('measure') }},
+            {{ asof.health_allowed('measure', asof.health_at_least('threshold', 'error')) }}
+        from of_parts
+        where {{ asof.health_outside('measure', 'measure', asof.health_at_least('threshold', 'error')) }}
         qualify row_number() over (
-            partition by column_name order by greatest(measure - most_measure, least_measure - measure) desc, value
+            partition by rule, column_name
+            order by greatest(measure - most_measure, least_measure - measure) desc, value
         ) = 1
     )
-    {%- endfor %}
 
     union all
 
@@ -500,13 +519,8 @@ outcomes as (
             known_values.past_amount / past_columns.filled * past_columns.new_filled as expected
         from known_values
         inner join past_columns using (column_name)
-        left join value_parts
-            on
-                known_values.column_name = value_parts.column_name
-                and known_values.value = value_parts.value
-                and value_parts.part = 0
         where
-            value_parts.value is null
+            known_values.new_amount = 0
             and past_columns.is_category
             and past_columns.parts >= 8
             and known_values.past_parts >= 0.95 * past_columns.parts
@@ -519,9 +533,6 @@ select rule, level, 'events' as kind, {{ asof.literal(spec.name) }} as subject, 
 from outcomes
 order by level, column_name, rule
 {% endmacro %}
-
-{# Seconds, as text in hours. #}
-{% macro health_hours(seconds) -%} {{ asof.health_number('(' ~ seconds ~ ') / 3600.0') }} || ' hours' {%- endmacro %}
 
 {# What a type is to the rules: 'number', 'text' (a category, if it has few values), or 'other'. #}
 {% macro health_kind_of(type) %}

@@ -1,90 +1,96 @@
 {#
   SQL: what the rules find in the profiles that a run left of groups, services and request logs, all at once:
-  (rule, level, kind, subject, column_name, was, found, allowed), the last three as text. One row per rule, level,
-  subject and column.
+  (rule, level, kind, subject, column_name, was, found, allowed, run_id), was to allowed as text. One row per rule,
+  level, subject, column and run.
 
   profiles: a relation with the columns of asof_profiles and `state`: 'held' where no publication names the run, else
     'healthy'. What is held is no past. It may hold any run, also later ones.
-  findings: asof_findings as it was before this run. A warned build is past once its finding stood three times.
+  run_ids: the run, or a list of several, each judged by what was before it.
+  findings: asof_findings as it was before the run. A warned build is past once its finding stood three times.
   accepted: a relation of (id, accepted_at): profiles from before a new normal of their subject ('shipment@1') or
     column ('shipment@1.distance_km') are no past either.
   options: see health_limit.
 
   The past of a column are its healthy builds, the first of each hour, of the last 8 days and at least the last 30, but
-  for the newest ten. The rules of warnings begin with eight of them that span a week.
+  for the newest ten. The rules of warnings begin with eight of them that span six and a half days.
 #}
-{% macro profile_findings_sql(profiles, run_id, findings, accepted, options=[]) %}
+{% macro profile_findings_sql(profiles, run_ids, findings, accepted, options=[]) %}
+{%- set runs = asof.literals([run_ids] if run_ids is string else run_ids) -%}
 with
-current_builds as (
-    select kind, subject, max(as_of) as now_at
-    from {{ profiles }}
-    where run_id = {{ asof.literal(run_id) }} and kind <> 'events'
-    group by kind, subject
-),
-
 builds as (
-    select
-        profile.kind,
-        profile.subject,
-        profile.run_id,
-        profile.as_of,
-        profile.state <> 'held' as is_healthy,
-        current_build.now_at,
-        row_number() over (
-            partition by profile.kind, profile.subject, profile.state <> 'held', date_trunc('hour', profile.as_of)
-            order by profile.as_of
-        ) = 1 as is_first_of_hour
-    from {{ profiles }} as profile
-    inner join current_builds as current_build
-        on profile.kind = current_build.kind and profile.subject = current_build.subject
-    where profile.column_name = '' and profile.as_of < current_build.now_at
-),
-
-numbered as (
-    select
-        *,
-        row_number() over (partition by kind, subject, is_healthy, is_first_of_hour order by as_of desc) as newest,
-        row_number() over (partition by kind, subject, is_healthy order by as_of desc) as newest_of_all,
-        row_number() over (partition by kind, subject order by as_of desc) as newest_of_any
-    from builds
-),
-
-{#- what a build is there for: the range of the past, its newest part too, the last seven, or two of three #}
-used as (
     select
         kind,
         subject,
         run_id,
-        is_healthy and is_first_of_hour and (newest <= 30 or as_of > now_at - interval '8 days') as is_recent,
-        is_recent and newest > 10 as is_past,
-        is_healthy and newest_of_all <= 7 as is_of_seven,
-        newest_of_any <= 2 as is_just_before
-    from numbered
+        as_of,
+        state <> 'held' as is_healthy,
+        row_number() over (
+            partition by kind, subject, state <> 'held', date_trunc('hour', as_of) order by as_of
+        ) = 1 as is_first_of_hour
+    from {{ profiles }}
+    where column_name = '' and kind <> 'events'
 ),
 
-measured as (
+{#- each judged build beside those before it, numbered from the newest on #}
+numbered as (
     select
-        profile.kind,
-        profile.subject,
-        profile.column_name,
-        profile.run_id,
-        profile.as_of,
-        lower(profile.type) as type,
-        profile.rows,
-        profile.rows - profile.nulls as filled,
-        profile.mean,
-        profile.stddev,
-        profile.bins,
-        profile.top,
-        profile.nulls / nullif(profile.rows, 0) as null_rate,
-        list_sum(list_transform(profile.histogram, lambda amount, place: amount * (place - 0.5)))
-            / nullif(list_sum(profile.histogram) * len(profile.histogram), 0) as rank,
-        cast(profile.details ->> '$.statuses.REJECTED' as double) / nullif(profile.rows, 0) as rejected,
-        profile.run_id = {{ asof.literal(run_id) }} as is_now,
-        coalesce(used.is_just_before, false) as is_just_before,
-        coalesce(used.is_recent, false) as is_recent,
-        coalesce(used.is_past, false) as is_past,
-        coalesce(used.is_of_seven, false) as is_of_seven,
+        builds.kind,
+        builds.subject,
+        judged_build.run_id as judged_run,
+        judged_build.as_of as now_at,
+        builds.run_id,
+        builds.as_of,
+        builds.is_healthy,
+        builds.is_healthy and builds.is_first_of_hour as is_kept,
+        row_number() over (
+            partition by builds.kind, builds.subject, judged_build.run_id, is_kept order by builds.as_of desc
+        ) as newest_kept,
+        row_number() over (
+            partition by builds.kind, builds.subject, judged_build.run_id, builds.is_healthy order by builds.as_of desc
+        ) as newest_healthy,
+        row_number() over (
+            partition by builds.kind, builds.subject, judged_build.run_id order by builds.as_of desc
+        ) as newest
+    from builds
+    inner join builds as judged_build
+        on builds.kind = judged_build.kind and builds.subject = judged_build.subject
+    where judged_build.run_id in ({{ runs }}) and builds.as_of < judged_build.as_of
+),
+
+{#- what a build is there for: the range of the past, its newest part too, the last seven, or two of three #}
+used as materialized (
+    select
+        kind,
+        subject,
+        judged_run,
+        run_id,
+        is_kept and (newest_kept <= 30 or as_of > now_at - interval '8 days') as is_recent,
+        is_recent and newest_kept > 10 as is_past,
+        is_healthy and newest_healthy <= 7 as is_of_seven,
+        newest <= 2 as is_just_before
+    from numbered
+    where newest_kept <= 30 or as_of > now_at - interval '8 days' or newest_healthy <= 7 or newest <= 2
+),
+
+measured as materialized (
+    select
+        kind,
+        subject,
+        column_name,
+        run_id,
+        as_of,
+        lower(type) as type,
+        rows,
+        rows - nulls as filled,
+        mean,
+        stddev,
+        bins,
+        top,
+        nulls / nullif(rows, 0) as null_rate,
+        list_sum(list_transform(histogram, lambda amount, place: amount * (place - 0.5)))
+            / nullif(list_sum(histogram) * len(histogram), 0) as rank,
+        cast(details ->> '$.statuses.REJECTED' as double) / nullif(rows, 0) as rejected,
+        run_id in ({{ runs }}) as is_judged,
         not exists (
             select 1
             from {{ accepted }} as accepted
@@ -104,176 +110,202 @@ measured as (
                 and (finding.ended_at is null or profile.as_of < finding.ended_at)
         ) as counts
     from {{ profiles }} as profile
-    left join used
-        on
-            profile.kind = used.kind
-            and profile.subject = used.subject
-            and profile.run_id = used.run_id
     where
-        profile.run_id = {{ asof.literal(run_id) }} and profile.kind <> 'events'
-        or used.is_recent or used.is_of_seven or used.is_just_before
+        kind <> 'events'
+        and (run_id in ({{ runs }}) or run_id in (select run_id from used))
 ),
 
-ranges as (
+past as (
     select
-        past.kind,
-        past.subject,
-        past.column_name,
-        min(past.null_rate) as least_null_rate,
-        max(past.null_rate) as most_null_rate,
-        min(past.mean) as least_mean,
-        max(past.mean) as most_mean,
-        sqrt(avg(past.stddev * past.stddev)) as past_stddev,
-        min(past.rank) filter (where past.bins = current_row.bins) as least_rank,
-        max(past.rank) filter (where past.bins = current_row.bins) as most_rank,
-        min(past.rejected) as least_rejected,
-        max(past.rejected) as most_rejected,
-        count(*) as builds
-    from measured as past
-    inner join measured as current_row
+        used.judged_run,
+        measured.kind,
+        measured.subject,
+        measured.column_name,
+        min(measured.null_rate) filter (where is_past) as least_null_rate,
+        max(measured.null_rate) filter (where is_past) as most_null_rate,
+        min(measured.mean) filter (where is_past) as least_mean,
+        max(measured.mean) filter (where is_past) as most_mean,
+        sqrt(avg(measured.stddev * measured.stddev) filter (where is_past)) as past_stddev,
+        min(measured.rank) filter (where is_past and measured.bins = judged.bins) as least_rank,
+        max(measured.rank) filter (where is_past and measured.bins = judged.bins) as most_rank,
+        min(measured.rejected) filter (where is_past) as least_rejected,
+        max(measured.rejected) filter (where is_past) as most_rejected,
+        min(measured.rows) filter (where is_recent) as least_rows,
+        max(measured.rows) filter (where is_recent) as most_rows,
+        count(*) filter (where is_past) as builds,
+        max(measured.as_of) filter (where is_past) - min(measured.as_of) filter (where is_past) as span,
+        median(measured.rows) filter (where is_of_seven) as rows_before,
+        arg_max(measured.null_rate, measured.as_of) filter (where is_of_seven) as null_rate_before,
+        arg_max(measured.rejected, measured.as_of) filter (where is_of_seven) as rejected_before
+    from used
+    inner join measured using (kind, subject, run_id)
+    inner join measured as judged
         on
-            past.kind = current_row.kind
-            and past.subject = current_row.subject
-            and past.column_name = current_row.column_name
-            and current_row.is_now
-    where past.is_past and past.counts
-    group by past.kind, past.subject, past.column_name
-    having count(*) >= 8 and max(past.as_of) - min(past.as_of) >= interval '156 hours'
-),
-
-last_seven as (
-    select
-        kind,
-        subject,
-        column_name,
-        median(rows) as rows_before,
-        arg_max(null_rate, as_of) as null_rate_before,
-        arg_max(rejected, as_of) as rejected_before
-    from measured
-    where is_of_seven and counts
-    group by kind, subject, column_name
-),
-
-recent as (
-    select kind, subject, column_name, min(rows) as least_rows, max(rows) as most_rows
-    from measured
-    where is_recent and counts and column_name = ''
-    group by kind, subject, column_name
+            used.judged_run = judged.run_id
+            and measured.kind = judged.kind
+            and measured.subject = judged.subject
+            and measured.column_name = judged.column_name
+    where measured.counts
+    group by used.judged_run, measured.kind, measured.subject, measured.column_name
 ),
 
 two_before as (
-    select kind, subject, column_name, bins, min(rank) as lower_rank, max(rank) as higher_rank
-    from measured
-    where is_just_before
-    group by kind, subject, column_name, bins
-),
-
-judged as (
-    select *
-    from measured
-    left join last_seven using (kind, subject, column_name)
-    left join ranges using (kind, subject, column_name)
-    left join recent using (kind, subject, column_name)
-    left join two_before using (kind, subject, column_name, bins)
-    where is_now
-),
-
-categories as (
     select
-        kind,
-        subject,
-        column_name,
-        item[1] as value,
-        max(cast(item[2] as bigint)) filter (where is_now) as amount,
-        min(cast(item[2] as bigint)) filter (where not is_now) as least_amount,
-        min(cast(item[2] as bigint) / filled) filter (where not is_now) as least,
-        max(cast(item[2] as bigint) / filled) filter (where not is_now) as most,
-        count(*) filter (where not is_now) as times
+        used.judged_run, measured.kind, measured.subject, measured.column_name, measured.bins,
+        min(measured.rank) as lower_rank, max(measured.rank) as higher_rank
+    from used
+    inner join measured using (kind, subject, run_id)
+    where used.is_just_before and measured.bins is not null
+    group by used.judged_run, measured.kind, measured.subject, measured.column_name, measured.bins
+),
+
+judged as materialized (
+    select
+        measured.*, past.* exclude (judged_run, kind, subject, column_name), two_before.lower_rank,
+        two_before.higher_rank, coalesce(past.builds >= 8 and past.span >= interval '156 hours', false) as has_past
+    from measured
+    left join past
+        on
+            measured.run_id = past.judged_run
+            and measured.kind = past.kind
+            and measured.subject = past.subject
+            and measured.column_name = past.column_name
+    left join two_before
+        on
+            measured.run_id = two_before.judged_run
+            and measured.kind = two_before.kind
+            and measured.subject = two_before.subject
+            and measured.column_name = two_before.column_name
+            and measured.bins = two_before.bins
+    where measured.is_judged
+),
+
+categories as materialized (
+    select kind, subject, column_name, run_id, counts, filled, item[1] as value, cast(item[2] as bigint) as amount
     from (
         select *, unnest(from_json(top, '[["VARCHAR"]]')) as item
         from measured
-        where type in ('varchar', 'boolean', 'uuid') and top is not null and (is_now or is_past and counts)
+        where type in ('varchar', 'boolean', 'uuid') and top is not null
     )
     where item[1] is not null
-    group by kind, subject, column_name, item[1]
 ),
 
-shares as (
+past_categories as (
+    select
+        used.judged_run as run_id,
+        kind,
+        subject,
+        column_name,
+        value,
+        count(*) as times,
+        min(amount) as least_amount,
+        min(amount / filled) as least_share,
+        max(amount / filled) as most_share
+    from used
+    inner join categories using (kind, subject, run_id)
+    where used.is_past and categories.counts
+    group by used.judged_run, kind, subject, column_name, value
+),
+
+shares as materialized (
     select
         judged.kind,
         judged.subject,
         judged.column_name,
+        judged.run_id,
         judged.filled,
-        category.value,
-        category.times,
+        both_sides.value,
+        coalesce(past_category.times, 0) as times,
         coalesce(category.amount, 0) as amount,
         coalesce(category.amount, 0) / nullif(judged.filled, 0) as share,
-        case when category.times = judged.builds then category.least_amount else 0 end as least_amount,
-        case when category.times = judged.builds then category.least else 0 end as least_share,
-        coalesce(category.most, 0) as most_share,
+        case when past_category.times = judged.builds then past_category.least_amount else 0 end as least_amount,
+        case when past_category.times = judged.builds then past_category.least_share else 0 end as least_share,
+        coalesce(past_category.most_share, 0) as most_share,
         len(from_json(judged.top, '[["VARCHAR"]]')) as listed
     from judged
-    inner join categories as category using (kind, subject, column_name)
-    where judged.builds is not null
-),
-
-{#- values that stood still: the time since the last move, and the longest between moves, of columns and of groups #}
-moves as (
-    select profile.kind, profile.subject, profile.column_name, profile.as_of, builds.now_at
-    from {{ profiles }} as profile
     inner join (
-        select kind, subject, run_id, now_at from builds where is_first_of_hour
-        union all
-        select kind, subject, {{ asof.literal(run_id) }}, now_at from current_builds
-    ) as builds
-        on
-            profile.kind = builds.kind
-            and profile.subject = builds.subject
-            and profile.run_id = builds.run_id
-    where profile.kind in ({{ asof.health_kinds('unchanged') }}) and profile.checksum is not null
-    qualify
-        profile.checksum <> lag(profile.checksum) over (
-            partition by profile.kind, profile.subject, profile.column_name
-            order by profile.as_of
-        )
+        select kind, subject, column_name, run_id, value from past_categories
+        union
+        select kind, subject, column_name, run_id, value from categories
+    ) as both_sides using (kind, subject, column_name, run_id)
+    left join past_categories as past_category using (kind, subject, column_name, run_id, value)
+    left join categories as category using (kind, subject, column_name, run_id, value)
+    where judged.has_past
 ),
 
-all_moves as (
-    select kind, subject, column_name, as_of, now_at from moves where column_name <> ''
+{#- values that stood still: when they moved, of columns and of whole groups, as far as each build knew #}
+checksums as (
+    select
+        profile.kind,
+        profile.subject,
+        profile.column_name,
+        profile.run_id,
+        profile.as_of,
+        coalesce(
+            profile.checksum <> lag(profile.checksum) over (
+                partition by profile.kind, profile.subject, profile.column_name order by profile.as_of
+            ),
+            false
+        ) as moved
+    from {{ profiles }} as profile
+    inner join builds using (kind, subject, run_id)
+    where
+        profile.kind in ({{ asof.health_kinds('unchanged') }})
+        and profile.column_name <> ''
+        and profile.checksum is not null
+        and (builds.is_first_of_hour or builds.run_id in ({{ runs }}))
+),
+
+all_checksums as (
+    select kind, subject, column_name, run_id, as_of, moved from checksums
     union all
-    select distinct kind, subject, '', as_of, now_at from moves where column_name <> ''
+    select kind, subject, '', run_id, as_of, bool_or(moved) from checksums group by kind, subject, run_id, as_of
 ),
 
-stretches as (
+moves as (
+    select
+        *,
+        max(case when moved then as_of end) over (
+            partition by kind, subject, column_name
+            order by as_of
+            rows between unbounded preceding and 1 preceding
+        ) as moved_before
+    from all_checksums
+),
+
+stretches as materialized (
     select
         kind,
         subject,
         column_name,
-        max(as_of) as moved_at,
-        count(*) as moves,
-        max(epoch(as_of - moved_before)) as longest,
-        max(now_at) as now_at,
-        min(as_of) as first_at
-    from (
-        select *, lag(as_of) over (partition by kind, subject, column_name order by as_of) as moved_before
-        from all_moves
-    )
-    group by kind, subject, column_name
+        run_id,
+        as_of,
+        case when moved then as_of else moved_before end as moved_at,
+        max(case when moved then epoch(as_of - moved_before) end) over so_far as longest,
+        count(*) filter (where moved) over so_far as moves,
+        min(case when moved then as_of end) over so_far as first_at
+    from moves
+    window so_far as (partition by kind, subject, column_name order by as_of rows unbounded preceding)
 ),
 
+{#- a column stands still while others of its group move; where none moves, the group does #}
 standstills as (
     select
         column_row.*,
         epoch(
-            case when column_row.column_name = '' then column_row.now_at else whole.moved_at end - column_row.moved_at
+            case when column_row.column_name = '' then column_row.as_of else whole.moved_at end - column_row.moved_at
         ) as still
     from stretches as column_row
     inner join stretches as whole
         on
             column_row.kind = whole.kind
             and column_row.subject = whole.subject
+            and column_row.run_id = whole.run_id
             and whole.column_name = ''
-    where column_row.moves > 7 and column_row.now_at - column_row.first_at >= interval '8 days'
+    where
+        column_row.run_id in ({{ runs }})
+        and column_row.moves > 7
+        and column_row.as_of - column_row.first_at >= interval '8 days'
 ),
 
 outcomes as (
@@ -286,21 +318,23 @@ outcomes as (
         column_name,
         {{ asof.health_number('null_rate_before') }} as was,
         {{ asof.health_number('null_rate') }} as found,
-        {{ asof.health_number(asof.health_limit('null_rate', 'hold', options, 'group')) }} as allowed
+        {{ asof.health_number(asof.health_limit('null_rate', 'hold', options, 'group')) }} as allowed,
+        run_id
     from judged
     where
         kind in ({{ asof.health_kinds('null_rate') }})
         and column_name <> ''
         and null_rate > {{ asof.health_limit('null_rate', 'hold', options, 'group') }}
         and null_rate_before < least(0.1, {{ asof.health_limit('null_rate', 'hold', options, 'group') }} / 2)
-        and coalesce(most_null_rate, 0) < least(0.1, {{ asof.health_limit('null_rate', 'hold', options, 'group') }} / 2)
+        and coalesce(case when has_past then most_null_rate end, 0)
+        < least(0.1, {{ asof.health_limit('null_rate', 'hold', options, 'group') }} / 2)
 
     union all
 
     select
         'rows', 'hold', kind, subject, column_name,
         {{ asof.health_number('rows_before') }}, {{ asof.health_number('rows') }},
-        {{ asof.health_number(asof.health_limit('rows', 'hold', options) ~ ' * rows_before') }}
+        {{ asof.health_number(asof.health_limit('rows', 'hold', options) ~ ' * rows_before') }}, run_id
     from judged
     where
         kind in ({{ asof.health_kinds('rows') }})
@@ -312,7 +346,7 @@ outcomes as (
     select
         'rejected', 'hold', kind, subject, column_name,
         {{ asof.health_number('rejected_before') }}, {{ asof.health_number('rejected') }},
-        {{ asof.health_number(asof.health_limit('rejected', 'hold', options, 'service')) }}
+        {{ asof.health_number(asof.health_limit('rejected', 'hold', options, 'service')) }}, run_id
     from judged
     where
         kind = 'service'
@@ -336,11 +370,11 @@ outcomes as (
         '{{ rule }}', 'warn', kind, subject, column_name,
         {{ asof.health_past(rule) }},
         {{ asof.health_number(rule) }},
-        {{ asof.health_allowed(rule, asof.health_floor(rule, options)) }}
+        {{ asof.health_allowed(rule, asof.health_floor(rule, options)) }}, run_id
     from judged
     where
         kind in ({{ asof.health_kinds(rule) }})
-        and builds is not null
+        and has_past
         and ({{ condition }})
         and {{ asof.health_outside(rule, rule, asof.health_floor(rule, options)) }}
     {%- endfor %}
@@ -353,14 +387,15 @@ outcomes as (
             'category_share', 'warn', kind, subject, column_name,
             value || ': ' || {{ asof.health_past('share') }},
             value || ': ' || {{ asof.health_number('share') }},
-            {{ asof.health_allowed('share', asof.health_floor('category_share', options)) }}
+            {{ asof.health_allowed('share', asof.health_floor('category_share', options)) }},
+            run_id
         from shares
         where
             kind in ({{ asof.health_kinds('category_share') }})
             and times > 0
             and {{ asof.health_outside('share', 'share', asof.health_floor('category_share', options)) }}
         qualify row_number() over (
-            partition by kind, subject, column_name
+            partition by kind, subject, column_name, run_id
             order by greatest(share - most_share, least_share - share) desc, value
         ) = 1
     )
@@ -370,10 +405,11 @@ outcomes as (
     select
         'unseen', 'warn', kind, subject, column_name,
         '0', {{ asof.health_number('sum(amount) / max(filled)') }} || ' (' || max_by(value, amount) || ')',
-        {{ asof.health_number('any_value(' ~ asof.health_limit('unseen', 'warn', options, 'group') ~ ')') }}
+        {{ asof.health_number('any_value(' ~ asof.health_limit('unseen', 'warn', options, 'group') ~ ')') }},
+        run_id
     from shares
     where kind in ({{ asof.health_kinds('unseen') }}) and times = 0
-    group by kind, subject, column_name
+    group by kind, subject, column_name, run_id
     having
         sum(amount) >= 10
         and sum(amount) > any_value({{ asof.health_limit('unseen', 'warn', options, 'group') }}) * max(filled)
@@ -383,7 +419,8 @@ outcomes as (
     select
         'category_gone', 'warn', kind, subject, column_name,
         min_by(value, -least_amount) || ': ' || max(least_amount) || ' rows', '0',
-        {{ asof.health_number('any_value(' ~ asof.health_limit('category_gone', 'warn', options, 'group') ~ ')') }}
+        {{ asof.health_number('any_value(' ~ asof.health_limit('category_gone', 'warn', options, 'group') ~ ')') }},
+        run_id
     from shares
     where
         kind in ({{ asof.health_kinds('category_gone') }})
@@ -391,23 +428,24 @@ outcomes as (
         and listed < 20
         and filled >= {{ asof.health_limit('category_gone', 'warn', options, 'group') }}
         and least_amount >= {{ asof.health_limit('category_gone', 'warn', options, 'group') }}
-    group by kind, subject, column_name
+    group by kind, subject, column_name, run_id
 
     union all
 
     select
         'unchanged', 'warn', kind, subject, column_name,
         {{ asof.health_number('longest / 3600') }} || ' hours', {{ asof.health_number('still / 3600') }} || ' hours',
-        {{ asof.health_number(asof.health_limit('unchanged', 'warn', options) ~ ' * longest / 3600') }} || ' hours'
+        {{ asof.health_number(asof.health_limit('unchanged', 'warn', options) ~ ' * longest / 3600') }} || ' hours',
+        run_id
     from standstills
     where
         still >= 6 * 3600
         and still > {{ asof.health_limit('unchanged', 'warn', options) }} * longest
 )
 
-select rule, level, kind, subject, column_name, was, found, allowed
+select rule, level, kind, subject, column_name, was, found, allowed, run_id
 from outcomes
-order by level, kind, subject, column_name, rule
+order by run_id, level, kind, subject, column_name, rule
 {% endmacro %}
 
 {#
