@@ -9,11 +9,10 @@ import ssl
 import sys
 from pathlib import Path
 
-from .app import check_exposure
 from .clock import clock_from_environment
 from .request_log import request_log_from
 from .server import LOG_FORMAT, run
-from .settings import OPTIONS, ConfigurationError, SettingsError, add_options, check_environment
+from .settings import ConfigurationError, SettingsError, add_options, check_environment, check_exposure
 from .tokens import Tokens
 
 # Commands that were of `python -m serve` once
@@ -31,11 +30,10 @@ def serve(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     options.folder = options.folder.absolute()
-    try:
+    try:  # here, since workers would die over it one after the other
         check_exposure(options.host, options.tokens)
         clock_from_environment()
         check_tls(options.tls_certificate, options.tls_key)
-        check_request_log(options)
         if options.tokens:
             Tokens(options.tokens)
         if request_log := request_log_from(options):
@@ -48,20 +46,8 @@ def serve(options: argparse.Namespace) -> int:
     return run(options)
 
 
-def check_request_log(options: argparse.Namespace) -> None:
-    """Raises ConfigurationError where the request log is set up by half."""
-    for each in OPTIONS:
-        if each.name.startswith("request_log_") and getattr(options, each.name) is not None and not options.request_log:
-            raise ConfigurationError(
-                f"{each.flag} ({each.variable}) is set, but nothing is logged: "
-                "name the folder by --request-log (ASOF_REQUEST_LOG), or leave it out"
-            )
-
-
 def check_tls(certificate: Path | None, key: Path | None) -> None:
-    """Raises ConfigurationError unless both are given and fit each other, or neither is: workers would die over it one
-    after the other.
-    """
+    """Raises ConfigurationError unless both are given and fit each other, or neither is."""
     if not certificate and not key:
         return
     if not certificate or not key:
@@ -89,8 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
     add_options(parser)
-    options = parser.parse_args(arguments)
-    return serve(options)
+    return serve(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import re
 import time
 from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, request
 from flask.json.provider import DefaultJSONProvider
+from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import catalog, feast, plots
 from .clock import Clock, clock_from_environment, rfc3339
 from .folder import Folder
-from .health import findings_of, read_health
-from .held import Held, read_held
+from .metrics import Metrics
 from .openapi import FEAST
-from .parity import Parity, read_parity
 from .problem import Problem, response_to
+from .reports import Held, Parity, read_health, read_held, read_parity
 from .request_log import RequestLog
-from .settings import MAX_BODY, MAX_ENTITIES, ConfigurationError
-from .shim import RETRY_AFTER, SERVICE, Environ, Shim
+from .settings import MAX_BODY, MAX_ENTITIES, check_exposure, is_loopback
+from .shim import SERVICE, Environ, Shim
 from .tokens import Tokens
 
 SERVICES = "/v1/services/"
@@ -35,55 +34,30 @@ ROUTE = "asof.route"  # in a request's environ, where the middleware answers: th
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def check_exposure(host: str, tokens: str | os.PathLike[str] | None) -> None:
-    """Raises ConfigurationError for what may only be done on loopback: no tokens, or a frozen clock."""
-    if is_loopback(host):
-        return
-    if not tokens:
-        raise ConfigurationError(f"{host} is not a loopback address: give a tokens file (--tokens, ASOF_TOKENS)")
-    if os.environ.get("ASOF_NOW"):
-        raise ConfigurationError(f"{host} is not a loopback address: ASOF_NOW, a frozen clock, is for loopback only")
-
-
 def create_app(
-    folder: str | os.PathLike[str],
+    folder: str | PathLike[str],
     *,
     host: str = "127.0.0.1",
-    tokens: str | os.PathLike[str] | None = None,
+    tokens: str | PathLike[str] | None = None,
     max_entities: int = MAX_ENTITIES,
     max_body: int = MAX_BODY,
     now: Clock | None = None,
     request_log: RequestLog | None = None,
 ) -> Flask:
-    """The shim over a published folder, which need not exist yet. `now` replaces the clock (aware datetimes);
-    `request_log` is started.
+    """The shim over a published folder, which need not exist yet. Raises ConfigurationError.
 
-    `host` is where the server will listen: it decides what is allowed.
-    Raises ConfigurationError.
+    `host` is where the server will listen: it decides what is allowed. `now` replaces the clock (aware datetimes).
     """
-    # Imported here: prometheus_client decides at its import whether several workers share the counters
-    from .metrics import Metrics
-
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
-    on_load = (lambda snapshot: request_log.check_services(snapshot.services.values())) if request_log else None
-    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock, on_load=on_load)
+    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock)
     metrics = Metrics(watched, clock, is_logging=request_log is not None)
-    watched.on_refuse = metrics.snapshots_refused.inc
-    watched.on_look.append(metrics.count)
-    if request_log:
-        request_log.on_drop = metrics.request_log_dropped.inc
     known = Tokens(Path(tokens)) if tokens else None
-    if known:
-        watched.on_look.append(known.reload)
+    watched.on_refuse = metrics.snapshots_refused.inc
+    watched.on_look = [metrics.count, *([known.reload] if known else [])]
+    if request_log:
+        watched.on_load = request_log.check_services
+        request_log.on_drop = metrics.request_log_dropped.inc
     shim = Shim(watched, clock, known, max_entities, max_body, request_log, metrics)
     app = Flask(__package__, static_folder=None)
     app.json = DefaultJSONProvider(app)
@@ -93,8 +67,9 @@ def create_app(
     app.jinja_env.filters |= filters | {"duration": catalog.duration, "example_body": catalog.example_body}
     app.extensions["asof"] = shim
     _register_errors(app)
-    app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), shim)  # type: ignore[method-assign]
     _register_routes(app, shim)
+    _register_pages(app, shim)
+    app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), metrics)  # type: ignore[method-assign]
     watched.start()
     if request_log:
         request_log.start()
@@ -128,16 +103,16 @@ class ServicesFirst:
 class _Counted:
     """WSGI middleware that counts and times the requests that reach the application."""
 
-    def __init__(self, app: Wsgi, shim: Shim) -> None:
+    def __init__(self, app: Wsgi, metrics: Metrics) -> None:
         self._app = app
-        self._shim = shim
+        self._metrics = metrics
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
         began = time.perf_counter()
 
         def start(status: str, *more: Any) -> Any:
             seconds = time.perf_counter() - began
-            self._shim.metrics.request(_route(environ), environ.get(SERVICE, ""), int(status[:3]), seconds)
+            self._metrics.request(_route(environ), environ.get(SERVICE, ""), int(status[:3]), seconds)
             return start_response(status, *more)
 
         return self._app(environ, start)
@@ -166,8 +141,7 @@ def _register_errors(app: Flask) -> None:
 
 
 def _register_routes(app: Flask, shim: Shim) -> None:
-    """All routes; a new one is a function here, and an entry of templates/openapi.json."""
-    from .metrics import CONTENT_TYPE
+    """The routes of services, and the probes. A new route is a function here, and stands in templates/openapi.json."""
 
     @app.post(SERVICES_ROUTE)
     def post_service(service: str) -> Response:
@@ -186,11 +160,6 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             written = feast.error_json(error)
             return Response(written, error.status, error.headers, content_type="application/json")
 
-    @app.get("/metrics")
-    def get_metrics() -> Response:
-        shim.authorise(request.environ)  # it names services, features and groups
-        return Response(shim.metrics.text(), content_type=CONTENT_TYPE)
-
     def state() -> dict[str, Any]:
         current, refused = shim.folder.current, shim.folder.refused
         return {
@@ -201,8 +170,31 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             "refused": refused and refused._asdict() | {"since": rfc3339(refused.since)},
         }
 
+    # Probes need no token: a balancer has none, and the answers hold no values
+    @app.get("/health")
+    def get_health() -> dict[str, Any]:
+        return {"status": "up", **state()}
+
+    @app.get("/ready")
+    def get_ready() -> dict[str, Any]:
+        shim.publication()
+        return {"status": "ready", **state()}
+
+    @app.get("/ready/<service>")
+    def get_ready_service(service: str) -> dict[str, Any]:
+        return {"status": "ready", **shim.readiness(request.environ, service), **state()}
+
+
+def _register_pages(app: Flask, shim: Shim) -> None:
+    """What is served, for people and programs. It names services, features and groups, so it needs a token."""
+
     def reports() -> tuple[dict[str, Parity], dict[str, Held], dict[str, Any]]:
         return read_parity(shim.folder.path), read_held(shim.folder.path), read_health(shim.folder.path)
+
+    @app.get("/metrics")
+    def get_metrics() -> Response:
+        shim.authorise(request.environ)
+        return Response(shim.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/catalog")
     def get_catalog() -> dict[str, Any]:
@@ -230,35 +222,3 @@ def _register_routes(app: Flask, shim: Shim) -> None:
         response = Response(html, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
-
-    # Probes need no token: a balancer has none, and the answers hold no values
-    @app.get("/health")
-    def get_health() -> dict[str, Any]:
-        return {"status": "up", **state()}
-
-    @app.get("/ready")
-    def get_ready() -> dict[str, Any]:
-        shim.publication()
-        return {"status": "ready", **state()}
-
-    @app.get("/ready/<service>")
-    def get_ready_service(service: str) -> dict[str, Any]:
-        publication = shim.publication()
-        found, now = shim.service(request.environ, publication, service), shim.now(publication)
-        if stale := [each.group for each in found.lookups if each.group.is_stale(now)]:
-            ages = [f"{each.id} is {each.age_seconds(now):.0f} s old, of {each.max_age_seconds} s" for each in stale]
-            raise Problem(503, f"{found.id} is stale: {'; '.join(ages)}", headers=RETRY_AFTER)
-        held = read_held(shim.folder.path)
-        ids = [found.id, *(each.group.id for each in found.lookups)]
-        return {
-            "status": "ready",
-            "service": found.id,
-            "groups": {each.group.id: each.group.raw.get("made_at") for each in found.lookups},
-            "ages": {each.group.id: catalog.ages(each.group, now) for each in found.lookups},
-            "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
-            "findings": [
-                {name: each.get(name) for name in ("rule", "level", "subject", "column", "since")}
-                for each in findings_of(read_health(shim.folder.path), ids)
-            ],
-            **state(),
-        }

@@ -1,18 +1,14 @@
-"""What is served, for people and programs: the catalog as JSON, and the same as one HTML page
-(templates/catalog.html).
-"""
+"""What is served, for people and programs: the catalog as JSON, and as one page (templates/catalog.html)."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from .clock import parse_rfc3339, rfc3339
 from .folder import Publication
-from .held import Held
-from .parity import Parity
+from .reports import Held, Parity
 from .snapshot import Group, Service
 from .sqltypes import parse_type
 
@@ -20,16 +16,11 @@ MOST_FINDINGS = 50  # on the page
 
 
 def catalog(
-    publication: Publication,
-    now: datetime,
-    parity: dict[str, Parity],
-    held: dict[str, Held],
-    health: dict[str, Any],
+    publication: Publication, now: datetime, parity: dict[str, Parity], held: dict[str, Held], health: dict[str, Any]
 ) -> dict[str, Any]:
-    """The catalog of a publication at `now` (UTC), ready for JSON; parity, held and health as they are read from the
-    folder.
-    """
+    """The catalog of a publication at `now` (UTC), ready for JSON; the reports as they are read from the folder."""
     pointer, snapshot = publication.pointer, publication.snapshot
+    groups, services = snapshot.groups.values(), snapshot.services.values()
     return {
         "snapshot": {
             "snapshot_id": snapshot.snapshot_id,
@@ -43,11 +34,8 @@ def catalog(
             "hold": pointer.hold,
         },
         "now": rfc3339(now),
-        "groups": [_group(each, now) | _made(each, publication, held) for each in snapshot.groups.values()],
-        "services": [
-            _service(each, now, parity.get(each.id)) | _made(each, publication, held)
-            for each in snapshot.services.values()
-        ],
+        "groups": [_group(each, now) | _made(each, publication, held) for each in groups],
+        "services": [_service(each, now, parity.get(each.id)) | _made(each, publication, held) for each in services],
         "health": health,
     }
 
@@ -121,8 +109,8 @@ def _sent_column(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parity(parity: Parity, now: datetime) -> dict[str, Any]:
-    counts = {key: value for key, value in asdict(parity).items() if key != "compared_at"}
-    return {"compared_at": rfc3339(parity.compared_at), "age_seconds": parity.age_seconds(now), **counts}
+    times = {"compared_at": rfc3339(parity.compared_at), "age_seconds": parity.age_seconds(now)}
+    return times | {name: count for name, count in parity._asdict().items() if name not in times}
 
 
 # -------------------- what the page adds

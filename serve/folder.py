@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .answers import Answers, load_answers
-from .clock import Clock, serving_now
+from .clock import Clock, rfc3339, serving_now
 from .columns import CHUNK
 from .evaluate import Engine, Plan, plan_all
 from .loader import load_snapshot
-from .snapshot import Pointer, Snapshot, SnapshotError
+from .snapshot import Pointer, Service, Snapshot, SnapshotError
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 5.0  # a refused snapshot is tried again this often: a copy of the folder may still be arriving
@@ -34,6 +35,22 @@ class Publication:
     plans: dict[str, Plan]
     answers: dict[str, Answers]  # by service id: those that the build published
     heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
+
+    def head(self, service: Service, now: datetime) -> str:
+        """An answer's JSON up to its rows: but for the prediction time the same for every request."""
+        head = self.heads.get(service.id)
+        if head is None:
+            fields = {
+                "service": service.name,
+                "version": service.version,
+                "snapshot_id": self.snapshot.snapshot_id,
+                "definition": service.definition,
+                "sequence_number": self.pointer.sequence_number,
+                "as_of": {lookup.name: rfc3339(lookup.group.as_of) for lookup in service.lookups},
+                "published_at": rfc3339(self.pointer.published_at),
+            }
+            head = self.heads[service.id] = json.dumps(fields, separators=(",", ":"))[:-1]
+        return f'{head},"prediction_time":"{rfc3339(now)}"'
 
 
 class Refusal(NamedTuple):
@@ -55,16 +72,17 @@ class Folder:
         *,
         allow_injected_now: bool,
         clock: Clock,
-        on_load: Callable[[Snapshot], None] | None = None,
     ) -> None:
-        """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on
-        loopback). `on_load` is called with each snapshot before it is served; `on_refuse` is called for each that is
-        refused, and what is in `on_look` is called with each look at the folder.
+        """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on loopback).
+
+        `on_load` is called with the services of each snapshot before it is served, `on_refuse` for each that is
+        refused, and what is in `on_look` with each look at the folder.
         """
         self.path = Path(path)
         self.engine = Engine()
         self.current: Publication | None = None
         self.refused: Refusal | None = None
+        self.on_load: Callable[[Iterable[Service]], None] = lambda services: None
         self.on_refuse: Callable[[], None] = lambda: None
         self.on_look: list[Callable[[], None]] = []
         self.load_seconds = 0.0  # what it took to check, load and warm the current publication
@@ -72,7 +90,6 @@ class Folder:
         self.missing = False  # current.json cannot be read; the loaded snapshot is still served
         self._allow_injected_now = allow_injected_now
         self._clock = clock
-        self._on_load = on_load
         self._seen: bytes | None = None
         self._retry_at = 0.0
         self._stop = threading.Event()
@@ -145,8 +162,7 @@ class Folder:
         now = serving_now(self._clock, pointer.published_at)
         plans = plan_all(snapshot, self.engine, now)
         answers = load_answers(self.path, plans, before.answers if before else {})
-        if self._on_load:
-            self._on_load(snapshot)
+        self.on_load(snapshot.services.values())
         for group in snapshot.groups.values():
             if before is None or group.table not in [each.table for each in before.snapshot.groups.values()]:
                 weakref.finalize(group.table, self._unused.append, group.table.rows_by_key).atexit = False  # type: ignore[misc]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import duckdb
 
@@ -21,40 +21,33 @@ LARGE_COMPUTED = 4  # of those at a time: what a body becomes on the way to an a
 
 
 class Timeout:
-    """Interrupts evaluations that take too long. One thread does so for all of them."""
+    """Interrupts evaluations that take longer than SQL_SECONDS. One thread does so for all of them."""
 
-    def __init__(self, seconds: float = SQL_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[int, tuple[duckdb.DuckDBPyConnection, float]] = {}  # by thread: since when
+        self._running: dict[duckdb.DuckDBPyConnection, float] = {}  # since when, by cursor
         self._thread: threading.Thread | None = None
 
-    @contextlib.contextmanager
+    @contextmanager
     def over(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """While the calling thread evaluates with `cursor`. Then raises duckdb.InterruptException after so long."""
-        this = threading.get_ident()
-        self._running[this] = (cursor, time.monotonic())
-        if self._thread is None:
-            self._start()
+        """While `cursor` evaluates. It raises duckdb.InterruptException after so long."""
+        with self._lock:
+            self._running[cursor] = time.monotonic()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="asof-timeout", daemon=True)
+                self._thread.start()
         try:
             yield
         finally:
             with self._lock:  # so that no interrupt comes late, and meets what the cursor does next
-                del self._running[this]
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="asof-timeout", daemon=True)
-                self._thread.start()
+                del self._running[cursor]
 
     def _run(self) -> None:
         while True:
-            time.sleep(self._seconds / 10)
+            time.sleep(SQL_SECONDS / 10)
             with self._lock:
-                since = time.monotonic() - self._seconds
-                for cursor, began in list(self._running.values()):
-                    if began < since:
+                for cursor, began in self._running.items():
+                    if time.monotonic() - began > SQL_SECONDS:
                         cursor.interrupt()
 
 
@@ -73,7 +66,7 @@ class Admission:
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._computing = threading.BoundedSemaphore(LARGE_COMPUTED)
 
-    @contextlib.contextmanager
+    @contextmanager
     def of(self, size: int | None) -> Iterator[None]:
         """While a request is read and answered. Raises Busy at once beyond the bound."""
         large = _is_large(size)
@@ -85,9 +78,9 @@ class Admission:
         finally:
             under_way.release()
 
-    def turn(self, size: int | None) -> contextlib.AbstractContextManager[object]:
+    def turn(self, size: int | None) -> AbstractContextManager[object]:
         """While a request that has been read is answered: large ones wait for their turn."""
-        return self._computing if _is_large(size) else contextlib.nullcontext()
+        return self._computing if _is_large(size) else nullcontext()
 
 
 def _is_large(size: int | None) -> bool:

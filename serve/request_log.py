@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from io import FileIO
+from itertools import accumulate
 from logging.handlers import BufferingHandler, QueueHandler, QueueListener
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,7 +29,7 @@ from typing import Any
 from .clock import Clock, machine_clock
 from .evaluate import Plan
 from .lookup import Entity
-from .settings import ConfigurationError
+from .settings import OPTIONS, ConfigurationError
 from .snapshot import Service
 
 SHARE = 0.01
@@ -37,7 +38,6 @@ MAX_FILE_BYTES = 16 * 1024**2
 MAX_QUEUED = 10_000  # rows
 BUFFERED = 256  # records that are written at once
 FLUSH_SECONDS = 0.05
-RETRY_SECONDS = 5.0  # after the disk failed
 WARN_SECONDS = 60.0
 MIN_SECRET = 16  # characters; a shorter one is found by trying
 
@@ -58,9 +58,7 @@ class RequestLog(BufferingHandler):
         clock: Clock = machine_clock,
     ) -> None:
         """`share` is the part of the requests that is logged, `key` the file with the secret for personal values,
-        `workers` how many processes share the folder, `clock` the wall clock, whatever the shim's now is.
-
-        Raises ConfigurationError.
+        `workers` how many share the folder, `clock` the wall clock, whatever the shim's now is. ConfigurationError.
         """
         super().__init__(capacity=BUFFERED)
         if not 0 <= share <= 1:
@@ -79,11 +77,9 @@ class RequestLog(BufferingHandler):
         self._counting = threading.Lock()  # of the next two
         self._waiting = 0  # rows that are queued and not written yet
         self._dropped: Counter[str] = Counter()  # rows that no warning has counted yet, by reason
-        self._warn_at = self._retry_at = 0.0
-        self._failure = ""
+        self._warn_at = 0.0
         self._file: FileIO | None = None
-        self._hour = ""
-        self._size = self._number = 0
+        self._number = 0
         self._queue = QueueHandler(SimpleQueue())
         self._queue.addFilter(self._has_room)
         self._listener: _Listener | None = None
@@ -124,9 +120,7 @@ class RequestLog(BufferingHandler):
         return random.random() < self._share
 
     def put(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
-        """Queues the rows of an answered request, or drops them all. `head` is the answer's JSON up to its rows, `rows`
-        the JSON of each.
-        """
+        """Queues an answer's rows, or drops them all. `head` is its JSON up to its rows, `rows` the JSON of each."""
         if self._may_log(plan.service):
             answer = (self._clock(), plan, head, entities, rows)
             self._queue.handle(logging.makeLogRecord({"answer": answer, "rows": len(rows)}))
@@ -158,18 +152,13 @@ class RequestLog(BufferingHandler):
         try:
             if self._file and self._is_over(self._file):
                 self._end_file()
-            if lines and time.monotonic() < self._retry_at:
-                raise OSError(None, self._failure)
             while lines:
                 lines = lines[self._append(lines) :]
         except Exception as error:  # the writer's thread goes on
             if not isinstance(error, OSError):
                 log.exception("writing the request log failed in a way that was not foreseen")
-            self._failure = getattr(error, "strerror", None) or str(error)
             self._end_file()
-            self._drop(len(lines), self._failure)
-            if time.monotonic() >= self._retry_at:
-                self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._drop(len(lines), getattr(error, "strerror", None) or str(error))
         with self._counting:
             self._waiting -= sum(record.rows for record in records)
         if time.monotonic() >= self._warn_at:
@@ -184,7 +173,8 @@ class RequestLog(BufferingHandler):
             log.warning("the request log dropped %s rows (%s)", dropped.total(), why)
 
     def _lines(self, at: datetime, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> list[bytes]:
-        start = f'{{"logged_at":"{_six_digits(at)}","request_id":"{uuid.uuid4().hex}","row":'
+        time_ = at.replace(tzinfo=None).isoformat(timespec="microseconds")
+        start = f'{{"logged_at":"{time_}Z","request_id":"{uuid.uuid4().hex}","row":'
         requests = [plan.request_json(entity, self._pseudonym) for entity in entities]
         return [
             f'{start}{number},{head[1:]},"request":{request},{row[1:]}\n'.encode()
@@ -196,47 +186,42 @@ class RequestLog(BufferingHandler):
 
     def _append(self, lines: list[bytes]) -> int:
         """Appends as many of the lines as the current file takes; returns how many. Raises OSError."""
-        if self._file and self._size + len(lines[0]) > self._file_bytes:
+        if self._file and self._file.tell() + len(lines[0]) > self._file_bytes:
             self._end_file()
-        file = self._file or self._open_file()
-        count, size = 1, self._size + len(lines[0])
-        while count < len(lines) and size + len(lines[count]) <= self._file_bytes:
-            size += len(lines[count])
-            count += 1
+        file = self._file = self._file or self._open_file()
+        size = file.tell()
+        ends = accumulate(map(len, lines), initial=size)
+        count = max(1, sum(end <= self._file_bytes for end in ends) - 1)
         data = memoryview(b"".join(lines[:count]))
         try:
             while data:
                 data = data[file.write(data) :]
         except OSError:
             with suppress(OSError):
-                file.truncate(self._size)  # no part of a line stays
+                file.truncate(size)  # no part of a line stays
             raise
-        self._size = size
         return count
 
     def _is_over(self, file: FileIO) -> bool:
         """Whether the open file is of another hour, or was taken away."""
-        return self._hour != f"{self._clock():%Y%m%dT%H}" or not os.path.exists(file.name)
+        return f"-{self._clock():%Y%m%dT%H}" not in str(file.name) or not os.path.exists(file.name)
 
     def _open_file(self) -> FileIO:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._make_room()
-        now = self._clock()
         self._number += 1
-        name = f"requests-{now:%Y%m%dT%H%M%S%fZ}-{os.getpid()}-{self._number}.jsonl"  # sorts by time
+        name = f"requests-{self._clock():%Y%m%dT%H%M%S%fZ}-{os.getpid()}-{self._number}.jsonl"  # sorts by time
         file = (self.folder / name).open("xb", buffering=0)
-        self._file, self._size, self._hour = file, 0, f"{now:%Y%m%dT%H}"
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held while it is open, also by a worker that is killed
         return file
 
     def _end_file(self) -> None:
         file, self._file = self._file, None
-        if file is None:
-            return
-        with suppress(OSError):
-            if self._size == 0:
-                os.unlink(file.name)
-            file.close()
+        if file:
+            with suppress(OSError):
+                if not os.fstat(file.fileno()).st_size:
+                    os.unlink(file.name)
+                file.close()
 
     def _make_room(self) -> None:
         """Deletes the oldest closed files, so that every worker can fill one more within the bound."""
@@ -246,9 +231,7 @@ class RequestLog(BufferingHandler):
                 sizes[path] = path.stat().st_size
         surplus = sum(sizes.values()) - self._max_closed
         for path, size in sizes.items():
-            if surplus <= 0:
-                break
-            if _delete_closed(path):
+            if surplus > 0 and _delete_closed(path):
                 surplus -= size
 
 
@@ -267,20 +250,15 @@ class _Listener(QueueListener):
 
 def _delete_closed(path: Path) -> bool:
     """Deletes a file that no worker has open; whether it is gone."""
-    try:
-        with path.open("rb") as file:
-            # Shared: it meets the lock of whoever writes, but not that of another worker that makes room
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            path.unlink()
-    except BlockingIOError:
-        return False
-    except FileNotFoundError:
-        pass  # another worker was faster
+    with suppress(FileNotFoundError):  # another worker was faster
+        try:
+            with path.open("rb") as file:
+                # Shared: it meets the lock of whoever writes, but not that of another worker that makes room
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                path.unlink()
+        except BlockingIOError:
+            return False
     return True
-
-
-def _six_digits(time: datetime) -> str:
-    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _read_secret(path: Path) -> str:
@@ -295,12 +273,16 @@ def _read_secret(path: Path) -> str:
 
 def request_log_from(options: argparse.Namespace) -> RequestLog | None:
     """The log that the options of serving ask for, not started; None without one. Raises ConfigurationError."""
-    if not options.request_log:
-        return None
-    return RequestLog(
-        options.request_log,
-        share=SHARE if options.request_log_share is None else options.request_log_share,
-        max_bytes=options.request_log_bytes or MAX_BYTES,
-        key=options.request_log_key,
-        workers=max(1, options.workers),
-    )
+    if options.request_log:
+        share, size = options.request_log_share, options.request_log_bytes or MAX_BYTES
+        share, workers = SHARE if share is None else share, max(1, options.workers)
+        return RequestLog(
+            options.request_log, share=share, max_bytes=size, key=options.request_log_key, workers=workers
+        )
+    for each in OPTIONS:
+        if each.name.startswith("request_log_") and getattr(options, each.name) is not None:
+            raise ConfigurationError(
+                f"{each.flag} ({each.variable}) is set, but nothing is logged: "
+                "name the folder by --request-log (ASOF_REQUEST_LOG), or leave it out"
+            )
+    return None

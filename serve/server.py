@@ -13,12 +13,14 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 from .app import create_app
 from .limits import THREADS
@@ -43,48 +45,50 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"asof serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
         return 1
-    # Here, since the other commands import this module too, and need no server
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces, SSLProtocols
-    from granian.http import HTTP1Settings
-    from granian.log import LogLevels
-
     to_environment(options)
     os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
     # Not forked: what has threads does not survive that
     multiprocessing.set_start_method("spawn", force=True)
-    server = Granian(
-        f"{__package__}.server:create_from_environment",
-        factory=True,
-        address=options.host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=options.workers,
-        backlog=BACKLOG,
-        backpressure=options.connections,
-        blocking_threads=THREADS,
-        # Not HTTP/2, where one connection is many
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=options.idle_seconds * 1000, max_buffer_size=HEAD_BYTES),
-        workers_kill_timeout=STOP_SECONDS,
-        # One that is killed, for its memory say, is replaced while the others go on. One that ends again within
-        # seconds ends the shim with exit code 1, so that a supervisor notices.
-        respawn_failed_workers=True,
-        ssl_cert=options.tls_certificate,
-        ssl_key=options.tls_key,
-        ssl_protocol_min=SSLProtocols.tls12,
-        log_level=LogLevels.error,  # it warns of any number of threads above that of cores
-        log_dictconfig=_logging(),
-    )
+    server = Granian(f"{__package__}.server:create_from_environment", factory=True, **_settings(options, port))
     scheme = "https" if options.tls_certificate else "http"
     url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
     threading.Thread(target=announce, args=[url, f"asof serves on {url}"], daemon=True).start()
-    with _counters(options.workers):
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    # Where several workers keep their counters, so that each of them can answer with the sum
+    with tempfile.TemporaryDirectory(prefix="asof-counters-", ignore_cleanup_errors=True) as counters:
+        if options.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
         try:
             server.serve()
         except SystemExit as ended:
             return int(ended.code or 0)
     return 0
+
+
+def _settings(options: argparse.Namespace, port: int) -> dict[str, Any]:
+    """Granian's settings."""
+    # Its log goes to standard error; standard output holds one line, the URL
+    handler = {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
+    return {
+        "address": options.host,
+        "port": port,
+        "interface": Interfaces.WSGI,
+        "workers": options.workers,
+        "backlog": BACKLOG,
+        "backpressure": options.connections,
+        "blocking_threads": THREADS,
+        "http": HTTPModes.http1,  # not HTTP/2, where one connection is many
+        "http1_settings": HTTP1Settings(header_read_timeout=options.idle_seconds * 1000, max_buffer_size=HEAD_BYTES),
+        "workers_kill_timeout": STOP_SECONDS,
+        # One that is killed, for its memory say, is replaced while the others go on. One that ends again within
+        # seconds ends the shim with exit code 1, so that a supervisor notices.
+        "respawn_failed_workers": True,
+        "ssl_cert": options.tls_certificate,
+        "ssl_key": options.tls_key,
+        "ssl_protocol_min": SSLProtocols.tls12,
+        "log_level": LogLevels.error,  # it warns of any number of threads above that of cores
+        "log_dictconfig": {"handlers": {"console": handler, "access": handler}},
+    }
 
 
 def create_from_environment() -> Flask:
@@ -93,14 +97,8 @@ def create_from_environment() -> Flask:
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
     options = from_environment()
-    app = create_app(
-        options.folder,
-        host=options.host,
-        tokens=options.tokens,
-        max_entities=options.max_entities,
-        max_body=options.max_body,
-        request_log=request_log_from(options),
-    )
+    passed = {name: getattr(options, name) for name in ("host", "tokens", "max_entities", "max_body")}
+    app = create_app(options.folder, **passed, request_log=request_log_from(options))
     atexit.register(app.extensions["asof"].close)
     return app
 
@@ -109,24 +107,6 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     """Ends this worker when the main process is gone: killed, it could not say so, and the port would stay taken."""
     parent.join()
     os._exit(1)
-
-
-def _logging() -> dict[str, object]:
-    """granian's log goes to standard error; standard output holds one line, the URL."""
-    handler = {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"}
-    return {"handlers": {"console": handler, "access": handler}}
-
-
-@contextmanager
-def _counters(workers: int) -> Iterator[None]:
-    """A folder where several workers keep their counters, so that each of them can answer with the sum."""
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    if workers == 1:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="asof-counters-", ignore_cleanup_errors=True) as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
 
 
 def free_port(host: str, port: int) -> int:
@@ -142,14 +122,12 @@ def announce(url: str, line: str) -> None:
     """Prints a line once the first worker answers."""
     unverified = ssl.create_default_context()  # the certificate names the host that callers use, not this address
     unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
-    # whatever HTTP_PROXY says
-    direct = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
-    )
+    https, no_proxy = urllib.request.HTTPSHandler(context=unverified), urllib.request.ProxyHandler({})
+    direct = urllib.request.build_opener(no_proxy, https)
     while True:
         try:
             with direct.open(f"{url}/health", timeout=0.5):
                 break
-        except (urllib.error.URLError, OSError):
+        except OSError:  # urllib's URLError is one
             time.sleep(0.05)
     print(line, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -85,6 +86,24 @@ class SettingsError(Exception):
     """Environment variables of our prefix that nothing reads; the message names them."""
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_exposure(host: str, tokens: str | os.PathLike[str] | None) -> None:
+    """Raises ConfigurationError for what may only be done on loopback: no tokens, or a frozen clock."""
+    if is_loopback(host):
+        return
+    if not tokens:
+        raise ConfigurationError(f"{host} is not a loopback address: give a tokens file (--tokens, ASOF_TOKENS)")
+    if os.environ.get("ASOF_NOW"):
+        raise ConfigurationError(f"{host} is not a loopback address: ASOF_NOW, a frozen clock, is for loopback only")
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of serving. What is not given, or empty, is as the environment or else the default says."""
     for option in OPTIONS:
@@ -124,11 +143,7 @@ def check_environment(names: Iterable[str]) -> None:
         if why := GONE.get(name.removeprefix("ASOF_").lower()):
             problems.append(f"{name} is no option any more: {why}.")
             continue
-        near = difflib.get_close_matches(
-            name.removeprefix("ASOF_"), [each.removeprefix("ASOF_") for each in ENVIRONMENT], 1
-        )
-        problems.append(
-            f"{name} is set, which asof does not know" + (f": did you mean ASOF_{near[0]}?" if near else ".")
-        )
+        near = difflib.get_close_matches(name[5:], [each[5:] for each in ENVIRONMENT], 1)
+        problems.append(f"{name} is set, which asof does not know{f': did you mean ASOF_{near[0]}?' if near else '.'}")
     if problems:
         raise SettingsError(" ".join([*problems, "Unset it, or see docs/configuration.md for those that there are."]))

@@ -7,25 +7,25 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 from werkzeug.http import parse_options_header
 
 from . import feast, openapi
-from .clock import Clock, rfc3339, serving_now
+from .catalog import ages
+from .clock import Clock, serving_now
 from .evaluate import Plan, Row
 from .folder import Folder, Publication
 from .limits import SQL_SECONDS, Admission, Busy
 from .lookup import Entity
+from .metrics import Metrics
 from .problem import Problem
+from .reports import findings_of, read_health, read_held
 from .request_log import RequestLog
 from .snapshot import Service, Snapshot
 from .tokens import Token, Tokens
 from .validation import FieldError, check_body, check_query, parse_object
-
-if TYPE_CHECKING:
-    from .metrics import Metrics
 
 RETRY_AFTER = {"Retry-After": "5"}  # seconds, while there is no snapshot
 BUSY_RETRY_AFTER = {"Retry-After": "1"}
@@ -69,9 +69,9 @@ class Shim:
             raise Problem(503, why, headers=RETRY_AFTER)
         return current
 
-    def now(self, publication: Publication | None) -> datetime:
+    def now(self, publication: Publication) -> datetime:
         """The now (UTC) at which a publication is served."""
-        return serving_now(self.clock, publication.pointer.published_at) if publication else self.clock()
+        return serving_now(self.clock, publication.pointer.published_at)
 
     def close(self) -> None:
         """Stops watching the folder, and writes what is queued for the request log."""
@@ -92,10 +92,8 @@ class Shim:
         return token
 
     def check_scope(self, environ: Environ, token: Token | None, service: Service | None) -> None:
-        """Problem 403 if the token does not open the service; or everything, where none is named: views belong to no
-        service.
-        """
-        if token is None or (token.may_read(service.name, service.version) if service else token.may_read_all):
+        """Problem 403 if the token does not open the service; without one, everything: views belong to no service."""
+        if token is None or token.may_read(service):
             return
         self._deny(environ, 403, f"token {token.name!r}")
         what = f"the service {service.id}" if service else 'plain views: they need one for "*"'
@@ -113,13 +111,32 @@ class Shim:
 
     def service(self, environ: Environ, publication: Publication, path: str) -> Service:
         """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if unknown."""
-        name, at, version = path.partition("@")
-        service = publication.snapshot.service(name, version if at else None)
+        service = publication.snapshot.service(path)
         if service is None:
             existing = sorted(publication.snapshot.services)
             raise Problem(404, f"no service {path!r}; there are: {', '.join(existing) or 'none'}", services=existing)
         environ[SERVICE] = service.id
         return service
+
+    def readiness(self, environ: Environ, path: str) -> dict[str, Any]:
+        """How a service and its groups stand. Problem 503 where one is stale, 404 for an unknown service."""
+        publication = self.publication()
+        found, now = self.service(environ, publication, path), self.now(publication)
+        groups = [each.group for each in found.lookups]
+        if stale := [each for each in groups if each.is_stale(now)]:
+            old = [f"{each.id} is {each.age_seconds(now):.0f} s old, of {each.max_age_seconds} s" for each in stale]
+            raise Problem(503, f"{found.id} is stale: {'; '.join(old)}", headers=RETRY_AFTER)
+        held, ids = read_held(self.folder.path), [found.id, *(each.id for each in groups)]
+        findings = findings_of(read_health(self.folder.path), ids)
+        return {
+            "service": found.id,
+            "groups": {each.id: each.raw.get("made_at") for each in groups},
+            "ages": {each.id: ages(each, now) for each in groups},
+            "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
+            "findings": [
+                {name: each.get(name) for name in ("rule", "level", "subject", "column", "since")} for each in findings
+            ],
+        }
 
     def openapi(self, snapshot: Snapshot) -> bytes:
         """The OpenAPI document of a snapshot as JSON, written once."""
@@ -160,13 +177,13 @@ class Shim:
             entities = feast.service_entities(service, request, self._max_entities)
             plan, now = publication.plans[service.id], self.now(publication)
             rows = self._evaluate(plan, entities, now)
-            self._log(plan, _head(publication, service, now), entities, [plan.row_json(row) for row in rows])
+            self._log(plan, publication.head(service, now), entities, [plan.row_json(row) for row in rows])
             return feast.answer_service(service, request, rows)
 
     def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
         """The JSON that answers for checked entities, from a publication as of now. Raises Problem."""
         plan, now = publication.plans[service.id], self.now(publication)
-        head, rows = _head(publication, service, now), self._rows_json(publication, plan, entities, now)
+        head, rows = publication.head(service, now), self._rows_json(publication, plan, entities, now)
         self._log(plan, head, entities, rows)
         return f'{head},"rows":[{",".join(rows)}]}}'.encode()
 
@@ -177,37 +194,10 @@ class Shim:
             return [plan.row_json(row) for row in self._evaluate(plan, entities, now)]
         found = published.find(entities)
         known = [published.like(row) for row in found if row is not None]
-        self.metrics.answered(plan.service, known)
-        self.metrics.published_rows.labels(plan.service.id).inc(len(known))
+        self.metrics.answered(plan.service, known, published=len(known))
         others = [entity for entity, row in zip(entities, found, strict=True) if row is None]
         evaluated = iter(self._evaluate(plan, others, now) if others else ())
         return [plan.row_json(next(evaluated)) if row is None else published.row_json(row) for row in found]
-
-    def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
-        """Hands an answer to the request log, if there is one and it is sampled."""
-        if self._request_log and self._request_log.samples():
-            self._request_log.put(plan, head, entities, rows)
-
-    def _reach(self, environ: Environ, path: str) -> tuple[Publication, Service]:
-        token = self.authorise(environ)
-        publication = self.publication()
-        service = self.service(environ, publication, path)
-        self.check_scope(environ, token, service)
-        return publication, service
-
-    @contextmanager
-    def _admitted(self, environ: Environ) -> Iterator[bytes]:
-        """While a request is answered. Gives its body, which is read before large ones take turns: its sender may be
-        slow. Problem 413, 415, and 503 if too many are under way.
-        """
-        size = _size(environ)
-        try:
-            with self._admission.of(size):
-                body = _read_body(environ, size, self._max_body) if environ["REQUEST_METHOD"] == "POST" else b""
-                with self._admission.turn(size):
-                    yield body
-        except Busy as error:
-            raise Problem(503, f"{error}: try again", headers=BUSY_RETRY_AFTER) from None
 
     def _evaluate(self, plan: Plan, entities: list[Entity], now: datetime) -> list[Row]:
         """The rows, counted. Problem 422 where the SQL cannot compute them, 503 if it takes too long."""
@@ -227,22 +217,31 @@ class Shim:
         self.metrics.answered(service, rows)
         return rows
 
+    def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
+        """Hands an answer to the request log, if there is one and it is sampled."""
+        if self._request_log and self._request_log.samples():
+            self._request_log.put(plan, head, entities, rows)
 
-def _head(publication: Publication, service: Service, now: datetime) -> str:
-    """The answer's JSON up to its rows: but for the prediction time the same for every request to a publication."""
-    head = publication.heads.get(service.id)
-    if head is None:
-        fields = {
-            "service": service.name,
-            "version": service.version,
-            "snapshot_id": publication.snapshot.snapshot_id,
-            "definition": service.definition,
-            "sequence_number": publication.pointer.sequence_number,
-            "as_of": {lookup.name: rfc3339(lookup.group.as_of) for lookup in service.lookups},
-            "published_at": rfc3339(publication.pointer.published_at),
-        }
-        head = publication.heads[service.id] = json.dumps(fields, separators=(",", ":"))[:-1]
-    return f'{head},"prediction_time":"{rfc3339(now)}"'
+    def _reach(self, environ: Environ, path: str) -> tuple[Publication, Service]:
+        token = self.authorise(environ)
+        publication = self.publication()
+        service = self.service(environ, publication, path)
+        self.check_scope(environ, token, service)
+        return publication, service
+
+    @contextmanager
+    def _admitted(self, environ: Environ) -> Iterator[bytes]:
+        """While a request is answered. Gives its body, read before large ones take turns: its sender may be slow.
+        Problem 413, 415, and 503 if too many are under way.
+        """
+        size = _size(environ)
+        try:
+            with self._admission.of(size):
+                body = _read_body(environ, size, self._max_body) if environ["REQUEST_METHOD"] == "POST" else b""
+                with self._admission.turn(size):
+                    yield body
+        except Busy as error:
+            raise Problem(503, f"{error}: try again", headers=BUSY_RETRY_AFTER) from None
 
 
 def _read_body(environ: Environ, size: int | None, limit: int) -> bytes:

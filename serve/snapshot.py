@@ -252,11 +252,11 @@ class Snapshot:
         self.services = {id: Service(id, each, self.groups) for id, each in raw["services"].items()}
         self.raw = raw
 
-    def service(self, name: str, version: str | None = None) -> Service | None:
-        """A service by name, of the given version, else of the latest one; None if there is no such service."""
-        if version is not None:
-            return self.services.get(f"{name}@{version}")
-        return next((each for each in self.services.values() if each.name == name and each.is_latest), None)
+    def service(self, path: str) -> Service | None:
+        """The service of "name@version", or the latest of "name"; None if there is no such service."""
+        if "@" in path:
+            return self.services.get(path)
+        return next((each for each in self.services.values() if each.name == path and each.is_latest), None)
 
 
 def require_format(found: Any) -> None:

@@ -85,7 +85,15 @@ def parse_type(text: str) -> SqlType:
     return _SIMPLE[name]
 
 
-# -------------------- JSON -> value of a type, else ValueError
+# -------------------- texts and the boolean
+
+
+def _text(name: str, words: str, example: str, read: Callable[[str], Any], sent: Schema, **more: Any) -> SqlType:
+    """A type that JSON has texts for. `sent`: what its JSON schema has beside the type."""
+    schema = {"type": "string"} | {key: value for key, value in sent.items() if key != "pattern"}
+    write = more.pop("write", json.dumps)
+    words = words.format(f'"{example}"')
+    return SqlType(name, name, words, (str,), read, write, schema, {"type": "string"} | sent, example, **more)
 
 
 def _read_varchar(value: str) -> str:
@@ -110,41 +118,12 @@ def _read_date(value: str) -> date:
         raise ValueError(f"is not a date ({error})") from None
 
 
-def _require_finite(value: int | Decimal) -> None:
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError("is NaN or an infinity, which is no number")
-
-
-# -------------------- value -> JSON
-
-
 def _write_time(value: datetime | str) -> str:
     # DuckDB gives years that Python has no datetime for as text
     return json.dumps(rfc3339(value) if isinstance(value, datetime) else value)
 
 
-def _write_float(value: float) -> str:
-    # JSON has no NaN and no infinity; repr keeps a decimal point (or an exponent), so floats stay floats
-    return float.__repr__(value) if math.isfinite(value) else "null"
-
-
-# -------------------- the types
-
-
-def _text(
-    name: str,
-    words: str,
-    read: Callable[[str], Any],
-    example: str,
-    write: Callable[[Any], str] = json.dumps,
-    format: str | None = None,
-    pattern: str | None = None,
-    **stored: Any,
-) -> SqlType:
-    """A type that JSON has texts for; `format` and `pattern` as in a JSON schema."""
-    schema = {"type": "string"} | ({"format": format} if format else {})
-    sent = schema | ({"pattern": pattern} if pattern else {})
-    return SqlType(name, name, words.format(f'"{example}"'), (str,), read, write, schema, sent, example, **stored)
+# -------------------- numbers
 
 
 def _integer(name: str, bits: int) -> SqlType:
@@ -174,10 +153,13 @@ def _float(name: str, bits: int, largest: float, comparable: Callable[[Any], flo
             raise ValueError(f"is out of the range of {name}")
         return number
 
+    def write(value: float) -> str:
+        # JSON has no NaN and no infinity; repr keeps a decimal point (or an exponent), so floats stay floats
+        return float.__repr__(value) if math.isfinite(value) else "null"
+
     schema = {"type": "number", "format": name, "minimum": -largest, "maximum": largest}
-    words, accepts, dtype = f"a {bits}-bit number", (int, Decimal), f"f{bits // 8}"
-    stored: dict[str, Any] = {"dtype": dtype, "as_text": float.__repr__, "comparable": comparable}
-    return SqlType(name, name, words, accepts, read, _write_float, schema, schema, 1.5, **stored)
+    stored: dict[str, Any] = {"dtype": f"f{bits // 8}", "as_text": float.__repr__, "comparable": comparable}
+    return SqlType(name, name, f"a {bits}-bit number", (int, Decimal), read, write, schema, schema, 1.5, **stored)
 
 
 @cache
@@ -208,6 +190,14 @@ def _decimal(precision: int, scale: int) -> SqlType:
     return SqlType(name, "decimal", words, (int, Decimal), read, write, schema, sent, 1, as_text=write, **stored)
 
 
+def _require_finite(value: int | Decimal) -> None:
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError("is NaN or an infinity, which is no number")
+
+
+# -------------------- lists
+
+
 @cache
 def _list(item: SqlType) -> SqlType:
     write_item, item_text = json_writer(item), item.as_text
@@ -231,62 +221,32 @@ def _list(item: SqlType) -> SqlType:
     return SqlType(f"{item.name}[]", "list", words, (list,), read, write, schema, sent, [], as_text=as_text, item=item)
 
 
-_SIMPLE = {
-    each.name: each
-    for each in (
-        _text("varchar", "a string", _read_varchar, "..."),
-        _text(
-            "uuid",
-            "a string such as {}",
-            _read_uuid,
-            "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11",
-            format="uuid",
-            stored="{}::varchar",
-        ),
-        SqlType(
-            "boolean",
-            "boolean",
-            "true or false",
-            (bool,),
-            bool,
-            json.dumps,
-            {"type": "boolean"},
-            {"type": "boolean"},
-            True,
-            dtype="?",
-        ),
-        _integer("tinyint", 8),
-        _integer("smallint", 16),
-        _integer("integer", 32),
-        _integer("bigint", 64),
-        _float("float", 32, 3.4028234663852886e38, lambda number: float(np.float32(number))),
-        _float("double", 64, 1.7976931348623157e308, float),
-        _text(
-            "date",
-            "a string such as {}",
-            _read_date,
-            "2026-05-01",
-            '"{}"'.format,
-            format="date",
-            stored="cast({} - date '1970-01-01' as integer)",
-            dtype="i4",
-            restore=lambda days: EPOCH.date() + timedelta(days),
-        ),
-        _text(
-            "timestamptz",
-            "an RFC 3339 string with an offset, to the microsecond, such as {}",
-            parse_rfc3339,
-            "2026-05-01T09:00:00Z",
-            _write_time,
-            format="date-time",
-            pattern=f"^{RFC3339_PATTERN}$",
-            # As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a timestamptz
-            stored="epoch_us({})",
-            dtype="i8",
-            restore=lambda value: EPOCH + timedelta(microseconds=value),
-        ),
-    )
-}
+# -------------------- all of them
+
+_BOOLEAN = {"type": "boolean"}
+_DAYS = {"stored": "cast({} - date '1970-01-01' as integer)", "dtype": "i4"}
+# As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a timestamptz
+_MICROSECONDS = {"stored": "epoch_us({})", "dtype": "i8"}
+_UUID = "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11"
+_SENT_TIME = {"format": "date-time", "pattern": f"^{RFC3339_PATTERN}$"}
+
+_ALL = (
+    _text("varchar", "a string", "...", _read_varchar, {}),
+    _text("uuid", "a string such as {}", _UUID, _read_uuid, {"format": "uuid"}, stored="{}::varchar"),
+    SqlType("boolean", "boolean", "true or false", (bool,), bool, json.dumps, _BOOLEAN, _BOOLEAN, True, dtype="?"),
+    _integer("tinyint", 8),
+    _integer("smallint", 16),
+    _integer("integer", 32),
+    _integer("bigint", 64),
+    _float("float", 32, 3.4028234663852886e38, lambda number: float(np.float32(number))),
+    _float("double", 64, 1.7976931348623157e308, float),
+    _text("date", "a string such as {}", "2026-05-01", _read_date, {"format": "date"}, write='"{}"'.format, **_DAYS,
+          restore=lambda days: EPOCH.date() + timedelta(days)),
+    _text("timestamptz", "an RFC 3339 string with an offset, to the microsecond, such as {}", "2026-05-01T09:00:00Z",
+          parse_rfc3339, _SENT_TIME, write=_write_time, **_MICROSECONDS,
+          restore=lambda value: EPOCH + timedelta(microseconds=value)),
+)  # fmt: skip
+_SIMPLE = {each.name: each for each in _ALL}
 # How manifests of format 1 may spell them, and, of a time, how DuckDB does
 _SPELLINGS = {
     "varchar": "text, string, char, bpchar, character varying",
@@ -331,15 +291,8 @@ def _in_words(value: Any) -> str:
     """How a person would call a parsed JSON value."""
     if isinstance(value, Decimal):
         return "a number with a fraction or exponent" if value.is_finite() else "NaN or an infinity"
-    words = {
-        type(None): "null",
-        bool: "a boolean",
-        int: "an integer",
-        str: "a string",
-        list: "a list",
-        dict: "an object",
-    }
-    return words.get(type(value), type(value).__name__)
+    words = {bool: "a boolean", int: "an integer", str: "a string", list: "a list", dict: "an object"}
+    return "null" if value is None else words[type(value)]
 
 
 def json_writer(kind: SqlType) -> Callable[[Any], str]:

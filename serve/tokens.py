@@ -7,30 +7,25 @@ import hmac
 import json
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .settings import ConfigurationError
+from .snapshot import Service
 
 log = logging.getLogger("asof.serve")
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """One caller. `services` holds names ("late_delivery"), versions of them ("late_delivery@1"), or "*"."""
 
     name: str
     sha256: str
     services: frozenset[str]
 
-    def may_read(self, name: str, version: int) -> bool:
-        """Whether this token opens the given service version."""
-        return not self.services.isdisjoint({"*", name, f"{name}@{version}"})
-
-    @property
-    def may_read_all(self) -> bool:
-        """Whether it opens everything."""
-        return "*" in self.services
+    def may_read(self, service: Service | None) -> bool:
+        """Whether this token opens a service; everything, where none is named."""
+        return not self.services.isdisjoint({"*", service.name, service.id} if service else {"*"})
 
 
 class Tokens:
@@ -48,11 +43,9 @@ class Tokens:
         if scheme.lower() != "bearer" or not secret.strip():
             return None
         digest = hashlib.sha256(secret.strip().encode("utf-8", "surrogateescape")).hexdigest()
-        found = None
-        for token in self._tokens:  # all of them, each in constant time: timing says nothing about any
-            if hmac.compare_digest(token.sha256, digest):
-                found = token
-        return found
+        # All of them are compared, each in constant time: timing says nothing about any
+        found = [token for token in self._tokens if hmac.compare_digest(token.sha256, digest)]
+        return found[-1] if found else None
 
     def reload(self) -> None:
         """Reads the file again if it changed; called now and then."""
@@ -71,12 +64,12 @@ class Tokens:
             log.error("%s; the tokens read before stay in force", error)
 
 
-def _read(path: Path) -> tuple[Token, ...]:
+def _read(path: Path) -> list[Token]:
     try:
         raw = json.loads(path.read_bytes())["tokens"]
         if any(isinstance(each["services"], str) for each in raw):
             raise ValueError("services is not a list")
-        tokens = tuple(Token(each["name"], each["sha256"].lower(), frozenset(each["services"])) for each in raw)
+        tokens = [Token(each["name"], each["sha256"].lower(), frozenset(each["services"])) for each in raw]
     except OSError as error:
         raise ConfigurationError(f"tokens file {path}: {error.strerror}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -1,6 +1,4 @@
-"""What a caller may send: strict parsing of JSON, and typed checks that name every wrong field by JSON
-pointer.
-"""
+"""What a caller may send: strict parsing of JSON, and typed checks that name every wrong field by JSON pointer."""
 
 from __future__ import annotations
 
@@ -29,8 +27,7 @@ class Invalid(Problem):
 
     def __init__(self, errors: list[FieldError]) -> None:
         self.errors = errors[:MAX_ERRORS]
-        first = errors[0]
-        detail = f"{first.pointer} {first.detail}"
+        detail = f"{errors[0].pointer} {errors[0].detail}"
         if len(self.errors) > 1:
             detail += f", and {len(self.errors) - 1} more errors"
         super().__init__(422, detail, errors=[each._asdict() for each in self.errors])
@@ -39,7 +36,7 @@ class Invalid(Problem):
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object that a body is. Problem 400."""
     try:
-        parsed = parse_json(body)
+        parsed = parse_json(body.decode())
     except ValueError as error:
         raise Problem(400, f"the body is not valid JSON: {error}") from None
     if not isinstance(parsed, dict):
@@ -47,13 +44,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return parsed
 
 
-def parse_json(text: bytes | str) -> Any:
+def parse_json(text: str) -> Any:
     """JSON with numbers kept exact: int, or Decimal where there is a fraction or exponent (also NaN).
 
     Raises ValueError, also for an object that names a member twice and for nesting too deep to read.
     """
     try:
-        return _DECODER.decode(text.decode("utf-8") if isinstance(text, bytes) else text)
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -66,8 +63,7 @@ def _number(text: str) -> Decimal:
 
 
 def _integer(text: str) -> int | Decimal:
-    # Python refuses to read very long integers, and no column type holds them; as Decimal they are out of
-    # range
+    # Python refuses to read very long integers, and no type holds them; as Decimal they are out of range
     return int(text) if len(text) <= 400 else Decimal(text)
 
 
@@ -89,8 +85,7 @@ def check_body(service: Service, body: dict[str, Any], max_entities: int) -> lis
     entities = body.get("entities")
     if not isinstance(entities, list):
         detail = "is not a list" if "entities" in body else "is missing"
-        errors.insert(0, FieldError("/entities", detail, "a list with one object per row"))
-        raise Invalid(errors)
+        raise Invalid([FieldError("/entities", detail, "a list with one object per row"), *errors])
     if len(entities) > max_entities:
         raise Problem(413, f"{len(entities)} entities were sent, {max_entities} are allowed")
     checked: list[Entity] = []
@@ -117,7 +112,7 @@ def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entit
         declared = service.inputs.get(name)
         if len(texts) > 1:
             expected = declared.type.expected if declared else _known(service)
-            errors.append(FieldError(f"/entities/0/{_escape(name)}", "is given more than once", expected))
+            errors.append(_wrong(0, name, "is given more than once", expected))
         entity[name] = texts[0] if declared is None else _from_text(declared, texts[0])
     checked = _check_entity(service, entity, 0, errors)
     if errors:
@@ -126,10 +121,8 @@ def check_query(service: Service, arguments: dict[str, list[str]]) -> list[Entit
 
 
 def _from_text(declared: Field, text: str) -> Any:
-    """A query argument as the JSON value it stands for; text that is none stays text, and fails as such. So does
-    `null`: what is null in a query is left out.
-    """
-    if declared.type.kind in ("varchar", "uuid", "date", "timestamptz"):
+    """A query argument as the JSON value it stands for; text that is none fails as text. `null` does: leave it out."""
+    if str in declared.type.accepts:
         return text
     try:
         value = parse_json(text)
