@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-MAX_ROWS = 128  # in one batch; a request with more is evaluated by itself
+MAX_ROWS = 128  # in one batch; a request with more is a batch by itself
 
 Run = Callable[[list[Any]], list[Any]]
 _Job = tuple[Sequence[Any], Future[list[Any]]]  # the rows of one request, and its results
@@ -26,27 +26,27 @@ class Batcher:
     lock, and meanwhile hardly any request joins the queue.
     """
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(self, run: Run, threads: Executor) -> None:
+        """`run` is called by one thread at a time; it returns a result for each row, or raises."""
+        self._run = run
         self._threads = threads
         self._lock = threading.Lock()
         self._queue: list[_Job] = []
         self._is_busy = False
 
-    def results(self, rows: Sequence[Any], run: Run) -> list[Any]:
-        """A result for each row, in order. `run`, the same for all requests, is called by one thread at a time; it
-        returns a result for each row, or raises. Raises what it raises for these rows, whatever others it ran with.
-        """
+    def results(self, rows: Sequence[Any]) -> list[Any]:
+        """A result for each row, in order. Raises what `run` raises for these rows, whatever others it ran with."""
         future: Future[list[Any]] = Future()
         with self._lock:
             self._queue.append((rows, future))
             starts, self._is_busy = not self._is_busy, True
         if starts:
-            self._threads.submit(self._work, run)
+            self._threads.submit(self._work)
         return future.result()
 
-    def _work(self, run: Run) -> None:
+    def _work(self) -> None:
         while jobs := self._take():
-            _run_jobs(jobs, run)
+            self._run_jobs(jobs)
 
     def _take(self) -> list[_Job]:
         """The first job of the queue, with those behind it that fit."""
@@ -59,20 +59,18 @@ class Batcher:
             self._is_busy = bool(jobs)
         return jobs
 
-
-def _run_jobs(jobs: list[_Job], run: Run) -> None:
-    try:
-        results = iter(run([row for rows, _ in jobs for row in rows]))
-        found = [[next(results) for _ in rows] for rows, _ in jobs]
-    except Exception as error:
-        # SQL that timed out would time out again
-        took_too_long = isinstance(error, duckdb.InterruptException)
-        if len(jobs) > 1 and isinstance(error, duckdb.Error) and not took_too_long:
-            for job in jobs:  # only those that cannot be computed fail
-                _run_jobs([job], run)
+    def _run_jobs(self, jobs: list[_Job]) -> None:
+        try:
+            results = iter(self._run([row for rows, _ in jobs for row in rows]))
+            found = [[next(results) for _ in rows] for rows, _ in jobs]
+        except Exception as error:
+            # SQL that timed out would time out again
+            if len(jobs) > 1 and isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
+                for job in jobs:  # only those that cannot be computed fail
+                    self._run_jobs([job])
+                return
+            for _, future in jobs:
+                future.set_exception(error)
             return
-        for _, future in jobs:
-            future.set_exception(error)
-        return
-    for (_, future), of_one in zip(jobs, found, strict=True):
-        future.set_result(of_one)
+        for (_, future), of_one in zip(jobs, found, strict=True):
+            future.set_result(of_one)

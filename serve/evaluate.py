@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from .batching import MAX_ROWS, Batcher
+from .batching import MAX_ROWS, Batcher, Run
 from .limits import Timeout
 from .lookup import Entity, Finder
 from .snapshot import Service, Snapshot, SnapshotError
@@ -41,9 +41,7 @@ class Row(NamedTuple):
 
 
 class Engine:
-    """One in-memory DuckDB for the process, and the threads that run batches. A connection serves one thread at a time:
-    `cursor()` is per thread.
-    """
+    """One in-memory DuckDB for the process, and the threads that run batches."""
 
     def __init__(self) -> None:
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
@@ -52,20 +50,12 @@ class Engine:
         # The SQL text is trusted by its hash, yet has no business with files; row-level SQL never needs them
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
         self._lock = threading.Lock()
-        self._local = threading.local()
         self.threads = ThreadPoolExecutor(AT_ONCE, "asof-batch")
 
-    def new_cursor(self) -> duckdb.DuckDBPyConnection:
-        """A cursor for the caller alone."""
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A new cursor; one thread at a time may use it."""
         with self._lock:
             return self._connection.cursor()
-
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """This thread's own cursor; it lives as long as the thread."""
-        cursor = getattr(self._local, "cursor", None)
-        if cursor is None:
-            cursor = self._local.cursor = self.new_cursor()
-        return cursor
 
 
 class Plan:
@@ -74,7 +64,6 @@ class Plan:
     def __init__(self, service: Service, engine: Engine) -> None:
         """Plans the SQL. Raises SnapshotError if the text does not run or answers other columns."""
         self.service = service
-        self._engine = engine
         self._finder = Finder(service)
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
         self._input_writers = [
@@ -87,14 +76,11 @@ class Plan:
         # The text may end in a comment, hence the line breaks
         query = f"{text} select {selected} from (\n{service.sql}\n)"
         try:
-            cursor = engine.cursor()
-            self._check_answer(cursor, f"{text} select * from (\n{service.sql}\n)", answer)
-            (self._statement,) = cursor.extract_statements(query)
-            self._batch_cursor = engine.new_cursor()
-            self._batch_cursor.execute(f"prepare answer as {query}")
+            self._check_answer(engine.cursor(), f"{text} select * from (\n{service.sql}\n)", answer)
+            # Requests with many rows have a queue of their own: those with few do not wait for them
+            self._few, self._many = (Batcher(self._prepared(engine.cursor(), query), engine.threads) for _ in "12")
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
-        self._batcher = Batcher(engine.threads)
 
     def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
         found = [(name, parse_type(str(kind))) for name, kind, *_ in cursor.execute(query, ["[]"]).description]
@@ -104,37 +90,30 @@ class Plan:
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
             raise ValueError(f"it answers ({answered}), the manifest says ({wanted})")
 
+    def _prepared(self, cursor: duckdb.DuckDBPyConnection, query: str) -> Run:
+        """A function that evaluates entities, each at its own prediction time, by a plan that is made once."""
+        cursor.execute(f"prepare answer as {query}")
+
+        def run(batch: list[tuple[Entity, datetime]]) -> list[Row]:
+            # A statement that was prepared by SQL takes no parameters, only literals
+            rows = literal(self._finder.argument(*map(list, zip(*batch, strict=True))))
+            with _timeout.over(cursor):
+                answers = cursor.execute(f"execute answer({rows})").fetchall()
+            by_id = {row[0]: row for row in answers}
+            if not len(answers) == len(by_id) == len(batch):
+                raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {len(batch)}")
+            return [self.row_of(by_id[str(at)]) for at in range(len(batch))]
+
+        return run
+
     def rows(self, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order, at the prediction time `now` (aware UTC): few in a batch with those of other
-        requests, many by themselves. Raises duckdb.Error.
+        requests, many by themselves. Raises duckdb.Error, LookupError.
         """
-        if len(entities) > MAX_ROWS:
-            return self.evaluate(entities, now)
         if not entities:
             return []
-        return self._batcher.results([(entity, now) for entity in entities], self._evaluate_batch)
-
-    def evaluate(self, entities: list[Entity], now: datetime) -> list[Row]:
-        """As `rows`, in an execution of its own."""
-        rows = self._finder.argument(entities, [now] * len(entities))
-        cursor = self._engine.cursor()
-        with _timeout.over(cursor):
-            answers = cursor.execute(self._statement, [rows]).fetchall()
-        return self._answered(answers, len(entities))
-
-    def _evaluate_batch(self, batch: list[tuple[Entity, datetime]]) -> list[Row]:
-        """Rows of several requests, each at its own time, by the plan that was made once."""
-        # A statement that was prepared by SQL takes no parameters, only literals
-        rows = self._finder.argument(*map(list, zip(*batch, strict=True)))
-        with _timeout.over(self._batch_cursor):
-            answers = self._batch_cursor.execute(f"execute answer({literal(rows)})").fetchall()
-        return self._answered(answers, len(batch))
-
-    def _answered(self, answers: list[tuple[Any, ...]], count: int) -> list[Row]:
-        by_id = {row[0]: row for row in answers}
-        if len(answers) != count or len(by_id) != count:
-            raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {count}")
-        return [self.row_of(by_id[str(at)]) for at in range(count)]
+        batcher = self._many if len(entities) > MAX_ROWS else self._few
+        return batcher.results([(entity, now) for entity in entities])
 
     def row_json(self, row: Row) -> str:
         """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row only."""
@@ -154,9 +133,9 @@ class Plan:
         """
         parts = []
         for name, column, write, personal in self._input_writers:
-            text = write(entity[column])
-            if personal and entity[column] is not None:
-                value = entity[column]
+            value = entity[column]
+            text = write(value)
+            if personal and value is not None:
                 text = json.dumps(hide(value if isinstance(value, str) else text.strip('"')))
             parts.append(name + text)
         return f"{{{','.join(parts)}}}"
@@ -183,9 +162,8 @@ def fetchable(name: str, kind: SqlType) -> str:
 
 def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:
     """A plan for every service of a snapshot, each run once on a known and an unknown entity at `now` (aware UTC).
-    Raises SnapshotError.
 
-    So the first request after a swap is as fast as any, and text that does not bind is found before the swap.
+    So the first request after a swap is as fast as any, and text that does not bind is found before. SnapshotError.
     """
     plans = {}
     for key, service in snapshot.services.items():
@@ -195,7 +173,7 @@ def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Pla
         for lookup in service.lookups:
             known.update(zip(lookup.keys, lookup.group.table.first_keys(), strict=False))
         try:
-            plan.evaluate([known, unknown], now)
+            plan.rows([known, unknown], now)
         except duckdb.DataError as error:  # null stands for request columns here, which real requests may have to send
             log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
         except (duckdb.Error, LookupError) as error:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,15 +13,15 @@ from .sql import literal, quote
 from .sqltypes import SqlType
 
 Entity = dict[str, Any]  # keys and request columns of one row, as Python values of their declared types
+Rows = list[int | None]  # the row of each entity in a group, None where it is not there
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Entities, the prediction time of each, and by lookup name the row that each has in the group."""
+class _Batch(NamedTuple):
+    """Entities, the prediction time of each, and by lookup name their rows."""
 
     entities: list[Entity]
     nows: list[datetime]
-    rows: dict[str, list[int | None]] = field(default_factory=dict)
+    rows: dict[str, Rows]
 
 
 _Values = Callable[[_Batch], Sequence[Any]]  # the values of a column of the rows that the SQL runs over
@@ -34,7 +33,7 @@ class Finder:
     def __init__(self, service: Service) -> None:
         # What leads on to another group comes first
         lookups = sorted(service.lookups, key=lambda lookup: lookup.via is not None)
-        self._find = [(lookup.name, _find(lookup, service)) for lookup in lookups]
+        self._find = [(lookup.name, _hop(lookup, service) if lookup.via else _by_keys(lookup)) for lookup in lookups]
         self._columns: list[tuple[_Values, Callable[[Any], Any] | None]] = []
         self.relation = self._relation(service)
 
@@ -58,7 +57,7 @@ class Finder:
 
     def argument(self, entities: list[Entity], nows: list[datetime]) -> str:
         """What is found for each entity, at its own prediction time (aware UTC), as JSON."""
-        batch = _Batch(entities, nows)
+        batch = _Batch(entities, nows, {})
         for name, find in self._find:
             batch.rows[name] = find(batch)
         columns = []
@@ -68,20 +67,27 @@ class Finder:
         return to_argument(columns)
 
 
-def _find(lookup: Lookup, service: Service) -> Callable[[_Batch], list[int | None]]:
-    find = lookup.group.table.rows_by_key.get
-    if lookup.via:
-        # One hop through a stored value of another group: as stored, so a stale group still leads on
-        through, column = lookup.via
-        first = next(each for each in service.lookups if each.name == through)
-        get = first.group.table.columns[column].get
-        return lambda batch: [
-            None if row is None or (key := get(row)) is None else find(key) for row in batch.rows[through]
-        ]
-    if len(lookup.keys) == 1:
-        (name,) = lookup.keys
-        return lambda batch: [find(entity[name]) for entity in batch.entities]
-    return lambda batch: [find(tuple([entity[key] for key in lookup.keys])) for entity in batch.entities]
+def finder(lookup: Lookup) -> Callable[[list[Entity]], Rows]:
+    """A function that finds the rows of entities by the keys that the caller sends."""
+    find, keys = lookup.group.table.rows_by_key.get, lookup.keys
+    if len(keys) == 1:
+        return lambda entities: [find(entity[keys[0]]) for entity in entities]
+    return lambda entities: [find(tuple([entity[key] for key in keys])) for entity in entities]
+
+
+def _by_keys(lookup: Lookup) -> Callable[[_Batch], Rows]:
+    find = finder(lookup)
+    return lambda batch: find(batch.entities)
+
+
+def _hop(lookup: Lookup, service: Service) -> Callable[[_Batch], Rows]:
+    """One hop through a stored value of another group: as stored, so a stale group still leads on."""
+    through, column = lookup.via or ("", "")
+    first = next(each for each in service.lookups if each.name == through)
+    get, find = first.group.table.columns[column].get, lookup.group.table.rows_by_key.get
+    return lambda batch: [
+        None if row is None or (key := get(row)) is None else find(key) for row in batch.rows[through]
+    ]
 
 
 def _values(column: LookedUp) -> _Values:

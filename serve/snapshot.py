@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .clock import parse_rfc3339
 from .columns import Column
@@ -19,13 +18,10 @@ FORMATS = (1, 2, 3, 4)  # of the pointer and of the manifest: those that this sh
 
 
 class SnapshotError(Exception):
-    """A pointer, manifest or Parquet file that cannot be served; the message names the file and what is
-    wrong.
-    """
+    """A pointer, manifest or Parquet file that cannot be served; the message names the file and what is wrong."""
 
 
-@dataclass(frozen=True)
-class Pointer:
+class Pointer(NamedTuple):
     """`current.json`: which snapshot is published, since when. Times are aware UTC datetimes."""
 
     sequence_number: int
@@ -58,9 +54,7 @@ class Pointer:
 
 
 class Table:
-    """The rows of a group in memory: its columns, and the row of each key. It knows neither names nor versions of
-    groups.
-    """
+    """The rows of a group in memory: its columns, and the row of each key."""
 
     def __init__(self, rows_by_key: dict[Any, int], columns: dict[str, Column]) -> None:
         """`rows_by_key`: 0-based; a key is a Python value, of several key columns the tuple of them."""
@@ -99,16 +93,25 @@ class Field:
         self.rejects = self.missing == "reject" or (bool(raw.get("range")) and raw.get("out_of_range") == "reject")
 
 
-class Group:
-    """A feature group of the snapshot. Times are UTC; `max_age_seconds` is when it goes stale."""
+class Declared:
+    """What groups and services have in common."""
 
-    def __init__(self, id: str, raw: Raw, table: Table) -> None:
+    def __init__(self, id: str, raw: Raw) -> None:
         self.id = id  # "shipment@1"
+        self.raw = raw
         self.name: str = raw["name"]
         self.version = int(raw["version"])
         self.description: str = raw.get("description") or ""
         self.owner: str = raw.get("owner") or ""
         self.definition: str = raw["definition"]
+
+
+class Group(Declared):
+    """A feature group of the snapshot. Times are UTC; `max_age_seconds` is when it goes stale."""
+
+    def __init__(self, id: str, raw: Raw, table: Table) -> None:
+        super().__init__(id, raw)
+        self.table = table
         self.as_of = parse_rfc3339(raw["as_of"])
         self.max_age_seconds = int(raw["max_age_seconds"])
         self.keys = types_of(raw["keys"])
@@ -119,8 +122,6 @@ class Group:
         self.not_knowledge_safe: list[dict[str, str]] = raw.get("not_knowledge_safe", [])
         newest = raw.get("newest_known_at")
         self.newest_known_at = parse_rfc3339(newest) if newest else None
-        self.table = table
-        self.raw = raw
 
     def age_seconds(self, now: datetime) -> float:
         """Seconds from `as_of` to now (UTC)."""
@@ -139,8 +140,7 @@ class Group:
         return self.age_seconds(now) > self.max_age_seconds
 
 
-@dataclass(frozen=True)
-class Lookup:
+class Lookup(NamedTuple):
     """How a service reaches a group: by keys the caller sends, or `via` (lookup name, column) of another lookup."""
 
     name: str
@@ -149,8 +149,7 @@ class Lookup:
     via: tuple[str, str] | None
 
 
-@dataclass(frozen=True)
-class LookedUp:
+class LookedUp(NamedTuple):
     """A column that a service's SQL is run over. `source` says where its value is from: "row_id", "prediction_time",
     "input" (the caller), or of the `lookup` "found", "as_of", "max_age_seconds", or "feature": the stored `column`.
     """
@@ -162,18 +161,13 @@ class LookedUp:
     column: str = ""
 
 
-class Service:
+class Service(Declared):
     """A service version. `sql` is run over `columns`, in a relation called `relation`, one row per entity asked for."""
 
     def __init__(self, id: str, raw: Raw, groups: dict[str, Group]) -> None:
         """Raises ValueError for lookups that lead nowhere."""
-        self.id = id  # "late_delivery@1"
-        self.name: str = raw["name"]
-        self.version = int(raw["version"])
+        super().__init__(id, raw)
         self.is_latest = bool(raw["is_latest"])
-        self.description: str = raw.get("description") or ""
-        self.owner: str = raw.get("owner") or ""
-        self.definition: str = raw["definition"]
         self.keys = tuple(each["name"] for each in raw["keys"])
         self.inputs = {each["name"]: Field(each) for each in [*raw["keys"], *raw["request"]]}
         self.features = tuple(map(Field, raw["features"]))
@@ -184,7 +178,6 @@ class Service:
         self.columns = tuple(map(self._column, raw["looked_up"]))
         self.relation = "asof_looked_up" if "source" in raw["looked_up"][0] else "looked_up"
         self.sql: str = raw["sql"]
-        self.raw = raw
 
     def _lookup(self, raw: Raw, groups: dict[str, Group]) -> Lookup:
         group = groups.get(raw["group"])
@@ -212,16 +205,12 @@ class Service:
         name = raw["name"]
         found = raw if "source" in raw else self._source_by_name(name)
         source, lookup, column = found["source"], self.lookup(found.get("lookup")), found.get("column", "")
-        is_known = {
-            "row_id": True,
-            "prediction_time": True,
-            "input": name in self.inputs,
-            "found": lookup is not None,
-            "as_of": lookup is not None,
-            "max_age_seconds": lookup is not None,
-            "feature": lookup is not None and column in lookup.group.features,
-        }
-        if not is_known.get(source):
+        if not (
+            source in ("row_id", "prediction_time")
+            or (source == "input" and name in self.inputs)
+            or (source in ("found", "as_of", "max_age_seconds") and lookup)
+            or (source == "feature" and lookup and column in lookup.group.features)
+        ):
             raise ValueError(f"service {self.id}: the looked_up column {name!r} comes from nowhere")
         return LookedUp(name, parse_type(raw["type"]), source, lookup, column)
 

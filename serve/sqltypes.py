@@ -292,7 +292,7 @@ def _in_words(value: Any) -> str:
     if isinstance(value, Decimal):
         return "a number with a fraction or exponent" if value.is_finite() else "NaN or an infinity"
     words = {bool: "a boolean", int: "an integer", str: "a string", list: "a list", dict: "an object"}
-    return "null" if value is None else words[type(value)]
+    return "null" if value is None else words.get(type(value), type(value).__name__)
 
 
 def json_writer(kind: SqlType) -> Callable[[Any], str]:

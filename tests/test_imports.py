@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     "snapshot": "settings clock sql sqltypes columns snapshot loader reports",
     "engine": "limits lookup batching evaluate answers folder",
-    "http": "validation problem tokens request_log feast openapi plots catalog metrics shim app server __main__ __init__",
+    "http": "validation problem tokens request_log feast openapi plots catalog metrics shim app server "
+    "__main__ __init__",
 }
 # What a package of the index is called where it is imported, if not by its own name
 IMPORTED_AS = {"pyyaml": "yaml"}

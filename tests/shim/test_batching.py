@@ -59,7 +59,7 @@ def test_many_at_once_are_answered_as_alone(plans):
         if entities[0].get("word") == "seven":
             assert isinstance(result, duckdb.ConversionException)
         else:
-            assert result == plan.evaluate(entities, NOW + timedelta(minutes=minute))
+            assert result == plan.rows(entities, NOW + timedelta(minutes=minute))
 
 
 @pytest.mark.parametrize("rows", [0, 1, MAX_ROWS, MAX_ROWS + 1, 1000])
@@ -69,7 +69,7 @@ def test_however_many_rows_a_request_has(plans, rows):
         {"order_id": ("O-204", "O-160", "new")[at % 3], "request_distance_km": at / 7 if at % 2 else None}
         for at in range(rows)
     ]
-    assert delivery.rows(entities, NOW) == [delivery.evaluate([each], NOW)[0] for each in entities]
+    assert delivery.rows(entities, NOW) == [delivery.rows([each], NOW)[0] for each in entities]
 
 
 def test_what_comes_while_a_batch_runs_is_the_next_one(threads):
@@ -81,10 +81,10 @@ def test_what_comes_while_a_batch_runs_is_the_next_one(threads):
         assert go_on.wait(10)
         return [row * 2 for row in rows]
 
-    batcher, results = Batcher(threads), {}
+    batcher, results = Batcher(run, threads), {}
 
     def ask(number):
-        results[number] = batcher.results([number] * 60, run)
+        results[number] = batcher.results([number] * 60)
 
     askers = [threading.Thread(target=ask, args=[number]) for number in range(6)]
     askers[0].start()
@@ -108,8 +108,8 @@ def test_a_failure_of_the_machinery_fails_all_and_the_next_batch_runs(threads):
             raise MemoryError
         return rows
 
-    batcher = Batcher(threads)
+    batcher = Batcher(run, threads)
     with pytest.raises(MemoryError):
-        batcher.results([1], run)
+        batcher.results([1])
     fails.append(False)
-    assert batcher.results([1], run) == [1]
+    assert batcher.results([1]) == [1]

@@ -315,7 +315,6 @@ def test_a_full_disk_and_a_folder_taken_away_harm_no_answer(start, publisher, fo
 
 
 def test_what_was_dropped_is_reported_and_it_goes_on(make_app, publisher, folder, open_log, monkeypatch, caplog):
-    monkeypatch.setattr(request_log_module, "RETRY_SECONDS", 0.1)
     monkeypatch.setattr(request_log_module, "WARN_SECONDS", 0.0)
     folder.write_text("a file where the folder should be")
     log = open_log(folder)
