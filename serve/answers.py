@@ -13,11 +13,11 @@ from pathlib import Path
 import duckdb
 
 from .clock import parse_rfc3339
-from .columns import CHUNK
-from .evaluate import Plan, Row, answer_columns, fetchable
-from .loader import check_file, check_schema
-from .lookup import Entity
-from .snapshot import Raw, Service, SnapshotError, plain_name, reason_of
+from .columns import CHUNK, count
+from .evaluate import Plan, Row, answer_columns, fetchable, row_of
+from .loader import check_file, opened, refusing
+from .lookup import Entity, Rows, finder
+from .snapshot import Raw, plain_name
 from .sql import parquet, quote
 
 # The JSON of all rows, where each begins and the last one ends, and which of the rows at the end each is like
@@ -35,29 +35,27 @@ class Answers:
         """Loads what `raw`, the entry in the manifest, names. `before`: those that are served until now; what was
         written from the same file is used again. Raises ValueError, OSError, duckdb.Error.
         """
-        first = plan.service.lookups[0]
+        service, first = plan.service, plan.service.lookups[0]
         self.valid_until = parse_rfc3339(raw["valid_until"])
-        self._keys, self._find = first.keys, first.group.table.rows_by_key.get
-        self._source = (raw["sha256"], plan.service.definition, plan.service.raw["features"])
+        self._find = finder(first)
+        self._source = (raw["sha256"], service.definition, service.raw["features"])
         path = folder / plain_name(raw["file"])
         check_file(path, raw)
         if raw["rows"] != first.group.table.rows:
             raise ValueError(f"there are {raw['rows']} for {first.group.table.rows} rows of {first.group.id}")
-        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            connection.execute(f"create temp table answers as from {parquet(path)}")
-            _check_rows(connection, plan.service, parquet(folder / first.group.raw["file"]))
-            if before and before._source == self._source:
-                self._written: _Written = before._written
-            else:
-                self._written = _write(connection, plan, raw["rows"])
+        keys = {name: service.inputs[name].type for name in first.keys}
+        with opened(path, "answers", keys | answer_columns(service)) as connection:
+            own = ", ".join([f"{quote(key)} as key_{at}" for at, key in enumerate(first.group.keys)])
+            table = f"(select {own} from {parquet(folder / first.group.raw['file'])})"
+            differs = " or ".join([f"{quote(name)} is distinct from key_{at}" for at, name in enumerate(first.keys)])
+            if others := count(connection, f"answers positional join {table} where {differs}"):
+                raise ValueError(f"{others} of their keys are not those of {first.group.id}")
+            same = before if before and before._source == self._source else None
+            self._written: _Written = same._written if same else _write(connection, plan, raw["rows"])
 
-    def find(self, entities: list[Entity]) -> list[int | None]:
+    def find(self, entities: list[Entity]) -> Rows:
         """The row of each entity; None where there is none."""
-        if len(self._keys) == 1:
-            (name,) = self._keys
-            return [self._find(entity[name]) for entity in entities]
-        return [self._find(tuple([entity[name] for name in self._keys])) for entity in entities]
+        return self._find(entities)
 
     def row_json(self, row: int) -> str:
         """A row as the JSON of the answer, as `Plan.row_json` writes it."""
@@ -74,42 +72,24 @@ def load_answers(folder: Path, plans: dict[str, Plan], before: dict[str, Answers
     """The published answers by service id; `before` are those that are served until now. Raises SnapshotError."""
     loaded = {}
     for id_, plan in plans.items():
-        if "answers" not in plan.service.raw:  # evaluated, or a manifest of before
-            continue
-        raw = plan.service.raw["answers"]
-        try:
-            loaded[id_] = Answers(folder, plan, raw, before.get(id_))
-        except OSError as error:
-            raise SnapshotError(f"the answers of {id_}: {raw['file']}: {error.strerror}") from None
-        except (duckdb.Error, ValueError, TypeError, LookupError, AttributeError) as error:
-            raise SnapshotError(f"the answers of {id_}: {reason_of(error)}") from None
+        raw = plan.service.raw.get("answers")
+        if raw:  # else it is evaluated, or the manifest is of before
+            with refusing(f"the answers of {id_}: {raw.get('file')}"):
+                loaded[id_] = Answers(folder, plan, raw, before.get(id_))
     return loaded
 
 
-def _check_rows(connection: duckdb.DuckDBPyConnection, service: Service, table: str) -> None:
-    """Raises ValueError unless there are the columns of an answer, in the rows of `table`, the first group's."""
-    first = service.lookups[0]
-    keys = {name: service.inputs[name].type for name in first.keys}
-    check_schema(connection, "answers", keys | answer_columns(service))
-    own = ", ".join([f"{quote(key)} as key_{at}" for at, key in enumerate(first.group.keys)])
-    differs = " or ".join([f"{quote(name)} is distinct from key_{at}" for at, name in enumerate(first.keys)])
-    rows = f"answers positional join (select {own} from {table})"
-    ((count,),) = connection.execute(f"select count(*) from {rows} where {differs}").fetchall()
-    if count:
-        raise ValueError(f"{count} of their keys are not those of {first.group.id}")
-
-
-def _write(connection: duckdb.DuckDBPyConnection, plan: Plan, count: int) -> _Written:
+def _write(connection: duckdb.DuckDBPyConnection, plan: Plan, rows: int) -> _Written:
     known = [None if each.type.kind == "list" else each.categories for each in plan.service.features]
     columns = ", ".join([fetchable(name, kind) for name, kind in answer_columns(plan.service).items()])
     texts, ends, kinds = bytearray(), array("q", [0]), array("I")
     examples: dict[tuple[object, ...], tuple[int, Row]] = {}
-    for first in range(0, count, CHUNK):
+    for first in range(0, rows, CHUNK):
         connection.execute(f"select {columns} from answers where rowid between {first} and {first + CHUNK - 1}")
         while values := connection.fetchmany(_AT_ONCE):
-            for row in map(plan.row_of, values):
-                told = zip(row.features or (), known, strict=False)
-                nulls = [None if value is None else not some or value in some for value, some in told]
+            for row in [row_of(plan.service, each) for each in values]:
+                features = zip(row.features or (), known, strict=False)
+                nulls = [None if value is None else not some or value in some for value, some in features]
                 kinds.append(examples.setdefault((row.status, *nulls), (len(examples), row))[0])
                 texts += plan.row_json(row).encode()
                 ends.append(len(texts))

@@ -69,7 +69,7 @@ def create_app(
     _register_errors(app)
     _register_routes(app, shim)
     _register_pages(app, shim)
-    app.wsgi_app = _Counted(ServicesFirst(app.wsgi_app, shim), metrics)  # type: ignore[method-assign]
+    app.wsgi_app = ServicesFirst(app.wsgi_app, shim)  # type: ignore[method-assign]
     watched.start()
     if request_log:
         request_log.start()
@@ -77,8 +77,8 @@ def create_app(
 
 
 class ServicesFirst:
-    """WSGI middleware: answers `POST /v1/services/...` by what Flask's route calls, without Flask's own work for a
-    request, which takes as long as a lookup. All else goes to Flask.
+    """WSGI middleware: counts and times requests, and answers `POST /v1/services/...` by what Flask's route calls,
+    without Flask's own work for a request, which takes as long as a lookup. All else goes to Flask.
     """
 
     _plain = re.compile(f"{SERVICES}([A-Za-z0-9_@]+)")
@@ -88,34 +88,23 @@ class ServicesFirst:
         self._shim = shim
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        plain = environ["REQUEST_METHOD"] == "POST" and self._plain.fullmatch(environ["PATH_INFO"])
-        if not plain:
-            return self._flask(environ, start_response)
-        environ[ROUTE] = SERVICES_ROUTE
-        try:
-            body = self._shim.post_service(environ, plain[1])
-        except Exception as error:
-            return response_to(error)(environ, start_response)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
-
-
-class _Counted:
-    """WSGI middleware that counts and times the requests that reach the application."""
-
-    def __init__(self, app: Wsgi, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
         began = time.perf_counter()
 
         def start(status: str, *more: Any) -> Any:
             seconds = time.perf_counter() - began
-            self._metrics.request(_route(environ), environ.get(SERVICE, ""), int(status[:3]), seconds)
+            self._shim.metrics.request(_route(environ), environ.get(SERVICE, ""), int(status[:3]), seconds)
             return start_response(status, *more)
 
-        return self._app(environ, start)
+        plain = environ["REQUEST_METHOD"] == "POST" and self._plain.fullmatch(environ["PATH_INFO"])
+        if not plain:
+            return self._flask(environ, start)
+        environ[ROUTE] = SERVICES_ROUTE
+        try:
+            body = self._shim.post_service(environ, plain[1])
+        except Exception as error:
+            return response_to(error)(environ, start)
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
 
 
 def _route(environ: Environ) -> str:

@@ -7,15 +7,18 @@ for one, those that come meanwhile queue, and are the next batch.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Any
 
 import duckdb
 
 MAX_ROWS = 128  # in one batch; a request with more is a batch by itself
+SQL_SECONDS = 5.0  # of one execution; a service's SQL takes a thousandth of that
 
-Run = Callable[[list[Any]], list[Any]]
+Run = Callable[[duckdb.DuckDBPyConnection, list[Any]], list[Any]]
 _Job = tuple[Sequence[Any], Future[list[Any]]]  # the rows of one request, and its results
 
 
@@ -26,23 +29,35 @@ class Batcher:
     lock, and meanwhile hardly any request joins the queue.
     """
 
-    def __init__(self, run: Run, threads: Executor) -> None:
-        """`run` is called by one thread at a time; it returns a result for each row, or raises."""
+    def __init__(self, run: Run, cursor: duckdb.DuckDBPyConnection, threads: Executor) -> None:
+        """`run` is called with the cursor by one thread at a time; it returns a result for each row, or raises."""
         self._run = run
+        self._cursor = cursor
         self._threads = threads
         self._lock = threading.Lock()
         self._queue: list[_Job] = []
         self._is_busy = False
+        self._began: float | None = None  # when what runs now was begun
 
     def results(self, rows: Sequence[Any]) -> list[Any]:
-        """A result for each row, in order. Raises what `run` raises for these rows, whatever others it ran with."""
+        """A result for each row, in order. Raises what `run` raises for these rows, whatever others it ran with:
+        duckdb.InterruptException where it takes more than SQL_SECONDS.
+        """
         future: Future[list[Any]] = Future()
         with self._lock:
             self._queue.append((rows, future))
             starts, self._is_busy = not self._is_busy, True
         if starts:
             self._threads.submit(self._work)
-        return future.result()
+        while True:
+            with suppress(TimeoutError):
+                return future.result(SQL_SECONDS / 10)
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        with self._lock:  # so that it does not come late, and meets what the cursor does next
+            if self._began is not None and time.monotonic() - self._began > SQL_SECONDS:
+                self._cursor.interrupt()
 
     def _work(self) -> None:
         while jobs := self._take():
@@ -60,8 +75,9 @@ class Batcher:
         return jobs
 
     def _run_jobs(self, jobs: list[_Job]) -> None:
+        self._began = time.monotonic()
         try:
-            results = iter(self._run([row for rows, _ in jobs for row in rows]))
+            results = iter(self._run(self._cursor, [row for rows, _ in jobs for row in rows]))
             found = [[next(results) for _ in rows] for rows, _ in jobs]
         except Exception as error:
             # SQL that timed out would time out again
@@ -72,5 +88,8 @@ class Batcher:
             for _, future in jobs:
                 future.set_exception(error)
             return
+        finally:
+            with self._lock:
+                self._began = None
         for (_, future), of_one in zip(jobs, found, strict=True):
             future.set_result(of_one)

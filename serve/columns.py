@@ -37,9 +37,8 @@ def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, ki
     if kind.item:
         return _load_list(connection, table, column, kind.item)
     check_times(connection, table, column, kind)
-    stored, restore = kind.stored.format(column), kind.restore
-    values = np.zeros(_count(connection, table), kind.dtype)
-    nulls = _fill(connection, table, stored, values)
+    restore = kind.restore
+    values, nulls = _load(connection, table, kind.stored.format(column), kind.dtype)
     # A memoryview is faster, where there is one
     item: Callable[[int], Any] = values.item if values.dtype.kind == "T" else values.data.__getitem__
     return Column(item if restore is None else lambda row: restore(item(row)), nulls)
@@ -49,44 +48,41 @@ def check_times(connection: duckdb.DuckDBPyConnection, table: str, column: str, 
     """Raises ValueError for times that Python has none for; `column` is quoted."""
     if kind.kind in ("date", "timestamptz"):
         in_python = f"{column} >= '0001-01-01'::{kind.name} and {column} < '10000-01-01'::{kind.name}"
-        if outside := _scalar(connection, f"select count(*) from {table} where not ({in_python})"):
+        if outside := count(connection, f"{table} where not ({in_python})"):
             raise ValueError(f"column {column} holds {outside} times that are infinite or not in the years 1 to 9999")
+
+
+def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """The rows of a relation."""
+    ((found,),) = connection.execute(f"select count(*) from {relation}").fetchall()
+    return int(found)
 
 
 def chunks(connection: duckdb.DuckDBPyConnection, table: str, expression: str) -> Iterator[tuple[slice, np.ndarray]]:
     """An SQL expression over a table, in its row order, some thousand rows at a time, and which rows they are."""
-    for first in range(0, _count(connection, table), CHUNK):
+    for first in range(0, count(connection, table), CHUNK):
         rows = f"select {expression} as v from {table} where rowid between {first} and {first + CHUNK - 1}"
         array = connection.execute(rows).fetchnumpy()["v"]
         yield slice(first, first + len(array)), array
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, table: str, expression: str, values: np.ndarray) -> np.ndarray | None:
-    """Puts what the expression gives into `values`; returns the mask of nulls, None if there are none."""
-    nulls = None
+def _load(
+    connection: duckdb.DuckDBPyConnection, table: str, expression: str, dtype: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What an expression gives for each row, and the mask of nulls, None if there are none."""
+    values, nulls = np.zeros(count(connection, table), dtype), None
     for rows, array in chunks(connection, table, expression):
         values[rows] = np.ma.filled(array, values.dtype.type())
         if np.ma.is_masked(array):
             nulls = np.zeros(len(values), bool) if nulls is None else nulls
             nulls[rows] = np.ma.getmaskarray(array)
-    return nulls
+    return values, nulls
 
 
 def _load_list(connection: duckdb.DuckDBPyConnection, table: str, column: str, item_type: SqlType) -> Column:
-    ends = np.zeros(_count(connection, table), "i8")  # where the items of each row end
-    nulls = _fill(connection, table, f"len({column})", ends)
-    np.cumsum(ends, out=ends)
+    lengths, nulls = _load(connection, table, f"len({column})", "i8")
     items = f"items_of_{table}"
     connection.execute(f"create or replace temp table {items} as select unnest({column}) as v from {table}")
-    item, end = load_column(connection, items, "v", item_type).get, ends.data
+    item, end = load_column(connection, items, "v", item_type).get, np.cumsum(lengths).data
     connection.execute(f"drop table {items}")
     return Column(lambda row: [item(at) for at in range(end[row - 1] if row else 0, end[row])], nulls)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(_scalar(connection, f"select count(*) from {table}"))
-
-
-def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    ((value,),) = connection.execute(query).fetchall()
-    return value

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import duckdb
 
-from .batching import MAX_ROWS, Batcher, Run
-from .limits import Timeout
+from .batching import MAX_ROWS, Batcher
 from .lookup import Entity, Finder
 from .snapshot import Service, Snapshot, SnapshotError
 from .sql import literal, quote
@@ -25,8 +25,6 @@ from .sqltypes import SqlType, json_writer, parse_type
 log = logging.getLogger("asof.serve")
 
 AT_ONCE = 16  # batches, of as many services
-
-_timeout = Timeout()
 
 
 class Row(NamedTuple):
@@ -64,21 +62,22 @@ class Plan:
     def __init__(self, service: Service, engine: Engine) -> None:
         """Plans the SQL. Raises SnapshotError if the text does not run or answers other columns."""
         self.service = service
-        self._finder = Finder(service)
+        finder = Finder(service)
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
         self._input_writers = [
             (f"{json.dumps(name)}:", name, json_writer(each.type), each.personal)
             for name, each in service.inputs.items()
         ]
         self._heads: dict[tuple[str, tuple[str, ...]], str] = {}
-        text, answer = f"with {service.relation} as ({self._finder.relation})", answer_columns(service)
+        text, answer = f"with {service.relation} as ({finder.relation})", answer_columns(service)
         selected = ", ".join(fetchable(name, kind) for name, kind in answer.items())
         # The text may end in a comment, hence the line breaks
         query = f"{text} select {selected} from (\n{service.sql}\n)"
         try:
             self._check_answer(engine.cursor(), f"{text} select * from (\n{service.sql}\n)", answer)
             # Requests with many rows have a queue of their own: those with few do not wait for them
-            self._few, self._many = (Batcher(self._prepared(engine.cursor(), query), engine.threads) for _ in "12")
+            run = partial(_evaluate, service, finder)  # not of the plan: a circle would keep tables that nobody uses
+            self._few, self._many = (Batcher(run, _prepared(engine, query), engine.threads) for _ in range(2))
         except (duckdb.Error, ValueError) as error:
             raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
 
@@ -89,22 +88,6 @@ class Plan:
             answered = ", ".join(f"{name} {kind.name}" for name, kind in found)
             wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
             raise ValueError(f"it answers ({answered}), the manifest says ({wanted})")
-
-    def _prepared(self, cursor: duckdb.DuckDBPyConnection, query: str) -> Run:
-        """A function that evaluates entities, each at its own prediction time, by a plan that is made once."""
-        cursor.execute(f"prepare answer as {query}")
-
-        def run(batch: list[tuple[Entity, datetime]]) -> list[Row]:
-            # A statement that was prepared by SQL takes no parameters, only literals
-            rows = literal(self._finder.argument(*map(list, zip(*batch, strict=True))))
-            with _timeout.over(cursor):
-                answers = cursor.execute(f"execute answer({rows})").fetchall()
-            by_id = {row[0]: row for row in answers}
-            if not len(answers) == len(by_id) == len(batch):
-                raise LookupError(f"service {self.service.id}: {len(answers)} rows came back for {len(batch)}")
-            return [self.row_of(by_id[str(at)]) for at in range(len(batch))]
-
-        return run
 
     def rows(self, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order, at the prediction time `now` (aware UTC): few in a batch with those of other
@@ -140,12 +123,33 @@ class Plan:
             parts.append(name + text)
         return f"{{{','.join(parts)}}}"
 
-    def row_of(self, row: tuple[Any, ...]) -> Row:
-        """The Row in the values of the columns that `answer_columns` names."""
-        _, status, rejected, *rest = row
-        count = len(self.service.lookups)
-        features = None if status == "REJECTED" else tuple(rest[count:])
-        return Row(status, tuple(rest[:count]), features, tuple(rejected.split(",")) if rejected else ())
+
+def _prepared(engine: Engine, query: str) -> duckdb.DuckDBPyConnection:
+    """A cursor on which `answer` is a statement that is planned once."""
+    cursor = engine.cursor()
+    cursor.execute(f"prepare answer as {query}")
+    return cursor
+
+
+def _evaluate(
+    service: Service, finder: Finder, cursor: duckdb.DuckDBPyConnection, batch: list[tuple[Entity, datetime]]
+) -> list[Row]:
+    """Evaluates entities, each at its own prediction time."""
+    # A statement that was prepared by SQL takes no parameters, only literals
+    rows = literal(finder.argument(*map(list, zip(*batch, strict=True))))
+    answers = cursor.execute(f"execute answer({rows})").fetchall()
+    by_id = {row[0]: row for row in answers}
+    if not len(answers) == len(by_id) == len(batch):
+        raise LookupError(f"service {service.id}: {len(answers)} rows came back for {len(batch)}")
+    return [row_of(service, by_id[str(at)]) for at in range(len(batch))]
+
+
+def row_of(service: Service, row: tuple[Any, ...]) -> Row:
+    """The Row in the values of the columns that `answer_columns` names."""
+    _, status, rejected, *rest = row
+    count = len(service.lookups)
+    features = None if status == "REJECTED" else tuple(rest[count:])
+    return Row(status, tuple(rest[:count]), features, tuple(rejected.split(",")) if rejected else ())
 
 
 def answer_columns(service: Service) -> dict[str, SqlType]:

@@ -44,7 +44,6 @@ class Request(NamedTuple):
     """A request. `features` are "view:feature"; where there is a `service`, they do not count."""
 
     entities: dict[str, list[Any]]
-    rows: int
     service: str | None
     features: list[str]
     full_names: bool
@@ -53,57 +52,46 @@ class Request(NamedTuple):
     @classmethod
     def parse(cls, body: dict[str, Any], max_entities: int) -> Request:
         """Raises Refused. What is not known in the body is passed over, as Feast does: later SDKs may send more."""
-        entities = body.get("entities")
+        entities, service, features = body.get("entities"), body.get("feature_service"), body.get("features")
+        flags = [body.get(name, False) for name in ("full_feature_names", "include_feature_view_version_metadata")]
         if not isinstance(entities, dict) or not entities or not all(isinstance(e, list) for e in entities.values()):
             raise Refused(422, "/entities is not an object of lists, one per key column")
         lengths = {len(values) for values in entities.values()}
         if len(lengths) > 1:
             raise Refused(422, f"/entities: the lists are not of one length: {', '.join(map(str, sorted(lengths)))}")
-        if (rows := lengths.pop()) > max_entities:
-            raise Refused(413, f"{rows} entities were sent, {max_entities} are allowed")
-        service, features = body.get("feature_service"), body.get("features")
+        if max(lengths) > max_entities:
+            raise Refused(413, f"{max(lengths)} entities were sent, {max_entities} are allowed")
         if service is not None and not isinstance(service, str):
             raise Refused(422, "/feature_service is not a string")
         if features is not None and not (isinstance(features, list) and all(isinstance(f, str) for f in features)):
             raise Refused(422, "/features is not a list of strings")
         if service is None and not features:
             raise Refused(422, 'neither "features" nor "feature_service" is given')
-        flags = [body.get(name, False) for name in ("full_feature_names", "include_feature_view_version_metadata")]
         if not all(isinstance(flag, bool) for flag in flags):
             raise Refused(422, "/full_feature_names and /include_feature_view_version_metadata are true or false")
-        return cls(entities, rows, service, features or [], *flags)
+        return cls(entities, service, features or [], *flags)
 
-    def name_of(self, reference: str) -> str:
-        """The name that "view:feature" is answered by."""
-        view, _, feature = reference.partition(":")
+    def name_of(self, view: str, feature: str) -> str:
+        """The name that a feature is answered by."""
         return f"{view}__{feature}" if self.full_names else feature
 
 
-class Result(NamedTuple):
-    """A key or feature over all entities: for each its JSON text, its status and its time (RFC 3339)."""
-
-    name: str
-    cells: list[tuple[str, str, str]]
-
-    def json(self) -> str:
-        """As it stands in the answer."""
-        texts, statuses, times = ([cell[part] for cell in self.cells] for part in range(3))
-        lists = f'"statuses":{_compact(statuses)},"event_timestamps":{_compact(times)}'
-        return f'{{"values":[{",".join(texts)}],{lists}}}'
+_Cell = tuple[str, str, str]  # of a key or feature and an entity: its JSON text, its status and its time (RFC 3339)
 
 
-def _answer(request: Request, keys: Sequence[str], features: list[Result], views: list[tuple[str, int]]) -> str:
-    """The answer: the keys as they were sent, then the features. `views` are names and versions."""
+def _answer(request: Request, keys: Sequence[str], features: dict[str, list[_Cell]], views: dict[str, int]) -> str:
+    """The answer: the keys as they were sent, then the features by name. `views`: the version of each."""
     # Numbers with a fraction were parsed as Decimal; no key column of such a type keeps more digits than it shows
-    sent = [
-        Result(key, [(json.dumps(each, default=float), PRESENT, _NEVER) for each in request.entities[key]])
-        for key in keys
-    ]
-    results = [*sent, *features]
-    metadata: dict[str, Any] = {"feature_names": [each.name for each in results]}
+    sent = {key: [(json.dumps(each, default=float), PRESENT, _NEVER) for each in request.entities[key]] for key in keys}
+    metadata: dict[str, Any] = {"feature_names": [*sent, *features]}
     if request.with_versions:
-        metadata["feature_view_metadata"] = [{"name": name, "version": version} for name, version in views]
-    return f'{{"metadata":{_compact(metadata)},"results":[{",".join(each.json() for each in results)}]}}'
+        metadata["feature_view_metadata"] = [{"name": name, "version": version} for name, version in views.items()]
+    results = []
+    for cells in [*sent.values(), *features.values()]:
+        texts, statuses, times = ([cell[part] for cell in cells] for part in range(3))
+        lists = f'"statuses":{_compact(statuses)},"event_timestamps":{_compact(times)}'
+        results.append(f'{{"values":[{",".join(texts)}],{lists}}}')
+    return f'{{"metadata":{_compact(metadata)},"results":[{",".join(results)}]}}'
 
 
 def _compact(value: Any) -> str:
@@ -126,9 +114,8 @@ def answer_views(snapshot: Snapshot, request: Request, now: datetime) -> tuple[s
         rows[view] = [group.table.find(each) for each in zip(*[keys[key] for key in group.keys], strict=True)]
         known = OUTSIDE if group.is_stale(now) else PRESENT
         statuses[view] = [NOT_FOUND if row is None else known for row in rows[view]]
-    results = []
-    for reference in request.features:
-        view, _, feature = reference.partition(":")
+    features = {}
+    for view, _, feature in (each.partition(":") for each in request.features):
         group = groups[view]
         write, get = value_writer(group.features[feature]), group.table.columns[feature].get
         as_of = rfc3339(group.as_of)
@@ -136,9 +123,8 @@ def answer_views(snapshot: Snapshot, request: Request, now: datetime) -> tuple[s
         for row, row_status in zip(rows[view], statuses[view], strict=True):
             text, status = write(get(row)) if row is not None and row_status == PRESENT else ("null", row_status)
             cells.append((text, status, _NEVER if status == NOT_FOUND else as_of))
-        results.append(Result(request.name_of(reference), cells))
-    versions = [(view, group.version) for view, group in groups.items()]
-    answer = _answer(request, list(request.entities), results, versions)
+        features[request.name_of(view, feature)] = cells
+    answer = _answer(request, list(request.entities), features, {view: each.version for view, each in groups.items()})
     return answer, {group.id: statuses[view] for view, group in groups.items()}
 
 
@@ -153,7 +139,7 @@ def _groups_of(snapshot: Snapshot, request: Request) -> dict[str, Group]:
             known = ", ".join(group.features)
             detail = f"feature view {view} has no feature {feature!r}; it has: {known}"
             raise Refused(404, detail, "SpecifiedFeaturesNotPresentError")
-        name = request.name_of(reference)
+        name = request.name_of(view, feature)
         if name in taken:
             detail = f"{name} is asked for twice, or is the name of a key; full_feature_names tells views apart"
             raise Refused(422, detail, "FeatureNameCollisionError")
@@ -213,7 +199,7 @@ def answer_service(service: Service, request: Request, rows: list[Row]) -> str:
     """
     oldest = min(lookup.group.as_of for lookup in service.lookups)
     stored_in = {each.name: each.lookup for each in service.columns if each.source == "feature"}
-    results = []
+    features = {}
     for at, feature in enumerate(service.features):
         write, lookup = value_writer(feature.type), stored_in.get(feature.name)
         of = service.lookups.index(lookup) if lookup else None
@@ -224,9 +210,8 @@ def answer_service(service: Service, request: Request, rows: list[Row]) -> str:
             if status == NULL:
                 status = _BY_GROUP_STATUS.get(row.status if of is None else row.groups[of], NULL)
             cells.append((text, status, _NEVER if status in (NOT_FOUND, INVALID) else as_of))
-        name = f"{request.service}__{feature.name}" if request.full_names else feature.name
-        results.append(Result(name, cells))
-    return _answer(request, service.keys, results, [(service.name, service.version)])
+        features[request.name_of(request.service or "", feature.name)] = cells
+    return _answer(request, service.keys, features, {service.name: service.version})
 
 
 # -------------------- values

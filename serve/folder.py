@@ -62,9 +62,7 @@ class Refusal(NamedTuple):
 
 
 class Folder:
-    """The published folder as the shim sees it. `current`, `refused` and `missing` may be read from any
-    thread.
-    """
+    """The published folder as the shim sees it. `current`, `refused` and `missing` may be read from any thread."""
 
     def __init__(
         self,
@@ -118,21 +116,21 @@ class Folder:
     def poll(self) -> None:
         """Looks once at current.json, and loads or refuses what it names. One thread at a time does."""
         with self._polling:
-            self._poll()
+            try:
+                # A few hundred bytes: comparing them is surer than comparing file times
+                text = (self.path / "current.json").read_bytes()
+            except OSError as error:
+                if not self.missing:
+                    log.warning("%s: %s", self.path / "current.json", error.strerror)
+                self.missing = True
+                return
+            self.missing = False
+            if text != self._seen or (self.refused and time.monotonic() >= self._retry_at):
+                self._seen = text
+                self._switch(text)
 
-    def _poll(self) -> None:
-        try:
-            # A few hundred bytes: comparing them is surer than comparing file times
-            text = (self.path / "current.json").read_bytes()
-        except OSError as error:
-            if not self.missing:
-                log.warning("%s: %s", self.path / "current.json", error.strerror)
-            self.missing = True
-            return
-        self.missing = False
-        if text == self._seen and (self.refused is None or time.monotonic() < self._retry_at):
-            return
-        self._seen = text
+    def _switch(self, text: bytes) -> None:
+        """Serves what the text of current.json names, or refuses it."""
         pointer = None
         began = time.perf_counter()
         try:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from .columns import check_times, chunks, load_column
+from .columns import check_times, chunks, count, load_column
 from .snapshot import (
     Group,
     Pointer,
@@ -37,18 +38,24 @@ def load_snapshot(folder: Path, pointer: Pointer, before: Snapshot | None) -> Sn
     the file's content and schema are the same. Raises SnapshotError.
     """
     known = list(before.groups.values()) if before else []
-    try:
+    with refusing(pointer.manifest):
         raw = _read_manifest(folder, pointer)
-        tables = {key: _load_group(folder, each, known) for key, each in raw["groups"].items()}
-        return Snapshot(raw, tables)
+        return Snapshot(raw, {key: _load_group(folder, each, known) for key, each in raw["groups"].items()})
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Raises SnapshotError for whatever is wrong with `what`, which is read within."""
+    try:
+        yield
     except OSError as error:
-        raise SnapshotError(f"{pointer.manifest}: {error.strerror}") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise SnapshotError(f"{pointer.manifest}: {reason_of(error)}") from None
+        raise SnapshotError(f"{what}: {error.strerror}") from None
+    except (duckdb.Error, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise SnapshotError(f"{what}: {reason_of(error)}") from None
 
 
 def _read_manifest(folder: Path, pointer: Pointer) -> Raw:
-    """The manifest that `pointer` names, byte for byte. Raises OSError, ValueError, TypeError, LookupError."""
+    """The manifest that `pointer` names, byte for byte."""
     text = (folder / pointer.manifest).read_bytes()
     if hashlib.sha256(text).hexdigest() != pointer.manifest_sha256:
         raise ValueError("its sha256 is not the one in current.json")
@@ -62,17 +69,14 @@ def _read_manifest(folder: Path, pointer: Pointer) -> Raw:
 def _load_group(folder: Path, raw: Raw, known: list[Group]) -> Table:
     keys, features = types_of(raw["keys"]), types_of(raw["features"])
     path = folder / plain_name(raw["file"])
-    try:
+    rows = raw["rows"]
+    with refusing(path.name):
         check_file(path, raw)
         table = next((each.table for each in known if _is_same(each, raw, keys, features)), None)
         table = table or _load_table(path, keys, features)
-        if table.rows != raw["rows"]:
-            raise ValueError(f"has {table.rows} rows, the manifest says {raw['rows']}")
-    except OSError as error:
-        raise SnapshotError(f"{path.name}: {error.strerror}") from None
-    except (duckdb.Error, ValueError) as error:
-        raise SnapshotError(f"{path.name}: {error}") from None
-    return table
+        if table.rows != rows:
+            raise ValueError(f"has {table.rows} rows, the manifest says {rows}")
+        return table
 
 
 def check_file(path: Path, raw: Raw) -> None:
@@ -90,13 +94,28 @@ def _is_same(group: Group, raw: Raw, keys: dict[str, SqlType], features: dict[st
     return group.raw["sha256"] == raw["sha256"] and columns == ([*keys.items()], [*features.items()])
 
 
+@contextmanager
+def opened(path: Path, table: str, declared: dict[str, SqlType]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB with a Parquet file as a table. Raises ValueError unless it has the declared columns and no others."""
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        described = connection.execute(f"describe select * from {parquet(path)}").fetchall()
+        found = {name: kind for name, kind, *_ in described}
+        for name, kind in declared.items():
+            if name not in found:
+                raise ValueError(f"has no column {name!r}")
+            if parse_type(found[name]) != kind:
+                raise ValueError(f"column {name!r} is {found[name].lower()}, the manifest says {kind.name}")
+        if surplus := sorted(set(found) - set(declared)):
+            raise ValueError(f"has columns that the manifest does not: {', '.join(surplus)}")
+        connection.execute(f"create temp table {table} as from {parquet(path)}")
+        yield connection
+
+
 def _load_table(path: Path, keys: dict[str, SqlType], features: dict[str, SqlType]) -> Table:
     """Raises duckdb.Error, ValueError."""
     stored = {"as_of": parse_type("timestamptz")} | features
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        check_schema(connection, parquet(path), keys | stored)
-        connection.execute(f"create temp table {_TABLE} as from {parquet(path)}")
+    with opened(path, _TABLE, keys | stored) as connection:
         columns = {name: load_column(connection, _TABLE, name, kind) for name, kind in stored.items()}
         return Table(_load_rows(connection, keys), columns)
 
@@ -110,18 +129,17 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, keys: dict[str, SqlType]) 
     for name, kind in keys.items():
         if kind.kind in ("list", "float", "double"):
             raise ValueError(f"key column {name!r} is {kind.name}, which cannot be looked up by equality")
-        ((nulls,),) = connection.execute(f"select count(*) - count({quote(name)}) from {_TABLE}").fetchall()
-        if nulls:
+        if count(connection, f"{_TABLE} where {quote(name)} is null"):
             raise ValueError(f"key column {name!r} holds a null")
         check_times(connection, _TABLE, quote(name), kind)
     parts = [_key_chunks(connection, name, kind) for name, kind in keys.items()]
     rows: dict[Any, int] = {}
-    count = 0
+    total = 0
     for chunk in zip(*parts, strict=True):
         values = chunk[0] if len(chunk) == 1 else list(zip(*chunk, strict=True))
-        rows.update(zip(values, range(count, count + len(values)), strict=True))
-        count += len(values)
-    if surplus := count - len(rows):
+        rows.update(zip(values, range(total, total + len(values)), strict=True))
+        total += len(values)
+    if surplus := total - len(rows):
         raise ValueError(f"{surplus} rows repeat the key of another")
     return rows
 
@@ -130,15 +148,3 @@ def _key_chunks(connection: duckdb.DuckDBPyConnection, name: str, kind: SqlType)
     for _, array in chunks(connection, _TABLE, kind.stored.format(quote(name))):
         values = array.tolist()
         yield values if kind.restore is None else list(map(kind.restore, values))
-
-
-def check_schema(connection: duckdb.DuckDBPyConnection, source: str, declared: dict[str, SqlType]) -> None:
-    """Raises ValueError unless a relation has the declared columns and no others."""
-    found = {name: kind for name, kind, *_ in connection.execute(f"describe select * from {source}").fetchall()}
-    for name, kind in declared.items():
-        if name not in found:
-            raise ValueError(f"has no column {name!r}")
-        if parse_type(found[name]) != kind:
-            raise ValueError(f"column {name!r} is {found[name].lower()}, the manifest says {kind.name}")
-    if surplus := sorted(set(found) - set(declared)):
-        raise ValueError(f"has columns that the manifest does not: {', '.join(surplus)}")

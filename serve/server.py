@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -25,7 +26,6 @@ from granian.log import LogLevels
 from .app import create_app
 from .limits import THREADS
 from .request_log import request_log_from
-from .settings import from_environment, to_environment
 
 STOP_SECONDS = 10  # what is in flight has so long to finish on a signal
 BACKLOG = 2048  # connections that the system accepts before a worker takes them
@@ -36,20 +36,16 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serves until SIGTERM or SIGINT, then lets the workers finish what is in flight. Returns the exit code.
-
-    The workers take the options from the environment.
-    """
+    """Serves until SIGTERM or SIGINT, then lets the workers finish what is in flight. Returns the exit code."""
     try:
         port = free_port(options.host, options.port)
     except OSError as error:
         print(f"asof serve: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
         return 1
-    to_environment(options)
     os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
     # Not forked: what has threads does not survive that
     multiprocessing.set_start_method("spawn", force=True)
-    server = Granian(f"{__package__}.server:create_from_environment", factory=True, **_settings(options, port))
+    server = Granian(__name__, **_settings(options, port))
     scheme = "https" if options.tls_certificate else "http"
     url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
     threading.Thread(target=announce, args=[url, f"asof serves on {url}"], daemon=True).start()
@@ -59,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         if options.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
         try:
-            server.serve()
+            server.serve(target_loader=partial(create_worker, options), wrap_loader=False)
         except SystemExit as ended:
             return int(ended.code or 0)
     return 0
@@ -91,12 +87,11 @@ def _settings(options: argparse.Namespace, port: int) -> dict[str, Any]:
     }
 
 
-def create_from_environment() -> Flask:
-    """The factory that each worker calls; `run` has put its options into the environment."""
+def create_worker(options: argparse.Namespace) -> Flask:
+    """What each worker runs."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
-    options = from_environment()
     passed = {name: getattr(options, name) for name in ("host", "tokens", "max_entities", "max_body")}
     app = create_app(options.folder, **passed, request_log=request_log_from(options))
     atexit.register(app.extensions["asof"].close)

@@ -91,17 +91,3 @@ class _Gone(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.error(f"{self.option_strings[0]} is no option any more: {GONE[self.dest]}")
-
-
-def to_environment(options: argparse.Namespace) -> None:
-    """Puts the options into the environment, for worker processes."""
-    for option in OPTIONS:
-        value = getattr(options, option.name)
-        os.environ[option.variable] = "" if value is None else str(value)
-
-
-def from_environment() -> argparse.Namespace:
-    """The options that `to_environment` has put there."""
-    parser = argparse.ArgumentParser()
-    add_options(parser)
-    return parser.parse_args([])

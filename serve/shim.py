@@ -13,11 +13,12 @@ import duckdb
 from werkzeug.http import parse_options_header
 
 from . import feast, openapi
+from .batching import SQL_SECONDS
 from .catalog import ages
 from .clock import Clock, serving_now
 from .evaluate import Plan, Row
 from .folder import Folder, Publication
-from .limits import SQL_SECONDS, Admission, Busy
+from .limits import Admission, Busy
 from .lookup import Entity
 from .metrics import Metrics
 from .problem import Problem

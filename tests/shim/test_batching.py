@@ -75,13 +75,13 @@ def test_however_many_rows_a_request_has(plans, rows):
 def test_what_comes_while_a_batch_runs_is_the_next_one(threads):
     running, go_on, sizes = threading.Event(), threading.Event(), []
 
-    def run(rows):
+    def run(_, rows):
         sizes.append(len(rows))
         running.set()
         assert go_on.wait(10)
         return [row * 2 for row in rows]
 
-    batcher, results = Batcher(run, threads), {}
+    batcher, results = Batcher(run, None, threads), {}
 
     def ask(number):
         results[number] = batcher.results([number] * 60)
@@ -103,12 +103,12 @@ def test_what_comes_while_a_batch_runs_is_the_next_one(threads):
 def test_a_failure_of_the_machinery_fails_all_and_the_next_batch_runs(threads):
     fails = [True]
 
-    def run(rows):
+    def run(_, rows):
         if fails.pop():
             raise MemoryError
         return rows
 
-    batcher = Batcher(run, threads)
+    batcher = Batcher(run, None, threads)
     with pytest.raises(MemoryError):
         batcher.results([1])
     fails.append(False)
