@@ -7,8 +7,8 @@ import os
 import sys
 
 from . import compare, explain, feast_repository, loop, new, prove, prune, sets
-from .environment import SettingsError, check_environment
 from .serve import __main__ as shim
+from .serve.settings import SettingsError, check_environment
 
 COMMANDS = [shim, loop, prove, explain, sets, compare, new, prune, feast_repository]
 

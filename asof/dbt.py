@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .environment import SettingsError, check_environment
+from .serve.settings import SettingsError, check_environment
 
 
 class DbtError(Exception):

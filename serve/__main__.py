@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from .clock import clock_from_environment
 from .request_log import request_log_from
 from .server import LOG_FORMAT, run
-from .settings import ConfigurationError, add_options, check_exposure
+from .settings import ConfigurationError, SettingsError, add_options, check_environment, check_exposure
 from .tokens import Tokens
 
 # Commands that were of `python -m serve` once
@@ -66,6 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
         is_gone = arguments[0] == "sync"
         now = "copy the folder with rsync: docs/operations.md" if is_gone else f"run: asof {arguments[0]}"
         print(f"`python -m serve {arguments[0]}` is no command any more; {now}", file=sys.stderr)
+        return 2
+    try:
+        check_environment(os.environ)
+    except SettingsError as error:
+        print(f"asof: {error}", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
     add_options(parser)

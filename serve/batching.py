@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from contextlib import suppress
+from concurrent.futures import Executor
 from typing import Any
 
 import duckdb
@@ -19,7 +18,17 @@ MAX_ROWS = 128  # in one batch; a request with more is a batch by itself
 SQL_SECONDS = 5.0  # of one execution; a service's SQL takes a thousandth of that
 
 Run = Callable[[duckdb.DuckDBPyConnection, list[Any]], list[Any]]
-_Job = tuple[Sequence[Any], Future[list[Any]]]  # the rows of one request, and its results
+
+
+class _Job:
+    """The rows of one request, and, once `done` can be taken, their results or why there are none."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.rows = rows
+        self.results: list[Any] = []
+        self.error: Exception | None = None
+        self.done = threading.Lock()  # a Future costs as much as the lookup
+        self.done.acquire()
 
 
 class Batcher:
@@ -43,16 +52,17 @@ class Batcher:
         """A result for each row, in order. Raises what `run` raises for these rows, whatever others it ran with:
         duckdb.InterruptException where it takes more than SQL_SECONDS.
         """
-        future: Future[list[Any]] = Future()
+        job = _Job(rows)
         with self._lock:
-            self._queue.append((rows, future))
+            self._queue.append(job)
             starts, self._is_busy = not self._is_busy, True
         if starts:
             self._threads.submit(self._work)
-        while True:
-            with suppress(TimeoutError):
-                return future.result(SQL_SECONDS / 10)
+        while not job.done.acquire(timeout=SQL_SECONDS / 10):
             self._interrupt()
+        if job.error:
+            raise job.error
+        return job.results
 
     def _interrupt(self) -> None:
         with self._lock:  # so that it does not come late, and meets what the cursor does next
@@ -67,8 +77,8 @@ class Batcher:
         """The first job of the queue, with those behind it that fit."""
         with self._lock:
             count, rows = 0, 0
-            while count < len(self._queue) and (not count or rows + len(self._queue[count][0]) <= MAX_ROWS):
-                rows += len(self._queue[count][0])
+            while count < len(self._queue) and (not count or rows + len(self._queue[count].rows) <= MAX_ROWS):
+                rows += len(self._queue[count].rows)
                 count += 1
             jobs, self._queue = self._queue[:count], self._queue[count:]
             self._is_busy = bool(jobs)
@@ -77,19 +87,19 @@ class Batcher:
     def _run_jobs(self, jobs: list[_Job]) -> None:
         self._began = time.monotonic()
         try:
-            results = iter(self._run(self._cursor, [row for rows, _ in jobs for row in rows]))
-            found = [[next(results) for _ in rows] for rows, _ in jobs]
+            results = iter(self._run(self._cursor, [row for job in jobs for row in job.rows]))
+            for job in jobs:
+                job.results = [next(results) for _ in job.rows]
         except Exception as error:
             # SQL that timed out would time out again
             if len(jobs) > 1 and isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
                 for job in jobs:  # only those that cannot be computed fail
                     self._run_jobs([job])
                 return
-            for _, future in jobs:
-                future.set_exception(error)
-            return
+            for job in jobs:
+                job.error = error
         finally:
             with self._lock:
                 self._began = None
-        for (_, future), of_one in zip(jobs, found, strict=True):
-            future.set_result(of_one)
+        for job in jobs:
+            job.done.release()

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
+from asof.serve.settings import ENVIRONMENT, SettingsError, check_environment
 
-from asof.environment import ENVIRONMENT, SettingsError, check_environment
 from tests.world import ROOT, World
 
 GROUP, SERVICE, SOURCES = "models/features/thing.yml", "models/services/score.yml", "models/sources.yml"
@@ -179,7 +179,7 @@ def test_every_environment_variable_that_is_read_is_declared_and_documented(page
     read = {
         name
         for path in [*files, ROOT / "profiles.yml"]
-        if path.suffix in (".py", ".sql", ".yml") and path.name != "environment.py"
+        if path.suffix in (".py", ".sql", ".yml") and path.name != "settings.py"
         for name in re.findall(r"\bASOF_[A-Z_]*[A-Z]\b", path.read_text())
     }
     parsed = subprocess.run([sys.executable, "-m", "asof", "serve", "--help"], cwd=ROOT, capture_output=True, text=True)
