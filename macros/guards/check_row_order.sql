@@ -14,24 +14,25 @@
         {%- do parents.append((asof.relation_of(model), asof.event_relation(node, model))) -%}
     {%- endfor -%}
     {%- for problem, name in asof.order_dependent(sql, parents) -%}
-        {%- set said = {
-            'float': ' uses ' ~ name ~ ' over floats, whose last bits depend on the order of rows. Make the '
-                ~ 'measure a decimal in staging' ~ (' and take {{ asof.mean(...) }} of it' if name == 'avg')
-                ~ ', or say the order: ' ~ name ~ '(x ' ~ in_order ~ ').',
-            'mean': ' takes avg of decimals, which is a float that other engines round differently. Take the exact '
-                ~ 'mean, to the digits that ' ~ "it is declared with: {{ asof.mean('" ~ name
-                ~ "', 2) }}; a filter goes with it: {{ asof.mean('" ~ name ~ "', 2, where='...') }}.",
-            'aggregate': ' uses ' ~ name ~ ' without a total order, so its value depends on the order of rows. Say '
-                ~ 'the order: ' ~ name ~ '(x ' ~ in_order ~ '); where all rows say the same, take max(x).',
-            'arg': ' uses ' ~ name ~ ' by a single column, which takes any of the rows that tie. Take it by a row: '
-                ~ name ~ '(x, (event.occurred_at, event.known_at, event.event_id)).',
-            'window': ' uses ' ~ name ~ ' over a window without a total order, so its value depends on the order '
-                ~ 'of rows that tie. Say the order: over (partition by ... ' ~ in_order ~ ').',
-            'rows': ' uses ' ~ name ~ ', which keeps any of the rows that tie. Attributes come by '
-                ~ 'asof.left_join_last_known; of known events take last(x ' ~ in_order ~ ').',
-            'unbound': ' cannot be bound by the engine, so nobody can tell whether its values depend on the order '
-                ~ 'of rows: ' ~ name,
+        {%- set messages = {
+            'float': 'uses NAME over floats, whose last bits depend on the order of rows. Make the measure a decimal '
+                'in staging' ~ (' and take {{ asof.mean(...) }} of it' if name == 'avg') ~ ', or say the order: '
+                'NAME(x ORDER).',
+            'mean': 'takes avg of decimals, which is a float that other engines round differently. Take the exact '
+                'mean, to the digits that it is declared with: {{ asof.mean(\'NAME\', 2) }}; a filter goes with it: '
+                '{{ asof.mean(\'NAME\', 2, where=\'...\') }}.',
+            'aggregate': 'uses NAME without a total order, so its value depends on the order of rows. Say the order: '
+                'NAME(x ORDER); where all rows say the same, take max(x).',
+            'arg': 'uses NAME by a single column, which takes any of the rows that tie. Take it by a row: '
+                'NAME(x, (event.occurred_at, event.known_at, event.event_id)).',
+            'window': 'uses NAME over a window without a total order, so its value depends on the order of rows that '
+                'tie. Say the order: over (partition by ... ORDER).',
+            'rows': 'uses NAME, which keeps any of the rows that tie. Attributes come by asof.left_join_last_known; of '
+                'known events take last(x ORDER).',
+            'unbound': 'cannot be bound by the engine, so nobody can tell whether its values depend on the order of '
+                'rows: NAME',
         } -%}
-        {{- asof.refuse(node.original_file_path ~ ': the feature group ' ~ asof.versioned_id(node) ~ said[problem]) -}}
+        {%- set message = messages[problem].replace('ORDER', in_order).replace('NAME', name) -%}
+        {{- asof.refuse(node.original_file_path ~ ': the feature group ' ~ asof.versioned_id(node) ~ ' ' ~ message) -}}
     {%- endfor -%}
 {% endmacro %}
