@@ -1,5 +1,5 @@
 """The column types of a manifest, in one place: for each, what JSON stands for it, how it is written, stored and
-described. To add a type, add it to _SIMPLE; to _SPELLINGS, too, if DuckDB calls it something else.
+described. To add a type, add it to _ALL; to _SPELLINGS, too, if DuckDB calls it something else.
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
 date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
