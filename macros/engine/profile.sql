@@ -34,7 +34,9 @@
   The values of a column and how often each occurs, as a JSON list of [value, rows], the most frequent first, then by
   value. where: a condition over the relation; null where it is false of all rows.
 #}
-{% macro value_counts(column, where) %}{{ return(adapter.dispatch('value_counts', 'asof')(column, where)) }}{% endmacro %}
+{% macro value_counts(column, where) %}
+    {{- return(adapter.dispatch('value_counts', 'asof')(column, where)) -}}
+{% endmacro %}
 
 {% macro duckdb__value_counts(column, where) -%}
     '[' || array_to_string(
@@ -83,4 +85,6 @@
     {{- return(adapter.dispatch('seconds_since_previous', 'asof')(time)) -}}
 {% endmacro %}
 
-{% macro duckdb__seconds_since_previous(time) %}epoch({{ time }} - lag({{ time }}) over (order by {{ time }})){% endmacro %}
+{% macro duckdb__seconds_since_previous(time) -%}
+    epoch({{ time }} - lag({{ time }}) over (order by {{ time }}))
+{%- endmacro %}

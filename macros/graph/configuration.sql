@@ -35,6 +35,10 @@
             of: [event]
             type: length
             means: how long its source keeps rows; replay reaches no further back
+          - key: health
+            of: [group, service, event]
+            type: health
+            means: "what its health rules allow (docs/health.md); false: it has none"
           - key: known_within
             of: [examples]
             type: length
@@ -80,6 +84,10 @@
             of: [group, examples]
             type: boolean
             means: "true: a key or request column of which the request log holds a hash only"
+          - key: health
+            of: [group, service, event]
+            type: health
+            means: "what its health rules allow (docs/health.md); false: it has none"
         vars:
           - key: asof_publish_lag
             type: length

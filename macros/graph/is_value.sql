@@ -11,6 +11,7 @@
     {%- elif type == 'list' -%}{{- return(asof.is_list(value) and value | length > 0 and none not in value) -}}
     {%- elif type == 'missing' -%}{{- return(value in ['reject', 'allow']) -}}
     {%- elif type == 'out_of_range' -%}{{- return(value is none or value in ['null', 'reject']) -}}
+    {%- elif type == 'health' -%}{{- return(value is mapping or value is false) -}}
     {%- elif type in ['lookups', 'folders'] -%}
         {%- if value is not mapping -%}{{- return(false) -}}{%- endif -%}
         {%- for each in value.values() if not (each is string and each | trim) and not (type == 'lookups'
@@ -46,6 +47,7 @@
         'missing': 'reject or allow',
         'out_of_range': 'null or reject',
         'lookups': 'a mapping, as in {origin: shipment.origin_warehouse_id}',
+        'health': 'false, or a mapping of rules, as in {null_rate: {hold: 0.2}, mean: false}',
         'folders': 'a mapping of targets to paths, as in {dev: published}',
         'time': 'a time with its offset, as in 2026-05-01T08:58:00Z, or a date, which means midnight UTC',
         'backfill': '{from: 2026-01-01, to: 2026-04-30, every: 1 day}',

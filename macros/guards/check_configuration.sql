@@ -28,10 +28,13 @@
                 ~ '`, which is beyond its max_age. The target is how fresh it should be: write `target: '
                 ~ node.config.meta.max_age ~ '`, or less.') -%}
         {%- endif -%}
-        {%- for column in asof.declared_columns(node) if role in ['group', 'service', 'examples'] -%}
+        {%- for column in asof.declared_columns(node) if role in ['group', 'service', 'examples', 'event'] -%}
             {%- do asof.key_problems(problems, where ~ ': ' ~ column.name ~ ' of ' ~ node.name, column.meta,
                 known.columns, role, 'columns of ') -%}
+            {%- do asof.health_problems(problems, where ~ ': ' ~ column.name ~ ' of ' ~ node.name, column.meta,
+                role) -%}
         {%- endfor -%}
+        {%- do asof.health_problems(problems, where ~ ': ' ~ node.name, node.config.meta or {}, role) -%}
     {%- endfor -%}
     {%- for source in graph.sources.values() -%}
         {%- do asof.key_problems(problems, source.original_file_path ~ ': the source ' ~ source.source_name ~ '.'
@@ -59,6 +62,35 @@ model, or
         {%- elif meant -%}
             {%- do problems.append(what ~ ' has `' ~ key ~ '` in its meta, which asof does not know. Write `' ~ meant
                 ~ '`; or, if it belongs to another package, give it a name that is not so near.') -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{# Appends what is wrong with a `health`: rules that do not judge there, and levels that they do not have. #}
+{% macro health_problems(problems, what, meta, role) %}
+    {%- if role not in ['group', 'service', 'event'] or meta.get('health') is not mapping -%}
+        {{- return(none) -}}
+    {%- endif -%}
+    {%- set levels = {} -%}
+    {%- for rule in asof.health_rules_of(role) -%}
+        {%- for level in ['hold', 'warn'] if rule.get(level) is not none -%}
+            {%- do levels.setdefault(rule.key, []).append(level) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for key, value in meta.health.items() -%}
+        {%- set says = what ~ ' says `health: {' ~ key ~ ': ' ~ value ~ '}` in its meta. ' -%}
+        {%- if key not in levels -%}
+            {%- do problems.append(says ~ 'There is no such rule of ' ~ asof.roles_in_words([role]) ~ '. There are: '
+                ~ levels.keys() | sort | join(', ') ~ '.') -%}
+        {%- elif value is not mapping and value is not false -%}
+            {%- do problems.append(says ~ 'Write `health: {' ~ key ~ ': {' ~ levels[key][0]
+                ~ ': <limit>}}`, or false to switch it off.') -%}
+        {%- elif value is mapping -%}
+            {%- for level, limit in value.items() if level not in levels[key] or (limit is not false
+                    and (limit is boolean or limit is not number or limit < 0)) -%}
+                {%- do problems.append(says ~ 'A limit of ' ~ key ~ ' is `' ~ levels[key] | unique | join('` or `')
+                    ~ '`, and a number from 0 on, or false.') -%}
+            {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

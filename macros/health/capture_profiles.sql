@@ -31,18 +31,17 @@
 {# What there is to profile of the models that were built, as asof.profile_sql takes it, `known` aside. #}
 {% macro subjects_of(built) %}
     {%- set subjects, events, hidden = [], {}, asof.hidden_columns() -%}
-    {%- for node in asof.models_of('event') if node.unique_id in built -%}
-        {%- do events.update({node.name: {'node': node, 'relation': asof.relation_of(node)}}) -%}
-    {%- endfor -%}
+    {%- set ephemeral = [] -%}
     {%- for node in asof.models_of('group') -%}
         {%- set spec = asof.group_spec_of(node) -%}
         {%- if spec.latest_node.unique_id in built -%}
             {%- do subjects.append(asof.group_subject(spec, hidden)) -%}
-            {#- of an ephemeral event model there is a view for each group that reads it -#}
-            {%- for event in spec.events if event.config.materialized == 'ephemeral' -%}
-                {%- do events.update({event.name: {'node': event, 'relation': asof.event_relation(node, event)}}) -%}
-            {%- endfor -%}
+            {%- do ephemeral.extend(spec.events | map(attribute='unique_id')) -%}
         {%- endif -%}
+    {%- endfor -%}
+    {%- for name, event in asof.event_relations().items() -%}
+        {%- set builds = ephemeral if event.node.config.materialized == 'ephemeral' else built -%}
+        {%- if event.node.unique_id in builds -%}{%- do events.update({name: event}) -%}{%- endif -%}
     {%- endfor -%}
     {%- set logged = asof.request_log_folder() is not none -%}
     {%- for node in asof.models_of('service') if node.unique_id in built -%}
@@ -52,7 +51,8 @@
     {%- endfor -%}
     {%- set types = asof.columns_of_all(events.values() | map(attribute='relation')) if events else {} -%}
     {%- for event in events.values() -%}
-        {%- do subjects.append(asof.event_subject(event.node, event.relation, types[event.relation | string], hidden)) -%}
+        {%- do subjects.append(asof.event_subject(event.node, event.relation, types[event.relation | string],
+            hidden)) -%}
     {%- endfor -%}
     {{- return(subjects) -}}
 {% endmacro %}
@@ -71,7 +71,16 @@
             cast(arg_max(bins, as_of) as varchar) as bins,
             {{ asof.values_of_all('top') }} as categories
         from {{ asof.counted_profiles_sql() }} as profile
-        where column_name <> '' and state = 'healthy'
+        where
+            column_name <> ''
+            and state = 'healthy'
+            and not exists (
+                select 1
+                from {{ asof.accepted_normals_sql() }} as accepted
+                where
+                    accepted.id in (profile.subject, profile.subject || '.' || profile.column_name)
+                    and accepted.accepted_at >= profile.as_of
+            )
         group by kind, subject, column_name
         having count(bins) + count(top) > 0
     {%- endset -%}
@@ -84,17 +93,15 @@
 {% endmacro %}
 
 {#
-  The profiles with `state` and `built_at`, those from before a new normal was accepted left out. healthy: a publication
-  names the run for a group of the component; held: none does, so that it is no past.
+  The profiles with `state`. healthy: a publication names the run for a group of the component; held: none does, so that
+  it is no past.
 #}
 {% macro counted_profiles_sql() -%}
     (
         select
             profile.*,
-            run.started_at as built_at,
             case when published.run_id is not null then 'healthy' else 'held' end as state
         from {{ asof.registry('profiles') }} as profile
-        inner join {{ asof.registry('runs') }} as run on run.run_id = profile.run_id
         left join (
             select distinct part.kind, part.subject, publication.run_id
             from (values {{ asof.parts_of_components() }}) as part (kind, subject, group_id)
@@ -104,16 +111,12 @@
                 published.kind = profile.kind
                 and published.subject = profile.subject
                 and published.run_id = profile.run_id
-        where
-            not exists (
-                select 1
-                from {{ asof.registry('accepted') }} as accepted
-                where
-                    accepted.definition = 'health'
-                    and accepted.id in (profile.subject, profile.subject || '.' || profile.column_name)
-                    and accepted.accepted_at >= run.started_at
-            )
     )
+{%- endmacro %}
+
+{# Which new normals were accepted, and when: (id, accepted_at). #}
+{% macro accepted_normals_sql() -%}
+    (select id, accepted_at from {{ asof.registry('accepted') }} where definition = 'health')
 {%- endmacro %}
 
 {# Rows of (kind, subject, group): which groups' publications make a profile count. #}
@@ -122,7 +125,9 @@
     {%- for node in asof.models_of('group') -%}
         {%- set spec = asof.group_spec_of(node) -%}
         {%- do rows.append(asof.literals(['group', spec.id, spec.id])) -%}
-        {%- for event in spec.events -%}{%- do rows.append(asof.literals(['events', event.name, spec.id])) -%}{%- endfor -%}
+        {%- for event in spec.events -%}
+            {%- do rows.append(asof.literals(['events', event.name, spec.id])) -%}
+        {%- endfor -%}
     {%- endfor -%}
     {%- for node in asof.models_of('service') -%}
         {%- set spec = asof.service_spec_of(node) -%}

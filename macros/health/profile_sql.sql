@@ -106,7 +106,9 @@
 
 {# Whether the values of a column are kept: text and truth values of which there are few. An aggregate. #}
 {% macro is_category_sql(column) %}
-    {%- if column.hides_values or column.type not in ['varchar', 'uuid', 'boolean'] -%}{{- return('false') -}}{%- endif -%}
+    {%- if column.hides_values or column.type not in ['varchar', 'uuid', 'boolean'] -%}
+        {{- return('false') -}}
+    {%- endif -%}
     {%- set name = column.sql -%}
     {{- return('count(distinct ' ~ name ~ ') <= least(50, count(' ~ name ~ ') / 2)') -}}
 {% endmacro %}

@@ -60,8 +60,8 @@
     {%- set lateness = 'cast(epoch(known_at - occurred_at) as double)' -%}
     {%- set future = 'occurred_at > least(known_at, ' ~ asof.sql_time(asof.run_as_of()) ~ ')' -%}
     {%- set details = asof.json_object({
-        'newest_known_at': asof.text_of('max(known_at)'),
-        'newest_occurred_at': asof.text_of('max(occurred_at)'),
+        'newest_known_at': asof.text_of(asof.newest_sql('known_at', relation)),
+        'newest_occurred_at': asof.text_of(asof.newest_sql('occurred_at', relation)),
         'lateness_seconds': asof.quantiles(lateness, asof.profile_quantiles()),
         'gap_seconds': asof.quantiles('asof_gap', asof.profile_quantiles()),
         'arrivals': asof.counts_by(asof.text_of("date_trunc('hour', known_at)")),
@@ -72,6 +72,11 @@
         'columns': asof.profiled_columns(columns, hidden)}) -}}
 {% endmacro %}
 
+{# The newest time of all rows that an event model knew, however long ago that is. #}
+{% macro newest_sql(time, relation) -%}
+    (select max({{ time }}) from {{ relation }} where known_at <= {{ asof.sql_time(asof.run_as_of()) }})
+{%- endmacro %}
+
 {#
   Whether a row is one of the newest: since the run before that profiled this, and at least the newest 300 of the last 7
   days. A condition.
@@ -80,11 +85,7 @@
     {%- set now = asof.sql_time(asof.run_as_of()) -%}
     {{ time }} <= {{ now }}
     and (
-        {{ time }} > (
-            select max(as_of)
-            from {{ asof.registry('profiles') }}
-            where kind = {{ asof.literal(kind) }} and subject = {{ asof.literal(subject) }} and as_of < {{ now }}
-        )
+        {{ time }} > {{ asof.profiled_before_sql(kind, subject, now) }}
         or (
             {{ time }} > {{ now }} - interval '7 days'
             and {{ time }} >= (

@@ -26,8 +26,12 @@
                 ~ 'published, written to a file or taken as tested. `dbt build` builds it whole again.') -%}
         {%- elif flags.WHICH in ['build', 'test', 'retry'] -%}
             {%- do asof.write_training_sets() -%}
-            {%- if asof.publish_folder() is none -%}{%- do asof.say_publishes_nowhere() -%}
-            {%- elif asof.backfill_range() is none -%}{%- do failures.extend(asof.publish()) -%}
+            {%- if asof.publish_folder() is none -%}
+                {%- do asof.judge_health(asof.components(), is_publishing=false) -%}
+                {%- do asof.say_publishes_nowhere() -%}
+            {%- elif asof.backfill_range() is none -%}
+                {%- do failures.extend(asof.publish()) -%}
+                {%- do asof.publish_health() -%}
             {%- endif -%}
         {%- endif -%}
         {%- if failures -%}{{- return(asof.failing_sql('asof: ' ~ failures | join('\n'))) -}}{%- endif -%}

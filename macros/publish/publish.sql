@@ -13,15 +13,15 @@
         {%- do asof.say('nothing published: ' ~ verdict.reason) -%}
         {{- return([]) -}}
     {%- endif -%}
+    {%- set components = verdict.components -%}
+    {%- set failures = asof.judge_health(components) -%}
     {%- set pointer = asof.pointer() -%}
     {%- if pointer is not none and pointer.hold -%}
         {%- do asof.say('nothing published: on hold since ' ~ pointer.hold.since ~ ' (' ~ pointer.hold.reason
             ~ '). Release it with `dbt run-operation release`; the next green build publishes.') -%}
-        {{- return([]) -}}
+        {{- return(failures) -}}
     {%- endif -%}
     {%- set current = asof.manifest_of(pointer.snapshot_id) if pointer is not none else none -%}
-    {%- set components = verdict.components -%}
-    {%- set failures = [] -%}
     {%- for component in components if component.reason is none -%}
         {%- set changed = asof.changed_definitions(component, current) -%}
         {%- if changed -%}

@@ -192,3 +192,13 @@
     {%- set default = asof.literal(asof.health_rule(rule, kind)[level]) -%}
     {{- return('cast(case ' ~ lines | join(' ') ~ ' else ' ~ default ~ ' end as double)' if lines else default) -}}
 {% endmacro %}
+
+{# The rules that judge a group, a service (its request log too) or an event model, by its role. #}
+{% macro health_rules_of(role) %}
+    {%- set kinds = {'group': ['group'], 'service': ['service', 'requests'], 'event': ['events']}[role] -%}
+    {%- set found = [] -%}
+    {%- for rule in asof.health_rules() if rule.of | select('in', kinds) | list -%}
+        {%- do found.append(rule) -%}
+    {%- endfor -%}
+    {{- return(found) -}}
+{% endmacro %}
