@@ -88,3 +88,25 @@
 {% macro duckdb__seconds_since_previous(time) -%}
     epoch({{ time }} - lag({{ time }}) over (order by {{ time }}))
 {%- endmacro %}
+
+{# A JSON list of [value, rows] without the values of a list. #}
+{% macro value_counts_without(top, values) %}
+    {{- return(adapter.dispatch('value_counts_without', 'asof')(top, values)) -}}
+{% endmacro %}
+
+{% macro duckdb__value_counts_without(top, values) -%}
+    '[' || array_to_string(
+        list_transform(
+            list_filter(from_json({{ top }}, '["JSON"]'), lambda each: not list_contains({{ values }}, each ->> 0)),
+            lambda each: cast(each as varchar)
+        ),
+        ', '
+    ) || ']'
+{%- endmacro %}
+
+{# A text, null where it is in a list. #}
+{% macro unless_in(text, values) %}{{ return(adapter.dispatch('unless_in', 'asof')(text, values)) }}{% endmacro %}
+
+{% macro duckdb__unless_in(text, values) -%}
+    case when not list_contains({{ values }}, {{ text }}) then {{ text }} end
+{%- endmacro %}

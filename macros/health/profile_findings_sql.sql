@@ -324,6 +324,7 @@ outcomes as (
     where
         kind in ({{ asof.health_kinds('null_rate') }})
         and column_name <> ''
+        and rows >= {{ asof.health_least_rows() }}
         and null_rate > {{ asof.health_limit('null_rate', 'hold', options, 'group') }}
         and null_rate_before < least(0.1, {{ asof.health_limit('null_rate', 'hold', options, 'group') }} / 2)
         and coalesce(case when has_past then most_null_rate end, 0)
@@ -339,6 +340,7 @@ outcomes as (
     where
         kind in ({{ asof.health_kinds('rows') }})
         and column_name = ''
+        and rows_before >= {{ asof.health_least_rows() }}
         and rows < {{ asof.health_limit('rows', 'hold', options) }} * rows_before
 
     union all
@@ -351,6 +353,7 @@ outcomes as (
     where
         kind = 'service'
         and column_name = ''
+        and rows >= {{ asof.health_least_rows() }}
         and rejected > {{ asof.health_limit('rejected', 'hold', options, 'service') }}
         and rejected_before < least(0.1, {{ asof.health_limit('rejected', 'hold', options, 'service') }} / 2)
 
@@ -464,3 +467,6 @@ order by run_id, level, kind, subject, column_name, rule
         'rejected': ('most_rejected', 'rows')}[rule] -%}
     {{- return(asof.health_at_least(limit, '4 * ' ~ asof.health_error(rate, amount))) -}}
 {% endmacro %}
+
+{# How many rows a group or a service must have for the rules that hold: of a handful a share says nothing. #}
+{% macro health_least_rows() %}{{ return(20) }}{% endmacro %}

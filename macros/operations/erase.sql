@@ -1,8 +1,9 @@
 {#
   `dbt run-operation erase --args '{entity: customers, key: {customer_id: C-031}, reason: "request 117"}'`: the one
   exception to append-only. Removes every row of one entity from the history of all groups on it, from observed models
-  that have its key, and from the entity's memory, empties the rows of the request log that name its key (hashed ones
-  too, by the secret's file), and keeps that it happened (not whom). Take the person out of the sources first, or the
+  that have its key, and from the entity's memory, takes the values that only it had out of the profiles, empties the
+  rows of the request log that name its key (hashed ones too, by the secret's file), and keeps that it happened (not
+  whom). Take the person out of the sources first, or the
   next build sees them again; then build, and prune the snapshots that still hold them.
 #}
 {% macro erase(entity, key, reason) %}
@@ -21,7 +22,7 @@
     {%- set conditions = [] -%}
     {%- for name in keys -%}{%- do conditions.append(name ~ ' = ' ~ asof.literal(key[name])) -%}{%- endfor -%}
     {%- set condition = conditions | join(' and ') -%}
-    {%- set key_types = {} -%}
+    {%- set key_types, holding = {}, [] -%}
     {%- set deletions, unrecorded = ['delete from ' ~ asof.relation_of(node) ~ ' where ' ~ condition], [] -%}
     {%- for group in asof.models_of('group') -%}
         {%- set spec = asof.group_spec_of(group) -%}
@@ -30,6 +31,8 @@
         {%- endif -%}
         {%- if spec.entity.unique_id == node.unique_id and load_relation(spec.history) is not none -%}
             {%- do unrecorded.append(asof.unrecord_sql(spec, condition)) -%}
+            {%- do holding.append({'relation': spec.history,
+                'columns': spec.features | map(attribute='name') | list}) -%}
             {%- do deletions.append('delete from ' ~ spec.history ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -38,6 +41,8 @@
         {%- set observed_keys = [event.config.unique_key] if event.config.unique_key is string
             else event.config.unique_key -%}
         {%- if keys | reject('in', observed_keys) | list | length == 0 -%}
+            {%- do holding.append({'relation': asof.relation_of(event),
+                'columns': asof.columns_of(asof.relation_of(event)).keys() | reject('in', observed_keys) | list}) -%}
             {%- do deletions.append('delete from ' ~ asof.relation_of(event) ~ ' where ' ~ condition) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -62,7 +67,8 @@
         where {{ named | join(' and ') }}
     {%- endset -%}
     {%- set logged = run_query(sql).rows[0][0] | int -%}
-    {%- do asof.run_together(unrecorded + deletions + [emptied, asof.insert_sql('accepted',
+    {%- set unprofiled = asof.erase_values_sql(holding, condition) -%}
+    {%- do asof.run_together(unprofiled + unrecorded + deletions + [emptied, asof.insert_sql('accepted',
         [[entity, 'erasure', reason, asof.wall_clock()]])]) -%}
     {%- do asof.say('erased one of ' ~ entity ~ ' from ' ~ (deletions | length - 1)
         ~ ' histories and observed models, and ' ~ logged ~ ' logged requests. Now `dbt build`, then `asof prune '
