@@ -18,13 +18,14 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from . import catalog, feast, plots
 from .clock import Clock, clock_from_environment, rfc3339
 from .folder import Folder
+from .limits import Admission, Environ
 from .metrics import Metrics
 from .openapi import FEAST
 from .problem import Problem, response_to
 from .reports import Held, Parity, read_health, read_held, read_parity
 from .request_log import RequestLog
 from .settings import MAX_BODY, MAX_ENTITIES, check_exposure, is_loopback
-from .shim import SERVICE, Environ, Shim
+from .shim import SERVICE, Shim
 from .tokens import Tokens
 
 SERVICES = "/v1/services/"
@@ -58,7 +59,7 @@ def create_app(
     if request_log:
         watched.on_load = request_log.check_services
         request_log.on_drop = metrics.request_log_dropped.inc
-    shim = Shim(watched, clock, known, max_entities, max_body, request_log, metrics)
+    shim = Shim(watched, clock, known, Admission(max_body), max_entities, metrics, request_log)
     app = Flask(__package__, static_folder=None)
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False

@@ -64,13 +64,7 @@ class Refusal(NamedTuple):
 class Folder:
     """The published folder as the shim sees it. `current`, `refused` and `missing` may be read from any thread."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        allow_injected_now: bool,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, path: Path, *, allow_injected_now: bool, clock: Clock) -> None:
         """`allow_injected_now`: whether a snapshot made under an injected now may be served (only on loopback).
 
         `on_load` is called with the services of each snapshot before it is served, `on_refuse` for each that is

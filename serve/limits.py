@@ -1,10 +1,15 @@
-"""The limits of requests to services that are under way at a time."""
+"""The limits of requests to services: how large a body may be, and how many are under way at a time."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from werkzeug.http import parse_options_header
+
+from .problem import Problem
 
 # All per worker. THREADS are the server's; those beyond both bounds answer everything else at once: /health, /ready,
 # and refusals.
@@ -14,38 +19,52 @@ LARGE_AT_ONCE = 32
 LARGE_BODY = 16 * 1024  # bytes; requests with more are large
 LARGE_COMPUTED = 4  # of those at a time: what a body becomes on the way to an answer is many times its size
 
-
-class Busy(Exception):
-    """Too many requests are under way."""
+Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
 
 
 class Admission:
-    """Bounds the requests to services that are under way. Small ones are not held up by large ones.
+    """Bounds the requests to services that are under way. Small ones are not held up by large ones."""
 
-    A request says how many bytes its body has, None if it does not know.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, max_body: int) -> None:
+        self._max_body = max_body
         self._small = threading.BoundedSemaphore(SMALL_AT_ONCE)
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
         self._computing = threading.BoundedSemaphore(LARGE_COMPUTED)
 
     @contextmanager
-    def of(self, size: int | None) -> Iterator[None]:
-        """While a request is read and answered. Raises Busy at once beyond the bound."""
-        large = _is_large(size)
+    def of(self, environ: Environ) -> Iterator[bytes]:
+        """While a request is answered. Gives its body, read before large ones take turns: its sender may be slow.
+        Problem 413, 415, and 503 at once if too many are under way.
+        """
+        size = _size(environ)
+        large = size is None or size > LARGE_BODY
         under_way, most = (self._large, LARGE_AT_ONCE) if large else (self._small, SMALL_AT_ONCE)
         if not under_way.acquire(blocking=False):
-            raise Busy(f"{most} {'large' if large else 'small'} requests are under way")
+            why = f"{most} {'large' if large else 'small'} requests are under way: try again"
+            raise Problem(503, why, headers={"Retry-After": "1"})
         try:
-            yield
+            body = _read_body(environ, size, self._max_body) if environ["REQUEST_METHOD"] == "POST" else b""
+            with self._computing if large else nullcontext():
+                yield body
         finally:
             under_way.release()
 
-    def turn(self, size: int | None) -> AbstractContextManager[object]:
-        """While a request that has been read is answered: large ones wait for their turn."""
-        return self._computing if _is_large(size) else nullcontext()
+
+def _size(environ: Environ) -> int | None:
+    """What the request says that its body has of bytes; None if it is sent in chunks."""
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else None
 
 
-def _is_large(size: int | None) -> bool:
-    return size is None or size > LARGE_BODY
+def _read_body(environ: Environ, size: int | None, limit: int) -> bytes:
+    """The request's body, which says that it has `size` bytes. Problem 415 for another type, 413 beyond the limit."""
+    kind = environ.get("CONTENT_TYPE", "")
+    if kind != "application/json" and parse_options_header(kind)[0].lower() != "application/json":
+        raise Problem(415, f"Content-Type is {kind or 'missing'}, expected application/json")
+    if size is None or size <= limit:
+        body: bytes = environ["wsgi.input"].read(limit + 1 if size is None else size)
+        if len(body) <= limit:
+            return body
+    raise Problem(413, f"the body has more than {limit} bytes")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
-from werkzeug.http import parse_options_header
 
 from . import feast, openapi
 from .batching import SQL_SECONDS
@@ -18,7 +16,7 @@ from .catalog import ages
 from .clock import Clock, serving_now
 from .evaluate import Plan, Row
 from .folder import Folder, Publication
-from .limits import Admission, Busy
+from .limits import Admission, Environ
 from .lookup import Entity
 from .metrics import Metrics
 from .problem import Problem
@@ -29,37 +27,24 @@ from .tokens import Token, Tokens
 from .validation import FieldError, check_body, check_query, parse_object
 
 RETRY_AFTER = {"Retry-After": "5"}  # seconds, while there is no snapshot
-BUSY_RETRY_AFTER = {"Retry-After": "1"}
 SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
-
-Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
 
 log = logging.getLogger("asof.serve")
 audit = logging.getLogger("asof.audit")
 
 
+@dataclass(eq=False)
 class Shim:
-    """The folder, the clock, the tokens, the limits, the request log and the metrics."""
+    """What serves: a folder at a clock, to whom, within which limits, counted and logged."""
 
-    def __init__(
-        self,
-        folder: Folder,
-        clock: Clock,
-        tokens: Tokens | None,
-        max_entities: int,
-        max_body: int,
-        request_log: RequestLog | None,
-        metrics: Metrics,
-    ) -> None:
-        self.folder = folder
-        self.clock = clock
-        self.tokens = tokens
-        self.metrics = metrics
-        self._max_entities = max_entities
-        self._max_body = max_body
-        self._request_log = request_log
-        self._admission = Admission()
-        self._openapi: tuple[Snapshot, bytes] | None = None
+    folder: Folder
+    clock: Clock
+    tokens: Tokens | None
+    admission: Admission
+    max_entities: int  # per request
+    metrics: Metrics
+    request_log: RequestLog | None
+    _openapi: tuple[Snapshot, bytes] | None = None
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
@@ -77,8 +62,8 @@ class Shim:
     def close(self) -> None:
         """Stops watching the folder, and writes what is queued for the request log."""
         self.folder.stop()
-        if self._request_log:
-            self._request_log.stop()
+        if self.request_log:
+            self.request_log.stop()
 
     # -------------------- authorisation
 
@@ -143,7 +128,7 @@ class Shim:
         """The OpenAPI document of a snapshot as JSON, written once."""
         written = self._openapi
         if written is None or written[0] is not snapshot:
-            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self._max_entities)
+            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self.max_entities)
             written = self._openapi = (snapshot, json.dumps(found).encode())
         return written[1]
 
@@ -152,21 +137,21 @@ class Shim:
     def post_service(self, environ: Environ, path: str) -> bytes:
         """The JSON that answers `POST /v1/services/<path>`. Raises Problem."""
         publication, service = self._reach(environ, path)
-        with self._admitted(environ) as body:
-            return self.answer(publication, service, check_body(service, parse_object(body), self._max_entities))
+        with self.admission.of(environ) as body:
+            return self.answer(publication, service, check_body(service, parse_object(body), self.max_entities))
 
     def get_service(self, environ: Environ, path: str, arguments: dict[str, list[str]]) -> bytes:
         """The JSON that answers `GET /v1/services/<path>` with these query arguments. Raises Problem."""
         publication, service = self._reach(environ, path)
-        with self._admitted(environ):
+        with self.admission.of(environ):
             return self.answer(publication, service, check_query(service, arguments))
 
     def post_feast(self, environ: Environ) -> str:
         """The answer to a Feast SDK. Raises Problem."""
         token = self.authorise(environ)
         publication = self.publication()
-        with self._admitted(environ) as body:
-            request = feast.Request.parse(parse_object(body), self._max_entities)
+        with self.admission.of(environ) as body:
+            request = feast.Request.parse(parse_object(body), self.max_entities)
             if request.service is None:
                 self.check_scope(environ, token, None)
                 answer, statuses = feast.answer_views(publication.snapshot, request, self.now(publication))
@@ -175,7 +160,7 @@ class Shim:
                 return answer
             service = self.service(environ, publication, request.service)
             self.check_scope(environ, token, service)
-            entities = feast.service_entities(service, request, self._max_entities)
+            entities = feast.service_entities(service, request, self.max_entities)
             plan, now = publication.plans[service.id], self.now(publication)
             rows = self._evaluate(plan, entities, now)
             self._log(plan, publication.head(service, now), entities, [plan.row_json(row) for row in rows])
@@ -220,8 +205,8 @@ class Shim:
 
     def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
         """Hands an answer to the request log, if there is one and it is sampled."""
-        if self._request_log and self._request_log.samples():
-            self._request_log.put(plan, head, entities, rows)
+        if self.request_log and self.request_log.samples():
+            self.request_log.put(plan, head, entities, rows)
 
     def _reach(self, environ: Environ, path: str) -> tuple[Publication, Service]:
         token = self.authorise(environ)
@@ -229,37 +214,3 @@ class Shim:
         service = self.service(environ, publication, path)
         self.check_scope(environ, token, service)
         return publication, service
-
-    @contextmanager
-    def _admitted(self, environ: Environ) -> Iterator[bytes]:
-        """While a request is answered. Gives its body, read before large ones take turns: its sender may be slow.
-        Problem 413, 415, and 503 if too many are under way.
-        """
-        size = _size(environ)
-        try:
-            with self._admission.of(size):
-                body = _read_body(environ, size, self._max_body) if environ["REQUEST_METHOD"] == "POST" else b""
-                with self._admission.turn(size):
-                    yield body
-        except Busy as error:
-            raise Problem(503, f"{error}: try again", headers=BUSY_RETRY_AFTER) from None
-
-
-def _read_body(environ: Environ, size: int | None, limit: int) -> bytes:
-    """The request's body, which says that it has `size` bytes. Problem 415 for another type, 413 beyond the limit."""
-    kind = environ.get("CONTENT_TYPE", "")
-    if kind != "application/json" and parse_options_header(kind)[0].lower() != "application/json":
-        raise Problem(415, f"Content-Type is {kind or 'missing'}, expected application/json")
-    if size is None or size <= limit:
-        body: bytes = environ["wsgi.input"].read(limit + 1 if size is None else size)
-        if len(body) <= limit:
-            return body
-    raise Problem(413, f"the body has more than {limit} bytes")
-
-
-def _size(environ: Environ) -> int | None:
-    """What the request says that its body has of bytes; None if it is sent in chunks."""
-    if "HTTP_TRANSFER_ENCODING" in environ:
-        return None
-    length = environ.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdecimal() else None

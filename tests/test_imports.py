@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # The shim, from what is called to what calls: a module imports its own layer and those above it in this list
 LAYERS = {
     "snapshot": "settings clock sql sqltypes columns snapshot loader reports",
-    "engine": "limits lookup batching evaluate answers folder",
-    "http": "validation problem tokens request_log feast openapi plots catalog metrics shim app server "
+    "engine": "lookup batching evaluate answers folder",
+    "http": "validation problem limits tokens request_log feast openapi plots catalog metrics shim app server "
     "__main__ __init__",
 }
 # What a package of the index is called where it is imported, if not by its own name

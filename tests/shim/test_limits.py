@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from asof.serve.limits import LARGE_AT_ONCE, LARGE_BODY, LARGE_COMPUTED, SMALL_AT_ONCE, Admission, Busy
+from asof.serve.limits import LARGE_AT_ONCE, LARGE_BODY, LARGE_COMPUTED, SMALL_AT_ONCE, Admission
+from asof.serve.problem import Problem
 from publisher import Publisher, service, services
 
 NINE = {"ASOF_NOW": "2026-05-01T09:00:00Z"}
@@ -143,12 +144,20 @@ def wait_for(condition, seconds=20):
 def test_large_requests_take_no_place_of_small_ones(monkeypatch):
     monkeypatch.setattr("asof.serve.limits.SMALL_AT_ONCE", 2)
     monkeypatch.setattr("asof.serve.limits.LARGE_AT_ONCE", 1)
-    admission = Admission()
+    admission = Admission(max_body=LARGE_BODY)
+
+    def of(**size):
+        return admission.of({"REQUEST_METHOD": "GET", **size})
+
     for _ in range(2):  # a place is free again after its request
-        with admission.of(0), admission.of(LARGE_BODY):
-            with pytest.raises(Busy, match="2 small requests"), admission.of(0):
+        with of(), of(CONTENT_LENGTH=str(LARGE_BODY)):
+            with pytest.raises(Problem, match="2 small requests"), of():
                 pass
-            with admission.of(LARGE_BODY + 1), pytest.raises(Busy, match="1 large"), admission.of(None):
+            with (
+                of(CONTENT_LENGTH=str(LARGE_BODY + 1)),
+                pytest.raises(Problem, match="1 large"),
+                of(HTTP_TRANSFER_ENCODING="chunked"),
+            ):
                 pass
 
 
