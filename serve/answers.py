@@ -27,13 +27,12 @@ _AT_ONCE = 64  # rows that are written without letting a request run
 
 
 class Answers:
-    """The answers of a service, at prediction times up to `valid_until` (UTC). A row is known by its number, which is
-    that in the table of the service's first group.
-    """
+    """The answers of a service up to `valid_until` (UTC). A row has its number in the table of the first group."""
 
     def __init__(self, folder: Path, plan: Plan, raw: Raw, before: Answers | None) -> None:
-        """Loads what `raw`, the entry in the manifest, names. `before`: those that are served until now; what was
-        written from the same file is used again. Raises ValueError, OSError, duckdb.Error.
+        """Loads what the manifest's entry `raw` names; what `before`, served until now, made of the same is used again.
+
+        Raises ValueError, OSError, duckdb.Error.
         """
         service, first = plan.service, plan.service.lookups[0]
         self.valid_until = parse_rfc3339(raw["valid_until"])

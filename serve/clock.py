@@ -44,9 +44,7 @@ def machine_clock() -> datetime:
 
 
 def clock_from_environment() -> Clock:
-    """A frozen clock if ASOF_NOW is set (RFC 3339 with an offset; else ConfigurationError), otherwise the
-    machine's.
-    """
+    """A clock frozen at ASOF_NOW (RFC 3339 with an offset; else ConfigurationError); the machine's without it."""
     text = os.environ.get("ASOF_NOW", "")
     if not text:
         return machine_clock

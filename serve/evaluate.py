@@ -28,9 +28,7 @@ AT_ONCE = 16  # batches, of as many services
 
 
 class Row(NamedTuple):
-    """One evaluated row. `features` are the values in the service's order, None for a REJECTED row; `rejected` names
-    the columns that reject it.
-    """
+    """One evaluated row. `features` are in the service's order, None if `rejected`, which names the columns why."""
 
     status: str
     groups: tuple[str, ...]
@@ -90,9 +88,7 @@ class Plan:
             raise ValueError(f"it answers ({answered}), the manifest says ({wanted})")
 
     def rows(self, entities: list[Entity], now: datetime) -> list[Row]:
-        """One Row per entity, in order, at the prediction time `now` (aware UTC): few in a batch with those of other
-        requests, many by themselves. Raises duckdb.Error, LookupError.
-        """
+        """One Row per entity, in order, at `now` (aware UTC). Raises duckdb.Error, LookupError."""
         if not entities:
             return []
         batcher = self._many if len(entities) > MAX_ROWS else self._few
@@ -111,9 +107,7 @@ class Plan:
         return f"{head}{{{','.join([name + write(value) for (name, write), value in values])}}}}}"
 
     def request_json(self, entity: Entity, hide: Callable[[str], str]) -> str:
-        """Keys and request columns as they were understood, in the JSON of the answer; of a personal value, what `hide`
-        makes of its text.
-        """
+        """Keys and request columns as they were understood, as JSON; of a personal value, what `hide` makes of it."""
         parts = []
         for name, column, write, personal in self._input_writers:
             value = entity[column]

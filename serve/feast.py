@@ -102,9 +102,7 @@ def _compact(value: Any) -> str:
 
 
 def answer_views(snapshot: Snapshot, request: Request, now: datetime) -> tuple[str, dict[str, list[str]]]:
-    """The answer of stored features as they are, at `now` (UTC), and by group the status of each row. Raises Refused
-    for what is not there, and keys that do not fit.
-    """
+    """The answer of stored features as they are, at `now` (UTC), and by group the status of each row. Refused."""
     groups = _groups_of(snapshot, request)  # by view
     needed = {key: kind for group in groups.values() for key, kind in group.keys.items()}
     _require_columns(request, needed, needed)

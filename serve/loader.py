@@ -34,9 +34,7 @@ _TABLE = "loaded"
 
 
 def load_snapshot(folder: Path, pointer: Pointer, before: Snapshot | None) -> Snapshot:
-    """The snapshot that a pointer names. `before` is the one that is served until now: its tables are used again where
-    the file's content and schema are the same. Raises SnapshotError.
-    """
+    """The snapshot that a pointer names. Tables of `before`, served until now, are used again. Raises SnapshotError."""
     known = list(before.groups.values()) if before else []
     with refusing(pointer.manifest):
         raw = _read_manifest(folder, pointer)

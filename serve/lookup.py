@@ -38,10 +38,7 @@ class Finder:
         self.relation = self._relation(service)
 
     def _relation(self, service: Service) -> str:
-        """The SQL of the rows that the service's SQL runs over, from $1, an `argument`.
-
-        What is the same for all rows of the snapshot stands in the text.
-        """
+        """The SQL of the rows that the service's SQL runs over, from $1, an `argument`. What all rows share is text."""
         columns = []
         for each in service.columns:
             if each.source == "as_of" and each.lookup:

@@ -231,9 +231,7 @@ class Snapshot:
     """All groups and services of one snapshot."""
 
     def __init__(self, raw: Raw, tables: dict[str, Table]) -> None:
-        """`raw` is the manifest, `tables` are those of its groups, by id. Raises ValueError, TypeError, LookupError,
-        AttributeError.
-        """
+        """`raw` is the manifest, `tables` are those of its groups, by id. Raises what wrong JSON does."""
         self.snapshot_id: str = raw["snapshot_id"]
         self.created_at = parse_rfc3339(raw["created_at"])
         self.now_injected = bool(raw["now_injected"])
