@@ -666,6 +666,12 @@ def card_transactions(known_cards: list[Row]) -> tuple[list[Row], list[Row]]:
             reports.append(first)
     reports = [row for row in reports if row["loaded_at"] <= LAST]
     reports.sort(key=lambda row: (row["reported_at"], row["transaction_id"]))
+    # the last days have no report yet
+    rng, known = random.Random("asof transactions 2"), len(drawn)
+    drawn, earlier = [], drawn
+    draw_many(75, at("05-02 23:00"), at("05-05 23:00"))
+    drawn.sort(key=lambda row: (row["transacted_at"], row["card_id"]))
+    drawn = earlier + [{"transaction_id": f"T-{n:04d}"} | row for n, row in enumerate(drawn, start=known + 1)]
     reports = [{"report_id": f"R-{n:04d}"} | row for n, row in enumerate(reports, start=1)]
 
     transactions = [{key: value for key, value in row.items() if key != "_high"} for row in drawn]

@@ -1,18 +1,22 @@
 {#
   The rows of asof_profiles for one relation, all its columns in one statement.
 
-  subject: {kind, subject, columns, rows, details, known}.
+  subject: {kind, subject, columns, rows, details, known, where}.
   - columns: a list of {name, sql, type, meta, hides_values}. sql: the name, quoted; hides_values: of keys and personal
     columns no value is kept.
   - rows: the name of a relation, or a SELECT in brackets.
   - details: an aggregate over these rows that gives the JSON object of the whole; none where there is none.
+  - where: of which rows the columns are measured, a condition; left out, of all.
   - known: by column {bins, categories}: the edges that were fixed before, and the values that healthy profiles held;
     none of either where there is no such profile.
   run_id, as_of: of the run that built it.
 #}
 {% macro profile_sql(subject, run_id, as_of) -%}
-    with asof_profiled as (
+    with asof_whole as (
         select * from {{ subject.rows }} as asof_source
+    ),
+    asof_profiled as (
+        select * from asof_whole where {{ subject.where or 'true' }}
     ),
     -- what decides how the rest is measured
     asof_first as (
@@ -42,7 +46,7 @@
             {%- for name in asof.profile_columns() %}
             {{ measured.get(name, 'null') }} as {{ name }}{{ ',' if not loop.last }}
             {%- endfor %}
-        from asof_profiled
+        from {{ 'asof_whole' if loop.first else 'asof_profiled' }}
         cross join asof_first
     ) as asof_measured
     {{ 'union all' if not loop.last }}

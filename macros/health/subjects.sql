@@ -7,7 +7,10 @@
         'columns': asof.profiled_columns(spec['keys'] + spec.features, hidden)}) -}}
 {% endmacro %}
 
-{# A service, to be profiled over the answers to its newest authored examples. #}
+{#
+  A service, to be profiled over the answers to its newest authored examples. Where a group was stale its features are
+  null since no build ran, which is no matter of the data: such rows count as STALE, and their columns not at all.
+#}
 {% macro service_subject(spec, hidden) %}
     {%- set rows = asof.relation_of(spec.rows_node) -%}
     {%- set newest -%}
@@ -17,13 +20,17 @@
             where {{ asof.newest_rows_sql(rows, 'prediction_time', 'service', spec.id) }}
         )
     {%- endset -%}
+    {%- set stale = [] -%}
+    {%- for lookup in spec.groups -%}{%- do stale.append(lookup.name ~ "_status = 'STALE'") -%}{%- endfor -%}
+    {%- set stale = '(' ~ stale | join(' or ') ~ ')' -%}
     {%- set answers -%}
         (
             {{ asof.answer_sql(spec, asof.relation_of(spec.node), newest) }}
         )
     {%- endset -%}
-    {{- return({'kind': 'service', 'subject': spec.id, 'rows': answers, 'details': asof.statuses_sql(spec),
-        'columns': asof.profiled_columns(spec.features, hidden)}) -}}
+    {%- set status = "case when " ~ stale ~ " then 'STALE' else status end" -%}
+    {{- return({'kind': 'service', 'subject': spec.id, 'rows': answers, 'details': asof.statuses_sql(spec, status),
+        'where': 'not ' ~ stale, 'columns': asof.profiled_columns(spec.features, hidden)}) -}}
 {% endmacro %}
 
 {# The newest rows of the request log of a service. Their values are what callers sent: none are kept. #}
@@ -103,10 +110,10 @@
 {%- endmacro %}
 
 {# The statuses of answers and how many rows each column rejected, as a JSON object; an aggregate. #}
-{% macro statuses_sql(spec) %}
+{% macro statuses_sql(spec, answered='status') %}
     {%- set statuses, rejected = {}, {} -%}
     {%- for status in ['OK', 'PARTIAL', 'STALE', 'NOT_FOUND', 'REJECTED'] -%}
-        {%- do statuses.update({status: "count(*) filter (where status = '" ~ status ~ "')"}) -%}
+        {%- do statuses.update({status: 'count(*) filter (where ' ~ answered ~ " = '" ~ status ~ "')"}) -%}
     {%- endfor -%}
     {%- for feature in spec.features -%}
         {%- do rejected.update({feature.name: "count(*) filter (where position('," ~ feature.name
