@@ -7,7 +7,7 @@ FEAST := .venv-feast/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-serve bench-build endurance kills freshness fuzz feast test test-versions dbt-test pytest lint flights flights-story time-machine lives lock clean
+.PHONY: help env demo serve prove bench-serve bench-build endurance kills freshness fuzz feast test test-versions dbt-test pytest lint flights flights-story time-machine lives lock clean test-engines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: lint pytest ## everything: lint, and pytest, which builds the worked examp
 
 test-versions: $(READY) ## the tests on the lowest and the newest versions that pyproject.toml admits, and on dbt-core 1.12.0 (VERSIONS="--only newest tests/test_example.py": fewer)
 	$(BIN)/python scripts/test_versions.py $(VERSIONS)
+
+test-engines: $(READY) ## the tests of other engines, on real servers (minutes)
+	$(BIN)/python -m pytest -m engines
 
 dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests
 	$(BIN)/python scripts/demo.py --build-only

@@ -67,6 +67,7 @@ ENVIRONMENT = {
     "ASOF_REQUEST_LOG_KEY": "the file with the secret that personal values are hashed with, for the shim "
     "(`--request-log-key`) and for dbt; not without `ASOF_REQUEST_LOG`",
     "ASOF_WAREHOUSE": "the warehouse of the worked example (its `profiles.yml` reads it)",
+    "ASOF_HANDOVER": "the folder of the hand-over that dbt builds from (`asof build --engine` sets it)",
     "ASOF_FAULT_POINT": "of tests: where a dbt command waits to be killed",
     "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
 }

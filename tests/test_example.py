@@ -31,8 +31,10 @@ from asof.serve.app import create_app
 from asof.serve.request_log import RequestLog
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from asof.handover import Target, make
 from scripts import demo
 from tests.exact import mean
+from tests.postgres import running
 from tests.world import ROOT
 
 REQUESTED = demo.REQUESTED
@@ -963,3 +965,43 @@ def test_the_seeds_are_written_byte_for_byte_by_their_script_and_stay_small(tmp_
     committed = {path.name: path.read_bytes() for path in (ROOT / "seeds").glob("*.csv")}
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.csv")} == committed
     assert sum(len(content) for content in committed.values()) < 2_000_000
+
+
+# -------------------- another engine
+
+
+def test_a_moment_evaluated_in_postgresql_equals_that_of_duckdb(
+    example: BuiltExample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups, entities' lives and examples at the last build's moment, value for value and type for type."""
+    for name in list(os.environ):
+        if name.startswith(("ASOF_", "DBT_")):
+            monkeypatch.delenv(name)
+    warehouse = tmp_path / "asof.duckdb"
+    shutil.copy(example.warehouse, warehouse)
+    monkeypatch.setenv("ASOF_WAREHOUSE", str(warehouse))
+    monkeypatch.setenv("ASOF_NOW", demo.LABELLED_BUILD)
+    with running() as server:
+        folder = make(Target(server.example(tmp_path / "project"), "postgres", []))
+    manifest = json.loads((folder / "handover.json").read_text())
+    assert set(manifest["results"].values()) == {"success", "pass"}
+    compared = 0
+    for entry in manifest["relations"].values():
+        if entry["role"] not in ("group", "entity", "examples"):
+            continue
+        relation = entry["name"].replace(".v", "_v")
+        own = ("run_id", "asof_seen_in_run", "asof_forgotten_in_run")
+        columns = ", ".join(name for name in entry["columns"] if name not in own)
+        there = f"read_parquet('{folder}/{entry['files'][0]['file']}')"
+        here = f"(select *, timestamptz '{demo.LABELLED_BUILD}' as as_of from {relation}_latest)"
+        if entry["role"] != "group":
+            here = relation
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            found = [
+                (result := connection.execute(f"select {columns} from {each} order by all"), result.fetchall())[1]
+                for each in (here, there)
+            ]
+        assert found[0] == found[1], relation
+        compared += len(found[0])
+    assert compared > 4000

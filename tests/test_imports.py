@@ -22,7 +22,7 @@ LAYERS = {
     "__main__ __init__",
 }
 # What a package of the index is called where it is imported, if not by its own name
-IMPORTED_AS = {"pyyaml": "yaml"}
+IMPORTED_AS = {"pyyaml": "yaml", "psycopg2-binary": "psycopg2"}
 
 
 def modules(package: str) -> dict[str, ast.Module]:
@@ -74,7 +74,8 @@ def names_of(requirements: list[str]) -> set[str]:
 def test_every_import_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     shim = names_of(project["dependencies"]) | set(sys.stdlib_module_names)
-    declared = {"serve": shim, "asof": shim | {"pandas"} | names_of(project["optional-dependencies"]["dbt"])}
+    extras = project["optional-dependencies"]
+    declared = {"serve": shim, "asof": shim | {"pandas"} | names_of(extras["dbt"]) | names_of(extras["postgres"])}
     for package in ("asof", "serve"):
         for name, tree in modules(package).items():
             outside = {each for each in imported(tree, package) if each.partition(".")[0] != "asof"}

@@ -52,5 +52,9 @@ def known_category(expression, categories):
     return expression
 
 
+def first_by(x, by):
+    return f"arg_min({x}, {by[0]})"
+
+
 def cutoff():
     return "(select 1)"

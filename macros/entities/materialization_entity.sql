@@ -7,11 +7,55 @@
   place, so that views on it survive on engines that would drop them with it.
 #}
 {% materialization entity, default %}
-    {%- do asof.check_entity_sql(model, compiled_code) -%}
+    {%- if asof.holds_records() -%}{%- do asof.check_entity_sql(model, compiled_code) -%}{%- endif -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set keys = asof.entity_keys(model) -%}
     {%- set declared = 'asof_declared_' ~ model.name -%}
+    {%- if asof.holds_records() -%}{%- do asof.check_entity_columns(keys, sql) -%}{%- endif -%}
+    {%- set has_gone_at = 'gone_at' in get_column_schema_from_query(sql) | map(attribute='name') | map('lower') -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {%- set time = asof.type_timestamptz() -%}
+    {%- if flags.EMPTY or flags.SAMPLE -%}
+        {%- if existing is none -%}
+            {%- call statement('empty', auto_begin=true) -%}
+                create table {{ target_relation }} as
+                {{ asof.entity_select(keys, sql, has_gone_at) }} where false
+            {%- endcall -%}
+        {%- endif -%}
+    {%- else -%}
+        {%- call statement('declare', auto_begin=true) -%}
+            create temporary table {{ declared }} as {{ asof.entity_select(keys, sql, has_gone_at) }}
+        {%- endcall -%}
+        {%- if existing is none -%}
+            {%- call statement('create') -%}
+                create table {{ target_relation }} as select * from {{ declared }} where false
+            {%- endcall -%}
+        {%- endif -%}
+        {%- call statement('lives') -%}
+            create temporary table {{ declared }}_lives as
+            {{ asof.handed_over_lives_sql(graph.nodes[model.unique_id])
+                or asof.entity_lives_sql(keys, declared, **asof.lives_before(keys, target_relation)) }}
+        {%- endcall -%}
+        {%- call statement('clear') -%} delete from {{ target_relation }} {%- endcall -%}
+        {%- do asof.fault_point('within_entity') -%}
+        {%- call statement('fill') -%}
+            insert into {{ target_relation }} select * from {{ declared }}_lives
+        {%- endcall -%}
+        {%- call statement('drop_lives') -%} drop table {{ declared }}_lives {%- endcall -%}
+        {%- call statement('drop_declared') -%} drop table {{ declared }} {%- endcall -%}
+    {%- endif -%}
+    {%- do adapter.commit() -%}
+    {%- do asof.fault_point('after_entity') -%}
+    {%- do store_raw_result(name='main', message='ENTITY', code='ENTITY', rows_affected=-1) -%}
+    {{ run_hooks(post_hooks) }}
+    {%- do persist_docs(target_relation, model) -%}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{# Refuses an entity whose SQL returns other columns or types than an entity has. #}
+{% macro check_entity_columns(keys, sql) %}
     {%- for parent in model.depends_on.nodes if asof.role(graph.nodes.get(parent) or {}) == 'event' -%}
         {%- do asof.check_event_columns(asof.relation_of(graph.nodes[parent])) -%}
     {%- endfor -%}
@@ -33,40 +77,4 @@
             ~ ', which is neither a key named in its YAML nor a time of knowing. Attributes change, and so are '
             ~ 'features: put it in a feature group.') -}}
     {%- endfor -%}
-
-    {{ run_hooks(pre_hooks) }}
-    {%- set time = asof.type_timestamptz() -%}
-    {%- if flags.EMPTY or flags.SAMPLE -%}
-        {%- if existing is none -%}
-            {%- call statement('empty', auto_begin=true) -%}
-                create table {{ target_relation }} as
-                {{ asof.entity_select(keys, sql, 'gone_at' in columns) }} where false
-            {%- endcall -%}
-        {%- endif -%}
-    {%- else -%}
-        {%- call statement('declare', auto_begin=true) -%}
-            create temporary table {{ declared }} as {{ asof.entity_select(keys, sql, 'gone_at' in columns) }}
-        {%- endcall -%}
-        {%- if existing is none -%}
-            {%- call statement('create') -%}
-                create table {{ target_relation }} as select * from {{ declared }} where false
-            {%- endcall -%}
-        {%- endif -%}
-        {%- call statement('lives') -%}
-            create temporary table {{ declared }}_lives as {{ asof.entity_lives_sql(keys, declared, target_relation) }}
-        {%- endcall -%}
-        {%- call statement('clear') -%} delete from {{ target_relation }} {%- endcall -%}
-        {%- do asof.fault_point('within_entity') -%}
-        {%- call statement('fill') -%}
-            insert into {{ target_relation }} select * from {{ declared }}_lives
-        {%- endcall -%}
-        {%- call statement('drop_lives') -%} drop table {{ declared }}_lives {%- endcall -%}
-        {%- call statement('drop_declared') -%} drop table {{ declared }} {%- endcall -%}
-    {%- endif -%}
-    {%- do adapter.commit() -%}
-    {%- do asof.fault_point('after_entity') -%}
-    {%- do store_raw_result(name='main', message='ENTITY', code='ENTITY', rows_affected=-1) -%}
-    {{ run_hooks(post_hooks) }}
-    {%- do persist_docs(target_relation, model) -%}
-    {{ return({'relations': [target_relation]}) }}
-{% endmaterialization %}
+{% endmacro %}

@@ -57,9 +57,13 @@
     {{- return([finding.rule, level or finding.level, finding.kind, finding.subject, finding.column_name]) -}}
 {% endmacro %}
 
-{# The event models and where their rows stand: {name: {node, relation}}. Of an ephemeral one, as a group reads it. #}
+{#
+  The event models and where their rows stand: {name: {node, relation}}. Of an ephemeral one, as a group reads it. None
+  where they stay on another engine.
+#}
 {% macro event_relations() %}
     {%- set events = {} -%}
+    {%- if asof.handover() is not none -%}{{- return(events) -}}{%- endif -%}
     {%- for node in asof.models_of('event') if node.config.materialized != 'ephemeral' -%}
         {%- do events.update({node.name: {'node': node, 'relation': asof.relation_of(node)}}) -%}
     {%- endfor -%}

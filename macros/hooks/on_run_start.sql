@@ -4,7 +4,11 @@
   too.
 #}
 {% macro on_run_start() %}
-    {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
+    {%- if not asof.holds_records() -%}
+        {%- if execute and flags.WHICH in ['seed', 'run', 'build', 'test'] -%}
+            {%- do asof.check_engine_run() -%}
+        {%- endif -%}
+    {%- elif execute and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
         {%- set uses_models = flags.WHICH in ['run', 'build', 'test', 'retry'] -%}
         {%- if uses_models -%}{%- do asof.check_configuration() -%}{%- endif -%}
         {%- do asof.open_records() -%}
@@ -24,5 +28,6 @@
         {%- do run_query(asof.insert_sql('runs', [[last + 1, invocation_id, flags.WHICH, kind, asof.wall_clock(),
             asof.now(), asof.now_is_injected(),
             asof.run_as_of() if range_ is none else none, none]])) -%}
+        {%- if flags.WHICH in ['run', 'build'] -%}{%- do asof.take_handover(last + 1) -%}{%- endif -%}
     {%- endif -%}
 {% endmacro %}

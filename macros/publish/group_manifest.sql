@@ -23,6 +23,14 @@
 #}
 {% macro newest_known_at(spec, as_of) %}
     {%- if spec.events | length == 0 -%}{{- return(none) -}}{%- endif -%}
+    {%- if asof.handover() is not none -%}
+        {%- set newest = [] -%}
+        {%- for event in spec.events -%}
+            {%- do newest.append(asof.handed_over_known(event, as_of).newest) -%}
+        {%- endfor -%}
+        {%- set newest = newest | select | max -%}
+        {{- return(asof.rfc3339(newest) if newest else none) -}}
+    {%- endif -%}
     {%- set sql -%}
         select max(known_at)
         from (

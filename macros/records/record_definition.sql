@@ -1,17 +1,20 @@
 {#
   Keeps the compiled SQL of a group or service, with a hash that white space, comments and the warehouse's name
-  leave alone.
+  leave alone. A group that another engine evaluates has another hash: a change of engine is a changed text, which holds
+  the publication until it is accepted.
 #}
 {% macro record_definition(node, compiled_sql) %}
     {%- if flags.EMPTY or flags.SAMPLE -%}{{- return(none) -}}{%- endif -%}
     {%- set id = asof.versioned_id(node) -%}
     {%- set text = asof.unqualified(node, compiled_sql) -%}
+    {%- set handover = asof.handover() if asof.role(graph.nodes[node.unique_id]) == 'group' else none -%}
+    {%- set hashed = asof.normalised(text) ~ (' evaluated by ' ~ handover.engine if handover is not none else '') -%}
     {%- call statement('forget_definition', auto_begin=true) -%}
         delete from {{ asof.registry('definitions') }} where id = '{{ id }}'
     {%- endcall -%}
     {%- do asof.fault_point('within_definition') -%}
     {%- call statement('record_definition', auto_begin=true) -%}
-        {{ asof.insert_sql('definitions', [[id, 'sha256:' ~ asof.sha256(asof.normalised(text)), invocation_id,
+        {{ asof.insert_sql('definitions', [[id, 'sha256:' ~ asof.sha256(hashed), invocation_id,
             text]]) }}
     {%- endcall -%}
     {%- do adapter.commit() -%}

@@ -16,7 +16,7 @@ delivery as (
     select
         order_id,
         min(known_at) as known_at,
-        arg_min_null(occurred_at, (known_at, event_id)) as delivered_at
+        {{ asof.first_by('occurred_at', ['known_at', 'event_id']) }} as delivered_at
     from {{ asof.known(ref('stg_deliveries')) }} as delivered
     group by order_id
 ),
@@ -53,7 +53,7 @@ request as (
         order_id || '/placed' as row_id,
         order_id,
         placed_at + interval '60 seconds' as prediction_time,
-        cast(distance_km as double) as request_distance_km,
+        cast(distance_km as double precision) as request_distance_km,
         carrier as request_carrier,
         is_late,
         label_known_at
@@ -65,7 +65,7 @@ request as (
         outcome.order_id || '/' || cast(cast(morning.day as date) as varchar) as row_id,
         outcome.order_id,
         morning.day + interval '9 hours' as prediction_time,
-        cast(null as double) as request_distance_km,
+        cast(null as double precision) as request_distance_km,
         cast(null as varchar) as request_carrier,
         outcome.is_late,
         outcome.label_known_at

@@ -1,32 +1,13 @@
-{% macro entity_lives_sql(keys, declared, memory) %}
-    {%- set at = asof.sql_time(asof.run_as_of()) %}
+{#
+  The lives of an entity after this run: those that counted before it (`remembered`, a query), gone on with by what is
+  declared now. Portable SQL: an engine that hands over evaluates it too. at: the moment of the run, as SQL.
+  nothing_new: a condition; where it is true the moment counts already, and nothing new is noticed.
+#}
+{% macro entity_lives_sql(keys, declared, remembered, at, nothing_new) %}
     {%- set names = keys | join(', ') %}
-    with counted_run as (
-        select distinct run_id
-        from {{ asof.registry('counted_moments') }}
-        where kind = 'build' and coalesce(entity, '{{ model.name }}') = '{{ model.name }}'
-        union
-        select 'backfill'
+    with remembered as (
+        {{ remembered }}
     ),
-    -- what counts of the table as it stands; a closing by a run that never counted is undone
-    remembered as (
-        select
-            {{ names }},
-            first_seen_at,
-            case
-                when asof_forgotten_in_run is null
-                    or asof_forgotten_in_run in (select run_id from counted_run) then gone_at
-            end as gone_at,
-            asof_seen_in_run,
-            case when asof_forgotten_in_run in (select run_id from counted_run) then asof_forgotten_in_run end
-                as asof_forgotten_in_run
-        from {{ memory }}
-        where asof_seen_in_run in (select run_id from counted_run)
-    )
-    {%- if asof.is_counted_moment_of(model.name) %}
-    -- what was known at this moment counts already: nothing new is noticed
-    select * from remembered
-    {%- else %},
     forgotten as (
         select {{ names }}, max(gone_at) as gone_at
         from remembered
@@ -71,20 +52,68 @@
         where forgotten.gone_at is null or declared.gone_at is null or declared.gone_at > forgotten.gone_at
     )
     select * from present
+    where not ({{ nothing_new }})
     union all
     select
         {% for key in keys %}remembered.{{ key }}, {% endfor %}
         remembered.first_seen_at,
-        coalesce(remembered.gone_at, {{ at }}),
+        case when {{ nothing_new }} then remembered.gone_at else coalesce(remembered.gone_at, {{ at }}) end,
         remembered.asof_seen_in_run,
-        case when remembered.gone_at is null then '{{ asof.seen_in() }}' else remembered.asof_forgotten_in_run end
+        case
+            when remembered.gone_at is null and not ({{ nothing_new }}) then '{{ asof.seen_in() }}'
+            else remembered.asof_forgotten_in_run
+        end
     from remembered
-    where not exists (
-        select 1
-        from present
-        where {{ asof.same_keys('present', 'remembered', keys) }} and present.first_seen_at = remembered.first_seen_at
-    )
-    {%- endif %}
+    where
+        {{ nothing_new }}
+        or not exists (
+            select 1
+            from present
+            where
+                {{ asof.same_keys('present', 'remembered', keys) }}
+                and present.first_seen_at = remembered.first_seen_at
+        )
+{% endmacro %}
+
+{#
+  What entity_lives_sql goes on from, {remembered, at, nothing_new}: on DuckDB from the table as it stands and the
+  records; on an engine that hands over from what `asof build` put there of them.
+#}
+{% macro lives_before(keys, table) %}
+    {%- if not asof.holds_records() -%}
+        {%- set run = 'from ' ~ asof.beside('asof_run') ~ " where entity = '" ~ model.name ~ "'" -%}
+        {{- return({'remembered': 'select * from ' ~ asof.beside('asof_lives_' ~ model.name),
+            'at': '(select at ' ~ run ~ ')', 'nothing_new': '(select is_counted ' ~ run ~ ')'}) -}}
+    {%- endif -%}
+    {{- return({'remembered': asof.remembered_lives_sql(keys, model.name, table),
+        'at': asof.sql_time(asof.run_as_of()),
+        'nothing_new': 'true' if asof.is_counted_moment_of(model.name) else 'false'}) -}}
+{% endmacro %}
+
+{# A relation in the schema of the model that is built. #}
+{% macro beside(name) %}
+    {{- return(api.Relation.create(database=model.database, schema=model.schema, identifier=name)) -}}
+{% endmacro %}
+
+{# What counts of an entity's table as it stands; a closing by a run that never counted is undone. #}
+{% macro remembered_lives_sql(keys, entity, table) %}
+    {%- set counted_runs -%}
+        select run_id
+        from {{ asof.registry('counted_moments') }}
+        where kind = 'build' and coalesce(entity, '{{ entity }}') = '{{ entity }}'
+        union
+        select 'backfill'
+    {%- endset %}
+    select
+        {{ keys | join(', ') }},
+        first_seen_at,
+        case
+            when asof_forgotten_in_run is null or asof_forgotten_in_run in ({{ counted_runs }}) then gone_at
+        end as gone_at,
+        asof_seen_in_run,
+        case when asof_forgotten_in_run in ({{ counted_runs }}) then asof_forgotten_in_run end as asof_forgotten_in_run
+    from {{ table }}
+    where asof_seen_in_run in ({{ counted_runs }})
 {% endmacro %}
 
 {#
@@ -99,4 +128,16 @@
         where entity = '{{ entity }}' and as_of >= {{ asof.sql_time(asof.run_as_of()) }}
     {%- endset -%}
     {{- return(run_query(sql).rows[0][0] > 0) -}}
+{% endmacro %}
+
+{# The lives that another engine handed over of an entity, in the name of this run; none where there is no hand-over. #}
+{% macro handed_over_lives_sql(node) %}
+    {%- set rows = asof.handed_over_sql(node) -%}
+    {%- if rows is none -%}{{- return(none) -}}{%- endif -%}
+    {%- set named = [] -%}
+    {%- for name in ['asof_seen_in_run', 'asof_forgotten_in_run'] -%}
+        {%- do named.append('case ' ~ name ~ " when 'this run' then " ~ asof.literal(asof.seen_in()) ~ ' else '
+            ~ name ~ ' end as ' ~ name) -%}
+    {%- endfor -%}
+    {{- return('select * replace (' ~ named | join(', ') ~ ') from (' ~ rows ~ ')') -}}
 {% endmacro %}

@@ -9,7 +9,11 @@
     from ({{ sql }}) as entity
 {% endmacro %}
 
-{# A backfill's entities count with it; a normal run's once it is published. #}
+{#
+  A backfill's entities count with it; a normal run's once it is published. (Of an engine that hands over it is the run
+  on DuckDB, which has no id yet: see asof.handed_over_lives_sql.)
+#}
 {% macro seen_in() %}
+    {%- if not asof.holds_records() -%}{{- return('this run') -}}{%- endif -%}
     {{- return('backfill' if asof.backfill_range() is not none else invocation_id) -}}
 {% endmacro %}

@@ -32,12 +32,26 @@
             {{ events.get(event.name) or 'select * from ' ~ asof.event_relation(spec.node, event) }}
         ),
         {%- endfor %}
+        {%- set handed_over = asof.handed_over_sql(spec.node) %}
         asof_again as (
+            {%- if handed_over is not none %}
+            select {{ (spec['keys'] | map(attribute='name') | list + ['as_of'] + asof.recorded_features(spec))
+                | join(', ') }}
+            from ({{ handed_over }}) as evaluated
+            where
+                as_of in (select as_of from {{ asof.identifier_of(asof.models_of('clock')[0]) }})
+                and exists (
+                    select 1
+                    from {{ asof.identifier_of(spec.entity) }} as entity
+                    where {{ asof.same_keys('entity', 'evaluated', spec['keys'] | map(attribute='name') | list) }}
+                )
+            {%- else %}
             select {{ (spec['keys'] | map(attribute='name') | list + ['as_of'] + asof.recorded_features(spec))
                 | join(', ') }}
             from (
                 {{ compiled_sql }}
             ) as evaluated
+            {%- endif %}
         )
 {%- endmacro %}
 

@@ -41,10 +41,14 @@
             plan.definition, points, rows | int, checksum, plan.counted_before, started, asof.wall_clock(),
             spec.entity.name]]) }};
         {%- for event in spec.events %}
+        {%- set known = asof.handed_over_known(event, moment) %}
         insert into {{ asof.registry('known_rows') }}
-        select '{{ spec.id }}', {{ at }}, '{{ plan.run_id }}', '{{ event.name }}', count(*)
+        select '{{ spec.id }}', {{ at }}, '{{ plan.run_id }}', '{{ event.name }}',
+        {%- if known is none %} count(*)
         from {{ asof.event_relation(spec.node, event) }}
         where known_at <= {{ at }};
+        {%- else %} {{ known.rows }};
+        {%- endif %}
         {%- endfor %}
         drop table {{ changes }};
         drop table if exists {{ previous }};

@@ -23,6 +23,10 @@
 {# The moment of a normal run, as a time literal. #}
 {% macro run_as_of() %}
     {%- set now = asof.now() -%}
+    {%- if execute and env_var('ASOF_HANDOVER', '') and asof.holds_records() -%}
+        {#- groups were evaluated on another engine, as of a moment that was fixed there -#}
+        {{- return(asof.sealed(env_var('ASOF_HANDOVER')).as_of) -}}
+    {%- endif -%}
     {%- set asked = var('as_of', none) -%}
     {%- if asked is none -%}
         {{- return(now) -}}

@@ -1,0 +1,60 @@
+"""What `asof build --engine` needs of an engine (docs/engines.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class EngineError(Exception):
+    """The engine cannot do what is wanted of it; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation of the engine."""
+
+    schema: str
+    name: str
+
+    def beside(self, name: str) -> Relation:
+        """Another one in the same schema."""
+        return Relation(self.schema, name)
+
+    def __str__(self) -> str:
+        return f'"{self.schema}"."{self.name}"'
+
+
+@dataclass(frozen=True)
+class EntityInput:
+    """What an entity's run starts from. lives: a CSV of its lives that count; is_counted: its moment counts already."""
+
+    relation: Relation
+    keys: dict[str, str]  # with their types
+    lives: Path
+    is_counted: bool
+
+
+class Engine(Protocol):
+    """A session with an engine. Moments are texts such as `2026-05-01 08:58:00.000000+00:00`; all times are UTC."""
+
+    name: str
+
+    def prepare(self, clock: Relation, moments: list[str], inputs: list[EntityInput], as_of: str) -> None:
+        """Fills the clock and what each entity starts from, in place: what hangs on these tables stays."""
+
+    def begin_reading(self) -> None:
+        """From here on all reads see one state of the data."""
+
+    def columns(self, relation: Relation) -> dict[str, str]:
+        """The columns in their order, with DuckDB's type of each. Raises EngineError where DuckDB has none."""
+
+    def known(self, relation: Relation, moments: list[str]) -> dict[str, dict[str, Any]]:
+        """By moment: `rows`, how many rows were known, and `newest`, when the last of them became so, or None."""
+
+    def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
+        """Writes a relation, or its rows of a moment, as one Parquet file of these columns; returns how many rows."""
+
+    def close(self) -> None:
+        """Ends the session."""

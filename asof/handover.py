@@ -1,0 +1,201 @@
+"""`asof build --engine TARGET`: entities, groups and examples where the events are, all else on DuckDB.
+
+The engine ends at the hand-over: an immutable folder of Parquet with a manifest, handover.json, which is written last.
+Without it the hand-over does not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jinja2
+
+from .dbt import DbtError, add_project_options, dbt_program, run_dbt
+from .engine import Engine, EngineError, EntityInput, Relation
+from .postgres import Postgres
+
+FOLDER = "handovers"
+FORMAT = 1
+_ENGINES = {"postgres": Postgres}
+_GREEN = ("success", "pass", "warn")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target of a project for an engine. options: what goes to every dbt command."""
+
+    project: Path
+    name: str
+    options: list[str]
+
+    @property
+    def artifacts(self) -> Path:
+        """Where dbt writes its artifacts of this target, apart from those of DuckDB's."""
+        return self.project / "target" / self.name
+
+    def run_dbt(self, *command: str) -> str:
+        """A dbt command on the engine. Raises DbtError."""
+        where = ["--target", self.name, "--target-path", f"target/{self.name}"]
+        return run_dbt(*command, project=self.project, options=[*self.options, *where])
+
+    def connect(self) -> Engine:
+        """A session by what profiles.yml says. Raises EngineError."""
+        import yaml  # comes with dbt
+
+        name = yaml.safe_load((self.project / "dbt_project.yml").read_text())["profile"]
+        folders = [self.project, Path.home() / ".dbt"]
+        if chosen := os.environ.get("DBT_PROFILES_DIR"):
+            folders = [Path(chosen)]
+        if "--profiles-dir" in self.options:
+            folders = [self.project / self.options[self.options.index("--profiles-dir") + 1]]
+        files = [folder / "profiles.yml" for folder in folders]
+        text = next((file.read_text() for file in files if file.exists()), None)
+        if text is None:
+            raise EngineError(f"there is no profiles.yml in {' or '.join(map(str, folders))}")
+        renderer = jinja2.Environment()
+        renderer.filters.update(dict.fromkeys(("as_number", "as_bool", "as_native", "as_text"), lambda value: value))
+        outputs = yaml.safe_load(renderer.from_string(text).render(env_var=_env_var))[name]["outputs"]
+        if self.name not in outputs:
+            raise EngineError(f"the profile {name} has no target {self.name}; it has {', '.join(outputs)}")
+        kind = outputs[self.name]["type"]
+        if kind not in _ENGINES:
+            raise EngineError(f"the target {self.name} is of type {kind}. Engines are {', '.join(_ENGINES)}")
+        return _ENGINES[kind](outputs[self.name])
+
+
+def _env_var(name: str, default: str | None = None) -> str:
+    """dbt's function of that name."""
+    value = os.environ.get(name, default)
+    if value is None:
+        raise EngineError(f"profiles.yml reads the environment variable {name}, which is not set")
+    return value
+
+
+def make(target: Target) -> Path:
+    """Runs the engine's part and seals its hand-over; returns the folder. Raises EngineError or DbtError."""
+    folder = (target.project / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}").absolute()
+    folder.mkdir(parents=True)
+    (folder.parent / ".gitignore").write_text("*\n")
+    arguments = json.dumps({"folder": str(folder)})
+    plan = json.loads(
+        run_dbt("run-operation", "handover_plan", "--args", arguments, project=target.project, options=target.options)
+    )
+    target.run_dbt("parse")
+    nodes = json.loads((target.artifacts / "manifest.json").read_text())["nodes"]
+    ids = [plan["clock"], *plan["relations"]]
+    relations = {id_: Relation(nodes[id_]["schema"], nodes[id_]["alias"]) for id_ in ids}
+    moments = list(dict.fromkeys(plan["moments"] + plan["samples"]))
+    inputs = [
+        EntityInput(relations[id_], each["keys"], folder / each["lives"], each["is_counted"])
+        for id_, each in plan["relations"].items()
+        if each["role"] == "entity"
+    ]
+    engine = target.connect()
+    try:
+        engine.prepare(relations[plan["clock"]], moments, inputs, plan["as_of"])
+        results = build_on_engine(target, plan["select"])
+        engine.begin_reading()
+        for id_, entry in plan["relations"].items():
+            if results.get(id_) == "success":
+                hand_over(folder, engine, relations[id_], entry, moments)
+            else:
+                entry.update(columns={}, files=[])
+    finally:
+        engine.close()
+    for each in inputs:
+        each.lives.unlink(missing_ok=True)
+    seal(folder, {**plan, "format": FORMAT, "engine": engine.name, "target": target.name, "results": results})
+    return folder
+
+
+def build_on_engine(target: Target, select: list[str]) -> dict[str, str]:
+    """dbt on the engine; returns the status of each node. One that fails is a status, and is shown, but no error."""
+    file = target.artifacts / "run_results.json"
+    file.unlink(missing_ok=True)
+    try:
+        target.run_dbt("build", "--indirect-selection", "empty", "--select", *select)
+    except DbtError as error:
+        if not file.exists():
+            raise
+        print(error.output.rstrip(), file=sys.stderr, flush=True)
+    return {each["unique_id"]: each["status"] for each in json.loads(file.read_text())["results"]}
+
+
+def hand_over(folder: Path, engine: Engine, relation: Relation, entry: dict[str, Any], moments: list[str]) -> None:
+    """Hands over a group by moment, an entity or examples whole, of an event model how many rows were known."""
+    declared = entry.get("columns") or {}
+    columns = {name: declared.get(name, type_) for name, type_ in engine.columns(relation).items()}
+    parts: list[tuple[str, str | None]] = []
+    if entry["role"] == "group":
+        parts = [(f"{relation.name}-{number}.parquet", moment) for number, moment in enumerate(moments)]
+    elif entry["role"] in ("entity", "examples"):
+        parts = [(f"{relation.name}.parquet", None)]
+    elif entry["role"] == "event":
+        entry["known"] = engine.known(relation, entry.pop("known_at", []))
+    files = []
+    for name, moment in parts:
+        rows = engine.write(relation, columns, moment, folder / name)
+        with (folder / name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        files.append({"file": name, "rows": rows, "sha256": digest})
+    entry.update(columns=columns, files=files)
+
+
+def seal(folder: Path, manifest: dict[str, Any]) -> None:
+    """Writes the manifest, under another name first: with the renaming the hand-over exists."""
+    temporary = folder / "handover.json.tmp"
+    with temporary.open("w") as file:
+        json.dump(manifest, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(folder / "handover.json")
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Deletes all hand-overs but the newest that were sealed; what was never sealed goes too."""
+    found = sorted(path for path in folder.iterdir() if path.is_dir())
+    kept = [path for path in found if (path / "handover.json").exists()][-keep:]
+    for path in found:
+        if path not in kept:
+            shutil.rmtree(path)
+
+
+def build(options: argparse.Namespace) -> int:
+    """`asof build`: the engine's part, then DuckDB's. Returns 1 if either failed."""
+    try:
+        folder = make(Target(options.project, options.engine, options.dbt))
+    except (EngineError, DbtError, duckdb.Error, OSError) as error:
+        print(f"asof: no hand-over was made, and nothing was built of it. {error}", file=sys.stderr)
+        return 1
+    manifest = json.loads((folder / "handover.json").read_text())
+    failed = [f"{each['name']}+" for each in manifest["relations"].values() if not each["columns"]]
+    # what stays on the engine is named one by one: its tests on DuckDB are to run
+    command = [dbt_program(), "build", "--indirect-selection", "empty", "--exclude", *manifest["stay"], *failed]
+    run = subprocess.run(
+        [*command, *options.dbt], cwd=options.project, env={**os.environ, "ASOF_HANDOVER": str(folder)}
+    )
+    prune(folder.parent, options.keep)
+    is_green = all(status in _GREEN for status in manifest["results"].values())
+    return 0 if run.returncode == 0 and is_green else 1
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `build` to the command line."""
+    parser = commands.add_parser("build", help="dbt build, with the groups evaluated on another engine")
+    parser.add_argument("--engine", required=True, metavar="TARGET", help="the engine's target, as in postgres")
+    parser.add_argument("--keep", type=int, default=3, metavar="N", help="keep so many hand-overs (default: 3)")
+    add_project_options(parser)
+    parser.set_defaults(run=build)

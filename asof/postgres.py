@@ -1,0 +1,175 @@
+"""PostgreSQL as an engine: read in one transaction, by COPY, so that no table need fit in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from .engine import EngineError, EntityInput, Relation
+
+# DuckDB's types for those of PostgreSQL, as format_type() writes them
+_TYPES = {
+    "smallint": "smallint",
+    "integer": "integer",
+    "bigint": "bigint",
+    "boolean": "boolean",
+    "date": "date",
+    "real": "float",
+    "double precision": "double",
+    "text": "varchar",
+    "uuid": "varchar",
+    "timestamp with time zone": "timestamptz",
+    "timestamp without time zone": "timestamp",
+}
+# What of a profile goes to the driver, by the driver's names
+_CONNECTION = {
+    **{"host": "host", "port": "port", "user": "user", "pass": "password", "password": "password"},
+    **{"dbname": "dbname", "database": "dbname", "connect_timeout": "connect_timeout", "sslmode": "sslmode"},
+    **{"sslcert": "sslcert", "sslkey": "sslkey", "sslrootcert": "sslrootcert"},
+}
+
+
+def duckdb_type(type_: str) -> str | None:
+    """DuckDB's type of the same values; None where it has none."""
+    if type_.endswith("[]"):
+        item = duckdb_type(type_[:-2])
+        return f"{item}[]" if item else None
+    if match := re.fullmatch(r"numeric\((\d+),(\d+)\)", type_):
+        return f"decimal({match[1]},{match[2]})" if int(match[1]) <= 38 else None
+    return "varchar" if type_.startswith("character") else _TYPES.get(type_)
+
+
+class Postgres:
+    """A session in UTC."""
+
+    name = "postgres"
+
+    def __init__(self, profile: Mapping[str, Any]) -> None:
+        """profile: the target's entry in profiles.yml. Raises EngineError without the driver or the server."""
+        try:
+            import psycopg2  # type: ignore[import-untyped]
+        except ImportError:
+            raise EngineError("the driver of PostgreSQL is missing: pip install 'asof[postgres]'") from None
+        given = {_CONNECTION[name]: value for name, value in profile.items() if name in _CONNECTION}
+        try:
+            self._connection = psycopg2.connect(**given)
+        except psycopg2.OperationalError as error:
+            raise EngineError(f"PostgreSQL cannot be reached: {str(error).strip()}") from None
+        self._error: type[Exception] = psycopg2.Error
+        self._run("set time zone 'UTC'")
+        self._run("set datestyle to iso")
+        self._connection.commit()
+
+    def prepare(self, clock: Relation, moments: list[str], inputs: list[EntityInput], as_of: str) -> None:
+        """In one transaction. `asof_run` and `asof_lives_<entity>` are read by the materialization of entities."""
+        self._run(f'create schema if not exists "{clock.schema}"')
+        self._run(f"create table if not exists {clock} (as_of timestamp with time zone)")
+        self._run(f"delete from {clock}")
+        self._run(f"insert into {clock} select unnest(%s::timestamptz[])", [moments])
+        for each in inputs:
+            run = each.relation.beside("asof_run")
+            self._run(f'create schema if not exists "{run.schema}"')
+            self._run(
+                f"create table if not exists {run} (entity text, at timestamp with time zone, is_counted boolean)"
+            )
+            self._run(f"delete from {run} where entity = %s", [each.relation.name])
+            self._run(f"insert into {run} values (%s, %s, %s)", [each.relation.name, as_of, each.is_counted])
+            self._put_lives(each)
+        self._connection.commit()
+
+    def _put_lives(self, each: EntityInput) -> None:
+        lives = each.relation.beside(f"asof_lives_{each.relation.name}")
+        keys = "".join(f'"{name}" {type_}, ' for name, type_ in each.keys.items())
+        self._run(f"drop table if exists {lives}")
+        self._run(
+            f"create table {lives} ({keys}first_seen_at timestamp with time zone, gone_at timestamp with time zone, "
+            "asof_seen_in_run text, asof_forgotten_in_run text)"
+        )
+        if each.lives.exists():
+            with each.lives.open() as file, self._connection.cursor() as cursor:
+                cursor.copy_expert(f"copy {lives} from stdin (format csv)", file)
+
+    def begin_reading(self) -> None:
+        """A transaction of its own, repeatable read: it sees what was committed before."""
+        self._connection.commit()
+        self._connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+
+    def columns(self, relation: Relation) -> dict[str, str]:
+        """By the catalogue, which has the digits of a numeric."""
+        found = {}
+        rows = self._run(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
+            "where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
+            [str(relation)],
+        )
+        for name, type_ in rows:
+            same = duckdb_type(re.sub(r"(timestamp)\(\d\)", r"\1", type_))
+            if same is None:
+                wanted = "numeric(18, 3)" if type_ == "numeric" else "text"
+                raise EngineError(
+                    f"{relation.name}: its column {name} is {type_}, of which DuckDB has no type of the same values. "
+                    f"Write a cast in the model, as in `cast({name} as {wanted}) as {name}`"
+                )
+            found[name] = same
+        return found
+
+    def known(self, relation: Relation, moments: list[str]) -> dict[str, dict[str, Any]]:
+        """One pass for each moment."""
+        found = {}
+        for moment in moments:
+            ((rows, newest),) = self._run(
+                f"select count(*), to_char(max(known_at), 'YYYY-MM-DD HH24:MI:SS.US') from {relation} "
+                "where known_at <= %s",
+                [moment],
+            )
+            found[moment] = {"rows": rows, "newest": f"{newest}+00:00" if newest else None}
+        return found
+
+    def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
+        """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away."""
+        text = path.with_suffix(".csv")
+        picked = [f'to_json("{name}")' if type_.endswith("[]") else f'"{name}"' for name, type_ in columns.items()]
+        where = f" where as_of = '{as_of}'" if as_of else ""
+        copy = f"copy (select {', '.join(picked)} from {relation}{where}) to stdout (format csv, force_quote *)"
+        try:
+            with text.open("w") as file, self._connection.cursor() as cursor:
+                cursor.copy_expert(copy, file)
+            return csv_to_parquet(text, columns, path)
+        except self._error as error:
+            raise EngineError(f"{relation.name} could not be read from PostgreSQL: {str(error).strip()}") from None
+        finally:
+            text.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """What was not committed is undone."""
+        self._connection.close()
+
+    def _run(self, statement: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
+        except self._error as error:
+            raise EngineError(f"PostgreSQL: {str(error).strip()}") from None
+
+
+def csv_to_parquet(text: Path, columns: dict[str, str], path: Path) -> int:
+    """Writes text, in which all but nulls is in quotes, as Parquet of these types; returns the number of rows."""
+    read = {name: "varchar" if type_.endswith("[]") else type_ for name, type_ in columns.items()}
+    picked = [
+        f"""from_json("{name}", '["{type_[:-2]}"]') as "{name}" """ if type_.endswith("[]") else f'"{name}"'
+        for name, type_ in columns.items()
+    ]
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = connection.read_csv(
+            str(text), columns=read, header=False, delimiter=",", quotechar='"', escapechar='"', na_values="",
+            allow_quoted_nulls=False, auto_detect=False,
+        )  # fmt: skip
+        rows.project(", ".join(picked)).write_parquet(str(path))
+        ((count,),) = connection.execute("select count(*) from read_parquet($path)", {"path": str(path)}).fetchall()
+        return int(count)

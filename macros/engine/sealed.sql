@@ -1,0 +1,17 @@
+{#
+  What the manifest of a hand-over says, with its `folder`: {format, engine, target, as_of, kind, moments, samples,
+  relations, results}. Errors: no manifest, so that the hand-over was never finished; one of another format.
+#}
+{% macro sealed(folder) %}
+    {%- set text = asof.read_text(folder ~ '/handover.json') -%}
+    {%- if text is none -%}
+        {{- asof.refuse('there is no hand-over in ' ~ folder ~ ': handover.json, which is written last, is not there. '
+            ~ 'Run `asof build --engine` again.') -}}
+    {%- endif -%}
+    {%- set manifest = fromjson(text) -%}
+    {%- if manifest.format != 1 -%}
+        {{- asof.refuse('the hand-over in ' ~ folder ~ ' is of format ' ~ manifest.format ~ '; this version of asof '
+            ~ 'reads 1. Run `asof build --engine` again.') -}}
+    {%- endif -%}
+    {{- return(dict(manifest, folder=folder)) -}}
+{% endmacro %}

@@ -1,0 +1,82 @@
+{#
+  For `asof build --engine`: prints what an engine is to hand over, as JSON: {as_of, kind, moments, samples, select,
+  stay, lives, groups, examples, events}. moments: those of this run, as time literals; samples: past moments to replay.
+  select: models, seeds and tests for the engine, by name; stay: those of them that do not run on DuckDB.
+  lives: by entity, its keys with types, its counted lives as CSV in `folder`, and whether its moment counts already.
+  groups, examples, events: by unique_id; events with the moments that known rows are to be counted at.
+#}
+{% macro handover_plan(folder) %}
+    {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.open_records() -%}
+    {%- do asof.check_project() -%}
+    {%- set roles = ['event', 'entity', 'group', 'examples'] -%}
+    {%- set roots = [] -%}
+    {%- for role in roles -%}{%- do roots.extend(asof.models_of(role)) -%}{%- endfor -%}
+    {%- set ids = roots | map(attribute='unique_id') | list -%}
+    {%- for unique_id in asof.lineage_of(roots) if unique_id not in ids and unique_id in graph.nodes
+        and asof.role(graph.nodes[unique_id]) != 'clock' -%}
+        {%- do ids.append(unique_id) -%}
+    {%- endfor -%}
+    {%- set select, stay, relations = [], [], {} -%}
+    {%- for unique_id in ids -%}
+        {%- set node = graph.nodes[unique_id] -%}
+        {%- set role = asof.role(node) -%}
+        {%- set name = node.name ~ ('.v' ~ node.version if node.version else '') -%}
+        {%- if node.config.materialized == 'ephemeral' -%}
+            {{- asof.refuse(node.original_file_path ~ ': ' ~ node.name ~ ' is ephemeral, and an engine hands over '
+                ~ 'relations. Write `config: {materialized: view}`.') -}}
+        {%- endif -%}
+        {%- do select.append(name) -%}
+        {%- if role not in ['entity', 'group'] -%}{%- do stay.append(name) -%}{%- endif -%}
+        {%- do relations.update({unique_id: {'name': name, 'role': role or node.resource_type | string,
+            'checksum': node.checksum.checksum}}) -%}
+    {%- endfor -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'test' -%}
+        {%- set outside = [] -%}
+        {%- for parent in node.depends_on.nodes if parent not in ids -%}{%- do outside.append(parent) -%}{%- endfor -%}
+        {#- groups and examples are tested as they are published and trained on: on DuckDB -#}
+        {%- if not outside and node.depends_on.nodes
+                and node.test_metadata.name not in ['feature_group', 'examples'] -%}
+            {%- do select.append(node.name) -%}
+            {%- if not asof.is_rebuilt_here(node) -%}{%- do stay.append(node.name) -%}{%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set samples_sql -%}
+        select distinct as_of
+        from {{ asof.registry('counted_moments') }}
+    {%- endset -%}
+    {%- set counted = run_query('select as_of from (' ~ samples_sql ~ ') as counted order by random() limit 8') -%}
+    {%- set samples = [] -%}
+    {%- for row in counted.rows -%}{%- do samples.append(asof.time_literal(row[0])) -%}{%- endfor -%}
+    {%- set moments = asof.run_moments() -%}
+    {%- for spec in asof.group_specs() -%}
+        {%- do relations[spec.node.unique_id].update({'columns': asof.typed_columns(spec['keys']
+            + [{'name': 'as_of', 'type': 'timestamptz'}] + spec.features)}) -%}
+        {%- for event in spec.events -%}
+            {%- set known_at = relations[event.unique_id].setdefault('known_at', []) -%}
+            {%- for moment in moments + asof.moments_to_count(spec, event) if moment not in known_at -%}
+                {%- do known_at.append(moment) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for node in asof.models_of('entity') -%}
+        {%- set keys = asof.entity_keys(node) -%}
+        {%- set file = node.name ~ '.csv' -%}
+        {%- set table = asof.relation_of(node) -%}
+        {%- if load_relation(table) is not none and 'asof_seen_in_run'
+            in adapter.get_columns_in_relation(load_relation(table)) | map(attribute='name') -%}
+            {%- do run_query('copy (' ~ asof.remembered_lives_sql(keys, node.name, table) ~ ") to '" ~ folder ~ '/'
+                ~ file ~ "' (format csv, header false, force_quote *, nullstr '')") -%}
+        {%- endif -%}
+        {%- set typed = {} -%}
+        {%- for key in keys -%}{%- do typed.update({key: 'text'}) -%}{%- endfor -%}
+        {%- for spec in asof.group_specs() if spec.entity.unique_id == node.unique_id -%}
+            {%- do typed.update(asof.typed_columns(spec['keys'])) -%}
+        {%- endfor -%}
+        {%- do relations[node.unique_id].update({'keys': typed, 'lives': file,
+            'is_counted': asof.is_counted_moment_of(node.name)}) -%}
+    {%- endfor -%}
+    {%- do print(tojson({'as_of': asof.run_as_of(), 'kind': 'build' if asof.backfill_range() is none else 'backfill',
+        'clock': asof.models_of('clock')[0].unique_id,
+        'moments': moments, 'samples': samples, 'select': select, 'stay': stay, 'relations': relations})) -%}
+{% endmacro %}
