@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -156,3 +157,32 @@ def test_the_docs_have_every_rule() -> None:
     ]
     page = (ROOT / "docs" / "health.md").read_text()
     assert [row for row in rows if row not in page] == []
+
+
+def test_a_service_is_compared_with_the_set_its_model_was_trained_on(tmp_path: Path) -> None:
+    """Twice the amounts are drift, the same colors are not."""
+    world = World(tmp_path / "world")
+    at = "2026-05-01 09:00+00"
+    things = [f"t{number}" for number in range(90)]
+    world.add("things", *((thing, None, ["red", "blue"][len(thing) % 2], at, at) for thing in things))
+    world.build("2026-05-01 10:00")
+
+    def asked(hour: int, times: int) -> None:
+        time = f"2026-05-01 {hour}:30+00"
+        rows = [(f"{thing}/{hour}", thing, time, times * n, None, True, time) for n, thing in enumerate(things, 1)]
+        world.add("examples", *rows)
+
+    asked(10, times=1)
+    world.build("2026-05-01 11:00")
+    run = world.dbt("run-operation", "training_set", "--args", "{service: score}", now="2026-05-01 11:10")
+    name = Path(run.output.strip().splitlines()[-1].strip()).stem
+    lookups = "lookups: {place: thing.place_id}"
+    world.replace("models/services/score.yml", lookups, f"{lookups}, trained_on: {name}")
+    asked(11, times=5)
+    world.build("2026-05-01 12:00")
+    found = world.query("select column_name, source, training_rows, rows, state from asof_drift order by 1")
+    assert ("request_amount", "examples", 90, 180, "drifted") in found
+    assert ("color", "examples", 90, 180, "alike") in found
+    drift = json.loads((world.folder / "published" / "health.json").read_text())["drift"]["score@1"]
+    assert drift["trained_on"] == name
+    assert drift["columns"]["request_amount"]["examples"]["state"] == "drifted"

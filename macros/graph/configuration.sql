@@ -27,6 +27,10 @@
             of: [service]
             type: lookups
             means: "by lookup, where its keys come from: a stored column (group.column), or what the caller sends"
+          - key: trained_on
+            of: [service]
+            type: text
+            means: "the name of the training set that its model was trained on, to compare with"
           - key: safety_lag
             of: [event]
             type: length

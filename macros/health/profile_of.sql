@@ -1,9 +1,10 @@
 {#
   What the columns of some rows look like, measured now: {column: {rows, nulls, min, max, mean, stddev, quantiles, bins,
   histogram, top}}, each as asof_profiles says. rows: the name of a relation, or a SELECT in brackets.
+  known: see asof.profile_sql.
 #}
-{% macro profile_of(rows, columns) %}
-    {%- set subject = {'kind': 'rows', 'subject': '', 'rows': rows, 'details': none, 'known': {},
+{% macro profile_of(rows, columns, known={}) %}
+    {%- set subject = {'kind': 'rows', 'subject': '', 'rows': rows, 'details': none, 'known': known,
         'columns': asof.profiled_columns(columns, asof.hidden_columns())} -%}
     {%- set measures = {'rows': 'rows', 'nulls': 'nulls', 'min': 'minimum', 'max': 'maximum', 'mean': 'mean',
         'stddev': 'stddev', 'quantiles': 'quantiles', 'bins': 'bins', 'histogram': 'histogram', 'top': 'top'} -%}

@@ -22,7 +22,7 @@
     {%- do asof.fault_point('before_health') -%}
     {%- do asof.write_text(folder ~ '/health.json', tojson({
         'format': 1, 'written_at': asof.rfc3339(asof.now()), 'findings': findings,
-        'feeds': feeds, 'groups': groups, 'profiles': asof.profiles_in_health(), 'drift': {},
+        'feeds': feeds, 'groups': groups, 'profiles': asof.profiles_in_health(), 'drift': asof.keep_drift(),
     })) -%}
 {% endmacro %}
 
