@@ -48,7 +48,7 @@ BACKFILLING = ["after_begun", "before_completion", "within_completion", "after_c
 CAPTURING = ["within_capture"]  # in test_observed.py
 KEEPING = ["between_set_files", "before_set_manifest"]  # in test_training_sets.py
 UPGRADING = ["after_upgrade_of_records"]  # in test_upgrade.py
-REPORTING = ["before_held", "after_held"]  # in test_carried.py
+REPORTING = ["before_held", "after_held", "before_health"]  # in test_carried.py and test_health.py
 
 # What a test process does that is killed while dbt stands still.
 KILLED_TEST = """
