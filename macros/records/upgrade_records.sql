@@ -44,6 +44,6 @@
 {% endmacro %}
 
 {#
-  3 to 4 needs no statement: asof_profiles, asof_findings and asof_drift are new. It is a version all the same, since the erase of
-  an older asof would leave values of a person in them.
+  3 to 4 needs no statement: asof_profiles, asof_findings and asof_drift are new. It is a version all the same, since
+  the erase of an older asof would leave values of a person in them.
 #}
