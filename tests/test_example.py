@@ -35,7 +35,7 @@ from asof.handover import Target, make
 from scripts import demo
 from tests.exact import mean
 from tests.postgres import running
-from tests.world import ROOT
+from tests.world import ROOT, World
 
 REQUESTED = demo.REQUESTED
 BUILDS = [demo.FIRST_BUILD, demo.SECOND_BUILD, demo.LABELLED_BUILD]
@@ -510,6 +510,45 @@ def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: 
     assert {id_: group["definition"] for id_, group in now["groups"].items()} == {
         id_: group["definition"] for id_, group in before["groups"].items()
     }
+
+
+def test_columns_gone_null_and_stopped_feeds_are_held(example: BuiltExample, tmp_path: Path) -> None:
+    """In a copy: carrier, distance and warehouse null for all shipments; then no row of any feed for 56 days."""
+    for name in ("models", "macros", "seeds"):
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
+    for name in ("dbt_project.yml", "profiles.yml", ".dbtignore"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copy(example.warehouse, tmp_path / "asof.duckdb")
+    shutil.copytree(example.published(3), tmp_path / "published")
+    (tmp_path / "training").mkdir()
+    project = World.at(tmp_path)
+    paths = {"ASOF_WAREHOUSE": "asof.duckdb", "ASOF_PUBLISHED": "published", "ASOF_TRAINING": "training"}
+
+    seed = tmp_path / "seeds" / "raw_shipments.csv"
+    loaded = seed.read_text()
+    newest = {row["order_id"]: row for row in csv.DictReader(io.StringIO(loaded))}
+    nulled = {"carrier": "", "distance_km": "", "origin_warehouse_id": ""}
+    nulled |= {"updated_at": "2026-05-05T09:10:00+00:00", "loaded_at": "2026-05-05T09:11:00+00:00"}
+    with seed.open("a") as file:
+        csv.DictWriter(file, newest["O-101"], lineterminator="\n").writerows(row | nulled for row in newest.values())
+    run = project.build("2026-05-05 09:30", "--exclude", "test_type:unit", fails=True, **paths)
+    for column in nulled.keys() - {"updated_at", "loaded_at"}:
+        assert run.says(f"held by its health: shipment@1.{column}: null_rate is 1.0 and was")
+    assert run.says("the limit is 0.5 (held, since 2026-05-05T09:30:00.000000Z). Next: look at the")
+    assert run.says("carried over: late_delivery@1, shipment@1, warehouse@1: ")
+    before, now = example.manifest(3)["groups"], project.manifest["groups"]
+    assert {id_ for id_ in now if now[id_]["as_of"] != before[id_]["as_of"]} == {
+        "card@1",
+        "customer@1",
+        "customer_value@1",
+    }
+
+    seed.write_text(loaded)
+    run = project.build("2026-06-30 09:30", "--exclude", "test_type:unit", fails=True, **paths)
+    assert run.says("nothing published: card@1, fraud@1: stg_card_transactions: gap is")
+    for feed in ("stg_scans", "stg_purchases", "stg_queue_measurements"):
+        assert run.says(f"held by its health: {feed}: gap is")
+    assert project.manifest["groups"] == now
 
 
 # ------------------------------------------------------------------------- the stored features, worked out anew
