@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from .alerts import Alerts
 from .dbt import add_project_options, dbt_program
 from .prune import prune
 from .serve.snapshot import Pointer, SnapshotError
@@ -30,6 +31,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 _LOOK_SECONDS = 0.2  # how soon a signal is noticed while waiting
 _LOGS = Path("logs")  # dbt's folder for what is not kept in git
 _TURN = "asof-loop.lock"  # held while a build runs
+_TOLD = "asof-alerts.txt"  # the findings that the command of --on-alert took
 
 
 class LoopError(Exception):
@@ -84,6 +86,7 @@ class Loop:
         self._folder = options.project / options.folder
         self._lock = lock
         self._turn = options.project / _LOGS / _TURN
+        self._alerts = Alerts(self._folder, options.project / _LOGS / _TOLD, options.on_alert)
         self._is_stopping = False
         self._build: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +121,7 @@ class Loop:
                 following = "; ends after a signal"
             line = f"round {rounds}: exit {code} after {ended - began:.1f} s; {outcome(self._folder, code, output)}"
             print(f"{_text(datetime.now(UTC))} {line}{self._pruned()}{following}", flush=True)
+            self._alerts.tell()
             due = max(due, time.monotonic() + 2 * _LOOK_SECONDS)  # another loop, which looks as often, takes its turn
             while not self._is_stopping and (left := due - time.monotonic()) > 0:
                 time.sleep(min(left, _LOOK_SECONDS))
@@ -226,6 +230,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--select", nargs="+", metavar="MODEL", help="build a part: what dbt's --select takes")
     parser.add_argument("--selector", metavar="NAME", help="the same, by a selector of selectors.yml")
     parser.add_argument("--keep", type=_positive, metavar="N", help="prune then: N snapshots of each group stay")
+    parser.add_argument(
+        "--on-alert", metavar="COMMAND", help="run once per finding of the builds, with its JSON on standard input"
+    )
     add_project_options(parser)
     parser.set_defaults(run=_run)
 
