@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 
-from . import compare, explain, feast_repository, handover, loop, new, prove, prune, sets
+from . import compare, explain, feast_repository, handover, lateness, loop, new, prove, prune, sets
 from .serve import __main__ as shim
 from .serve.settings import SettingsError, check_environment
 
-COMMANDS = [shim, loop, handover, prove, explain, sets, compare, new, prune, feast_repository]
+COMMANDS = [shim, loop, handover, lateness, prove, explain, sets, compare, new, prune, feast_repository]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,105 +1,100 @@
-"""Whether examples were known at their prediction time: one that exists only because of its outcome was not."""
+"""`asof lateness`: the rows that came later than their known_at says, and the settle time that waits for them.
+
+Each run records which rows it saw of those that were due; dbt holds that against the rows that there are now (the macro
+asof.lateness). Here it is made readable, with the line to write.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from .rebuild import Model
-from .sandbox import Sandbox
-from .serve.sql import dotted, literal
+from .dbt import DbtError, add_project_options, run_dbt
+from .known_within import length
 
-# Lengths of time, in seconds, after which the known examples are counted
-RUNGS = [*(60 * each for each in (1, 5, 15, 30)), *(3600 * each for each in (1, 2, 6, 12))]
-RUNGS += [86400 * each for each in (1, 2, 7, 30, 90, 365)]
-TRIED_ON_A_RUNG = 8
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_CALL = re.compile(r"asof\.known_after\(\s*(['\"])(?P<time>.+?)\1\s*,\s*(['\"])(?P<length>.+?)\3\s*\)")
+_COLUMN = re.compile(r"^\s*(?P<time>.+?)\s+as\s+known_at\b", re.MULTILINE | re.IGNORECASE)
 
 
-class Lateness:
-    """Which examples of a model became known later than its YAML says (`known_within`), and how much later."""
+def lateness(*, project: str | Path = ".", dbt: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What is known of each event model, as the macro asof.lateness documents it. dbt: options for it. Raises
+    DbtError.
+    """
+    found: list[dict[str, Any]] = json.loads(run_dbt("run-operation", "asof.lateness", project=project, options=dbt))
+    return found
 
-    def __init__(self, sandbox: Sandbox, model: Model, number: int, now: datetime) -> None:
-        """Takes the examples that the model lists as it stands, built at now."""
-        self.model = model
-        self._sandbox = sandbox
-        self._now = now
-        self._table = f"asof_proof.main.example_{number}"
-        # missing: the longest time after its prediction_time that an example was not listed yet, in microseconds
-        sandbox.run(f"""
-            create or replace table {self._table} as
-            select cast(row_id as varchar) as row_id, min(prediction_time) as requested_at, 0::bigint as missing
-            from {dotted(model.path)}
-            where prediction_time < {literal(now)}
-            group by 1
-        """)
 
-    def note(self, moment: datetime) -> None:
-        """Notes which examples the model lists, as it was built at a moment with the future cut off."""
-        at = literal(moment)
-        self._sandbox.run(f"""
-            update {self._table}
-            set missing = greatest(missing, datediff('microsecond', requested_at, {at}))
-            where
-                requested_at < {at}
-                and row_id not in (
-                    select cast(row_id as varchar) from {dotted(self.model.path)} where row_id is not null
-                )
-        """)
-
-    def late_after(self, seconds: int) -> int:
-        """How many examples are known to have been missing longer than that."""
-        return int(self._sandbox.value(f"select count(*) from {self._table} where missing > {seconds * 1_000_000}"))
-
-    def seek(self, build: Callable[[datetime], bool], count: int, seed: int) -> str | None:
-        """Tries so many examples at the moment at which each has just to be known; returns what is wrong, if anything.
-
-        build: builds the model at a moment with the future cut off, and says whether it could.
-        """
-        within = self.model.known_within
-        self._try(within, build, count, seed)
-        late = self.late_after(within)
-        if not late:
-            return None
-        known, enough = [], None
-        for seconds in (each for each in RUNGS if each > within):
-            tried, missing = self._try(seconds, build, TRIED_ON_A_RUNG, seed)
-            if not tried:
-                break
-            known.append(f"{(tried - missing) / tried:.0%} within {length(seconds)}")
-            if not missing and not self.late_after(seconds):
-                enough = length(seconds)
-                break
-        total = self._sandbox.value(f"select count(*) from {self._table}")
+def advice(found: dict[str, Any]) -> str:
+    """What to do about an event model: the line to write, and where."""
+    late = [each for each in found["settle_times"] if each["missed"]]
+    if not found["runs"]:
+        return "No run recorded it yet beside one that counts before, under the SQL that it has now."
+    if not late:
+        return "Every row was there when its known_at said so: there is nothing to write."
+    enough = next((each["seconds"] for each in found["settle_times"] if each["seconds"] > late[-1]["seconds"]), None)
+    if enough is None:
         return (
-            f"{self.model.name}: at least {late:,} of {total:,} examples became known later than {length(within)} "
-            f"after their prediction_time.\nBecame known of those tried: {', '.join(known) or 'none before now'}.\n"
-            "An example that exists only because of what came of it becomes known with the outcome: take its "
-            "prediction_time from\nthe moment of the request. Where the warehouse learns of such requests only later, "
-            f"say so in\n{self.model.yaml}: `config: {{meta: {{known_within: {enough or '...'}}}}}`."
+            f"Rows came more than {length(late[-1]['seconds'])} late. If that was a single repair of old data, accept "
+            "it:\n`dbt run-operation accept_backdating`. If it is usual, known_at is no load time: declare another "
+            "column."
         )
-
-    def _try(self, seconds: int, build: Callable[[datetime], bool], count: int, seed: int) -> tuple[int, int]:
-        """Builds at moments that lie so long after examples; returns how many were tried and how many were missing."""
-        border = f"requested_at + to_microseconds({seconds * 1_000_000 + 1})"
-        sample = self._sandbox.run(
-            f"select row_id, {border} from {self._table} where {border} <= {literal(self._now)} "
-            f"order by hash(row_id, {seed}) limit {count}"
-        ).fetchall()
-        missing = 0
-        for row_id, moment in sample:
-            if build(moment.astimezone(UTC)):
-                self.note(moment)
-                query = f"select count(*) from {self._table} where row_id = ? and missing > {seconds * 1_000_000}"
-                ((found,),) = self._sandbox.run(query, [row_id]).fetchall()
-                missing += found
-        return len(sample), missing
+    if found["safety_lag"]:
+        total = length(enough + _seconds(found["safety_lag"]))
+        return f"Write in its YAML: `config: {{meta: {{safety_lag: {total}}}}}`"
+    return f"Write in {found['file']}: `{settled(found['sql'], enough)}`"
 
 
-def length(seconds: int) -> str:
-    """A length of time as YAML takes it: `2 days 3 hours`, `45 seconds`."""
-    parts = []
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}{'s' if count > 1 else ''}")
-    return " ".join(parts) or "0 seconds"
+def settled(sql: str, seconds: int) -> str:
+    """The line of an event model's SQL that makes known_at, with so many seconds more."""
+    if call := _CALL.search(sql):
+        time, seconds = call["time"], seconds + _seconds(call["length"])
+    else:
+        column = _COLUMN.search(sql)
+        time = column["time"] if column and "'" not in column["time"] else "known_at"
+    return f"{{{{ asof.known_after('{time}', '{length(seconds)}') }}}} as known_at"
+
+
+def _seconds(text: str) -> int:
+    """A length of time as YAML takes it, in seconds."""
+    parts = re.findall(r"(\d+) +([a-z]+)", text.lower())
+    return sum(int(number) * _UNITS[unit.removesuffix("s")] for number, unit in parts)
+
+
+def lines(found: list[dict[str, Any]]) -> list[str]:
+    """All of it as text."""
+    said = []
+    for each in found:
+        runs = f"{each['runs']} runs, {each['from']} to {each['to']}" if each["runs"] else "no runs"
+        said.append(f"{each['model']} ({each['file']}): {runs}")
+        if any(rung["missed"] for rung in each["settle_times"]):
+            said.append(f"  {'settle time':<12} {'rows due':>10} {'missed':>8} {'share':>8}  in runs")
+            for rung in each["settle_times"]:
+                share = f"{rung['missed'] / rung['rows']:.2%}" if rung["rows"] else "-"
+                name = length(rung["seconds"]) if rung["seconds"] else "none more"
+                said.append(f"  {name:<12} {rung['rows']:>10,} {rung['missed']:>8,} {share:>8}  {rung['runs']}")
+        said += ["  " + line for line in advice(each).splitlines()] + [""]
+    return said[:-1]
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `lateness` to the command line."""
+    parser = commands.add_parser("lateness", help="how late rows turn up, and the settle time that waits for them")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_project_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        found = lateness(project=options.project, dbt=options.dbt)
+    except DbtError as error:
+        print(f"lateness: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(found, indent=2) if options.json else "\n".join(lines(found)))
+    return 0

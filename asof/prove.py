@@ -3,8 +3,8 @@
 For moments T of the project's own past, staging is rebuilt from its sources, and every entity, feature group, examples
 model, rows model and service from staging, by their compiled SQL, four times: with what became known after T cut off;
 with it present; with it scrambled; and scrambled, with later moments beside T. All must give the same, to the last bit.
-And examples must have been known when they were asked (lateness.py). dbt only compiles and copies; the builds run in a
-DuckDB of their own in a scratch folder. The warehouse and what is published are only read.
+And examples must have been known when they were asked (known_within.py). dbt only compiles and copies; the builds run
+in a DuckDB of their own in a scratch folder. The warehouse and what is published are only read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .builder import Builder, Inputs, inputs_of
 from .dbt import add_options
-from .lateness import Lateness
+from .known_within import KnownWithin
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
 from .sandbox import MICROSECOND, SPAN, Input, Sandbox
 from .serve.clock import parse_rfc3339
@@ -185,7 +185,7 @@ def compare(sandbox: Sandbox, verdict: Verdict, number: int, moment: datetime, v
     verdict.add(count, f"{model.name} at {moment:%Y-%m-%d %H:%M:%S.%f}, {named}: {how}")
 
 
-def prove(builder: Builder, verdicts: list[Verdict], lateness: list[Lateness], moments: list[datetime]) -> None:
+def prove(builder: Builder, verdicts: list[Verdict], examples: list[KnownWithin], moments: list[datetime]) -> None:
     """Builds and compares at every moment, and notes which examples were known then."""
     sandbox = builder.sandbox
     for moment in moments:
@@ -199,7 +199,7 @@ def prove(builder: Builder, verdicts: list[Verdict], lateness: list[Lateness], m
             verdict.points += sandbox.value(
                 f"select coalesce(sum(len(whole)), 0)::bigint from asof_proof.main.cut_{number}"
             )
-        for each in lateness:
+        for each in examples:
             if each.model.path not in failed:
                 each.note(moment)
         for variant, future, later in VARIANTS:
@@ -287,13 +287,13 @@ def _run(options: argparse.Namespace) -> int:
         for verdict in verdicts:
             for function in sorted(functions_read_by(verdict.model, rebuild)):
                 verdict.add(1, f"{verdict.model.name} reads {function}(), whose future cannot be cut off")
-        lateness = [
-            Lateness(sandbox, model, number, now)
+        examples = [
+            KnownWithin(sandbox, model, number, now)
             for number, model in enumerate(rebuild.rest)
             if model.role == "examples" and model.path not in failed
         ]
-        prove(builder, verdicts, lateness, list(moments))
-        for each in lateness:
+        prove(builder, verdicts, examples, list(moments))
+        for each in examples:
             verdict = next(verdict for verdict in verdicts if verdict.model is each.model)
             alone = builder.part(each.model.name)
             verdict.late = each.seek(alone.can_build, 2 * options.moments, options.seed)

@@ -1,26 +1,81 @@
 """Sources that do not keep their word."""
 
+from typing import Any
+
+import pytest
+
+from asof.lateness import advice, lateness, lines
 from tests.world import World
 
 
-def test_a_source_whose_rows_turn_up_after_their_known_at_is_named_with_the_delay(world: World) -> None:
+def test_a_source_whose_rows_turn_up_after_their_known_at_is_named_with_the_delay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.thing("a", "2026-01-01 00:00")
     world.event("e1", "a", "2026-05-01 08:00")
+    world.build("2026-05-01 08:50")
+    world.event("e2", "a", "2026-05-01 08:55")
     world.build("2026-05-01 09:00")
-    world.event("e2", "a", "2026-05-01 08:59:58")  # stamped before the moment, visible after it
+    # stamped before the moment, visible after it
+    world.event("e3", "a", "2026-05-01 08:59:58")
+    world.event("e4", "a", "2026-05-01 08:52")
 
     run = world.build("2026-05-01 09:00:05", fails=True)
-    assert run.says("the source stg_events backdates: 1 of its rows were known at 2026-05-01 09:00:00")
-    assert run.says("1 rows became visible after their known_at, by up to 7.0 s")
-    assert run.says("as in {{ asof.known_after('loaded_at', '10 minutes') }} as known_at")
-    assert world.pointer["sequence_number"] == 1
+    assert run.says("the source stg_events backdates: 2 of its rows were known at 2026-05-01 09:00:00")
+    assert run.says("2 rows became visible after their known_at, by up to 305.0 s")
+    assert run.says(
+        "as in {{ asof.known_after('loaded_at', '10 minutes') }} as known_at; `asof lateness` says how long"
+    )
+    assert world.pointer["sequence_number"] == 2
+
+    for name, value in world.environment("2026-05-01 09:00:05").items():
+        monkeypatch.setenv(name, value)
+    found = {each["model"]: each for each in lateness(project=world.folder)}
+    assert found["stg_things"]["settle_times"][0] == {"seconds": 0, "rows": 0, "missed": 0, "runs": 0}
+    events = found["stg_events"]
+    assert (events["runs"], events["from"], events["to"]) == (1, *["2026-05-01T09:00:00.000000Z"] * 2)
+    # due in the ten minutes before 09:00, 08:59, 08:55 and 08:45; seen were e1 (long before) and e2
+    missed = [(each["seconds"], each["rows"], each["missed"]) for each in events["settle_times"]]
+    assert missed[:5] == [(0, 3, 2), (60, 2, 1), (300, 2, 1), (900, 0, 0), (3600, 1, 0)]
+    said = "\n".join(lines([events]))
+    assert ["none", "more", "3", "2", "66.67%", "1"] in [each.split() for each in said.splitlines()]
+    line = "{{ asof.known_after('known_at', '15 minutes') }} as known_at"
+    assert said.endswith(f"  Write in models/staging/stg_events.sql: `{line}`")
 
     # a settle time in staging says when rows are really there; what was evaluated stays explained
-    world.replace(
-        "models/staging/stg_events.sql", "known_at,", "{{ asof.known_after('known_at', '10 seconds') }} as known_at,"
-    )
+    world.replace("models/staging/stg_events.sql", "known_at,", f"{line},")
     world.build("2026-05-01 09:01")
-    assert world.pointer["sequence_number"] == 2
+    assert world.pointer["sequence_number"] == 3
+    # what was seen under another known_at is not compared with what there is now
+    assert world.query("select count(distinct definition) from asof_due_rows where event_model = 'stg_events'") == [
+        (2,)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "safety_lag", "late", "said"),
+    [
+        ("loaded_at as known_at,", None, 60, "{{ asof.known_after('loaded_at', '5 minutes') }} as known_at`"),
+        ("min(loaded_at) as known_at", None, 0, "{{ asof.known_after('min(loaded_at)', '1 minute') }} as known_at`"),
+        (
+            "{{ asof.known_after('loaded_at', '10 minutes') }} as known_at",
+            None,
+            300,
+            "{{ asof.known_after('loaded_at', '25 minutes') }} as known_at`",
+        ),
+        ("{{ asof.known_after('at') }} as known_at", "1 hour", 3600, "`config: {meta: {safety_lag: 5 hours}}`"),
+        ("known_at", None, 604800, "Rows came more than 7 days late."),
+        ("known_at", None, None, "there is nothing to write"),
+    ],
+)
+def test_the_line_to_write_holds_the_delay_that_there_is_already(
+    sql: str, safety_lag: str | None, late: int | None, said: str
+) -> None:
+    """late: the longest of the settle times that missed a row."""
+    tried = [0, 60, 300, 900, 3600, 14400, 86400, 172800, 604800]
+    rungs = [{"seconds": s, "rows": 9, "missed": int(late is not None and s <= late), "runs": 1} for s in tried]
+    found: dict[str, Any] = {"file": "stg.sql", "sql": sql, "safety_lag": safety_lag, "runs": 1, "settle_times": rungs}
+    assert said in advice(found)
 
 
 def test_a_repair_of_old_data_can_be_accepted_with_a_reason(world: World) -> None:

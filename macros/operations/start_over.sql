@@ -18,7 +18,7 @@
             ~ 'Write the new meaning as version ' ~ (spec.version + 1) ~ '.') -}}
     {%- endif -%}
     {%- set drops = ['drop table if exists ' ~ spec.history] -%}
-    {%- for table in ['moments', 'known_rows', 'backfills'] -%}
+    {%- for table in ['moments', 'known_rows', 'due_rows', 'backfills'] -%}
         {%- do drops.append('delete from ' ~ asof.registry(table) ~ " where group_id = '" ~ spec.id ~ "'") -%}
     {%- endfor -%}
     {%- do asof.run_together(drops) -%}

@@ -1,6 +1,6 @@
 {#
   Which moments this run records for a group, and under which run id: {kind, run_id, moments, done, counted_before,
-  definition, evaluated_sql}. evaluated_sql: the group's text, where the run's selection leaves the clock out, which
+  since, definition, evaluated_sql}. since: the newest counted moment, if any; none of a backfill. evaluated_sql: the group's text, where the run's selection leaves the clock out, which
   then does not hold the moment; else none. A normal run's moment is newer than every counted one, or already counts
   and is skipped. A backfill lies wholly before the first counted moment and resumes where a killed one of the same
   range and SQL stopped.
@@ -41,6 +41,6 @@
             ~ 'run `dbt build` without a selection.') -%}
     {%- endif -%}
     {{- return({'kind': 'build', 'run_id': invocation_id, 'moments': moments, 'done': 0,
-        'counted_before': counted.moments,
+        'counted_before': counted.moments, 'since': counted.last,
         'definition': definition, 'evaluated_sql': evaluated_sql}) -}}
 {% endmacro %}

@@ -47,6 +47,9 @@
         {%- if known is none %} count(*)
         from {{ asof.event_relation(spec.node, event) }}
         where known_at <= {{ at }};
+        {%- if plan.since %}
+        {{ asof.insert_due_rows_sql(spec, event, plan, at) }};
+        {%- endif %}
         {%- else %} {{ known.rows }};
         {%- endif %}
         {%- endfor %}
