@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 HEIGHT = 9
-POINTS = 30  # the newest values are shown
+POINTS = 24  # the newest values are shown
 
 
 def line(values: Sequence[float | None], low: float | None = None) -> str:

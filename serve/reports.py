@@ -6,12 +6,13 @@ Each is read when it is asked for, never in a request for features. Whatever is 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+
+import orjson
 
 from .clock import parse_rfc3339, rfc3339
 
@@ -103,7 +104,7 @@ def findings_of(health: dict[str, Any], ids: Iterable[str]) -> list[Finding]:
 def read_report(path: Path, understood: Callable[[dict[str, Any]], dict[str, T]]) -> dict[str, T]:
     """What `understood` makes of a file; empty where there is none, or it cannot be read, which the log says."""
     try:
-        raw = json.loads(path.read_bytes())
+        raw = orjson.loads(path.read_bytes())
         if raw["format"] != FORMAT:
             raise ValueError(f"its format is {raw['format']}, which this shim does not know")
         return understood(raw)

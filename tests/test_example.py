@@ -111,6 +111,8 @@ def build_once(folder: Path) -> None:
         with (folder.parent / "said-1.txt").open("w") as said, contextlib.redirect_stdout(said):
             demo.build_example()  # makes its folder anew
         shutil.move(folder.parent / "said-1.txt", folder)
+        with contextlib.redirect_stdout(io.StringIO()):
+            demo.dbt("source", "freshness", now=BUILDS[0])
         shutil.copytree(folder / "published", folder / "published-1")
         log_lookups(folder)
         for number, now in enumerate(BUILDS[1:], start=2):
@@ -447,6 +449,20 @@ def test_versions_have_features_of_their_own_and_the_bare_name_is_the_latest(
     served = example.manifest(1)["services"]
     (latest,) = [id_ for id_, service in served.items() if service["name"] == "churn" and service["is_latest"]]
     assert bare == ask(latest, customer_id="C-077")
+
+
+def test_the_feeds_are_fresh_at_the_first_build(example: BuiltExample) -> None:
+    """`dbt source freshness`, under that now: later rows of the seeds are not there yet."""
+    found = json.loads((example.folder / "target" / "sources.json").read_text())["results"]
+    ages = {each["unique_id"].rpartition(".")[2]: (each["status"], each["max_loaded_at"]) for each in found}
+    assert ages == {
+        "raw_card_transactions": ("pass", "2026-05-01T08:58:00Z"),
+        "raw_purchases": ("pass", "2026-05-01T08:45:00Z"),
+        "raw_queue_measurements": ("pass", "2026-05-01T08:31:00Z"),
+        "raw_scans": ("pass", "2026-05-01T08:58:00Z"),
+        "raw_shipments": ("pass", "2026-05-01T06:00:26Z"),
+    }
+    assert {each["snapshotted_at"] for each in found} == {"2026-05-01T08:58:00Z"}
 
 
 def test_nothing_from_the_future_enters_it(example: BuiltExample) -> None:

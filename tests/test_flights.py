@@ -112,3 +112,14 @@ def test_a_late_cancelled_or_diverted_flight_is_late_and_a_quarter_of_an_hour_is
     with duckdb.connect(str(built / ".demo" / "flights.duckdb"), read_only=True) as warehouse:
         late = dict(warehouse.execute("select flight_number, is_late from flights").fetchall())
     assert late == {1545: False, 727: True, 739: False, 35: True, 9: True, 120: True, 121: True}
+
+
+def test_a_feed_that_stopped_for_twelve_hours_is_stale(built: Path) -> None:
+    """`dbt source freshness`, in a project that installed the package."""
+    world = World.at(built)
+    with duckdb.connect(str(built / ".demo" / "flights.duckdb")) as warehouse:
+        warehouse.execute(
+            "update raw.flights set time_hour = if(month = '1', '2013-01-09T21:00:00Z', '2013-11-03T01:00:00Z')"
+        )
+    assert world.dbt("source", "freshness", now="2013-01-10 03:00").says("PASS freshness of raw.flights")
+    assert world.dbt("source", "freshness", now="2013-01-10 09:00:01", fails=True).says("ERROR STALE freshness of raw.")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 
 import pytest
+from asof.serve.plots import HEIGHT, POINTS, bars, line
+from publisher import Publisher, ok, service
 from test_metrics import samples
 
 FINDING = {
@@ -164,3 +168,88 @@ def test_three_ages(client, publisher):
     assert {key[1]: value for key, value in found.items() if key[0] == "asof_data_age_seconds"} == {"shipment@1": 150}
     page = client.get("/").get_data(as_text=True)
     assert "late after 100 s" in page
+
+
+# -------------------- profiles and their plots
+
+
+def walked(path):
+    """The points of a plot's path: of each stroke, the pairs of x and y."""
+    strokes = []
+    for x, y, steps in re.findall(r"M(\d+) (\d+)l0 0([^M]*)", path):
+        at = [int(x), int(y)]
+        strokes.append([tuple(at)])
+        for dx, dy in re.findall(r" (\d+) ?(-?\d+)", steps):
+            at = [at[0] + int(dx), at[1] + int(dy)]
+            strokes[-1].append(tuple(at))
+    return strokes
+
+
+def test_a_line_shows_the_newest_values_with_gaps():
+    assert walked(line([0, 1, None, 3, 2])) == [[(0, 9), (1, 6)], [(3, 0), (4, 3)]]
+    assert walked(line([0.5, 1.0], 0)) == [[(0, 4), (1, 0)]]
+    assert (line([]), line([None]), line([2, 2, 2])) == ("", "", "")  # nothing changed
+    values = [random.Random(1).gauss(0, 1) for _ in range(60)]
+    [stroke] = walked(line(values))
+    assert [x for x, _ in stroke] == list(range(POINTS))
+    assert {min(y for _, y in stroke), max(y for _, y in stroke)} <= {*range(HEIGHT + 1)}
+    shown = values[-POINTS:]
+    high, low = max(shown), min(shown)
+    assert [y for _, y in stroke] == [round(HEIGHT * (high - each) / (high - low)) for each in shown]
+    assert line([1.0, float("nan"), 2.0]) == line([1.0, None, 2.0])
+
+
+def test_bars_show_a_histogram():
+    assert bars([1, 0, 4, 2]) == "M0 9v-2M2 9v-9M3 9v-4"
+    assert bars([0, 0]) == bars([]) == ""
+
+
+def profile(columns, seed):
+    """As the builds write it at its worst: every value of 60 builds is another one."""
+    numbers = random.Random(seed)
+    return {
+        "as_of": ["2026-05-01T08:58:00.000000Z"] * 60,
+        "columns": {
+            name: {
+                "type": "double",
+                "rows": [numbers.randrange(1000, 2000) for _ in range(60)],
+                "null_rate": [numbers.random() for _ in range(60)],
+                "mean": [numbers.gauss(0, 1000) for _ in range(60)],
+                "histogram": [numbers.randrange(100) for _ in range(20)],
+                "bins": [float(each) for each in range(19)],
+                "top": None,
+            }
+            for name in columns
+        },
+    }
+
+
+def test_a_page_of_500_columns_is_small(make_app, tmp_path):
+    columns = {f"feature_number_{number}": "double" for number in range(500)}
+    sql = f"select 'a' as id, {', '.join(f'1.5 as {each}' for each in columns)}"
+    groups = {"wide": (sql, {"id": "varchar"}, columns, 5400)}
+    wide = service(
+        "scores", {"id": "varchar"}, {}, {"wide": ["id"]}, columns, {each: ok("wide", each) for each in columns},
+        known=groups,
+    )  # fmt: skip
+    publisher = Publisher(tmp_path / "published", groups, {"scores@1": wide})
+    publisher.publish()
+    found = health(
+        *(FINDING | {"id": each, "column": each, "message": "null in 100% of the rows; " * 8} for each in columns),
+        profiles={
+            "group:wide@1": profile(columns, 1),
+            "service:scores@1": profile([*columns, "of_the_service"], 2),
+            "events:stg_scans": profile(["site"], 3),
+        },
+    )
+    found["profiles"]["events:stg_scans"]["columns"]["site"] |= {"top": [["north <3", 7], ["south", 2]], "mean": None}
+    (publisher.folder / "health.json").write_text(json.dumps(found))
+    page = make_app(publisher.folder).test_client().get("/").get_data(as_text=True)
+    assert len(page.encode()) < 300_000
+    # what the service returns of the group is shown once; plots of rows, nulls and means, and bars
+    assert page.count("<td>feature_number_7<td>double") == 2  # with the plots, and as what the service answers
+    assert "<td>of_the_service<td>double<td>" in page
+    assert page.count("<svg>") == 3 + 2 * 501 + 1
+    assert page.count('<svg class="bars">') == 502
+    assert "north &lt;3, south" in page
+    assert "And 450 more, which the catalog has as JSON." in page

@@ -1,0 +1,27 @@
+{#
+  What `dbt source freshness` measures by: dbt's own, but under an injected now (`ASOF_NOW`) it is as old as it was
+  then, and rows that were loaded later are not there yet.
+#}
+{% macro collect_freshness(source, loaded_at_field, filter) %}
+    {%- if not asof.now_is_injected() -%}
+        {{- return(adapter.dispatch('collect_freshness', 'dbt')(source, loaded_at_field, filter)) -}}
+    {%- endif -%}
+    {%- set now = asof.sql_time(asof.now()) -%}
+    {%- call statement('collect_freshness', fetch_result=true, auto_begin=false) %}
+        select max({{ loaded_at_field }}) as max_loaded_at, {{ now }} as snapshotted_at
+        from {{ source }}
+        where {{ loaded_at_field }} <= {{ now }} {{ 'and (' ~ filter ~ ')' if filter }}
+    {% endcall -%}
+    {{- return(load_result('collect_freshness')) -}}
+{% endmacro %}
+
+{# The same of a `loaded_at_query`, which itself leaves out what was loaded after `asof.now()`. #}
+{% macro collect_freshness_custom_sql(source, loaded_at_query) %}
+    {%- if not asof.now_is_injected() -%}
+        {{- return(adapter.dispatch('collect_freshness_custom_sql', 'dbt')(source, loaded_at_query)) -}}
+    {%- endif -%}
+    {%- call statement('collect_freshness_custom_sql', fetch_result=true, auto_begin=false) %}
+        select ({{ loaded_at_query }}) as max_loaded_at, {{ asof.sql_time(asof.now()) }} as snapshotted_at
+    {% endcall -%}
+    {{- return(load_result('collect_freshness_custom_sql')) -}}
+{% endmacro %}
