@@ -189,7 +189,8 @@ def test_a_line_shows_the_newest_values_with_gaps():
     assert walked(line([0, 1, None, 3, 2])) == [[(0, 9), (1, 6)], [(3, 0), (4, 3)]]
     assert walked(line([0.5, 1.0], 0)) == [[(0, 4), (1, 0)]]
     assert (line([]), line([None]), line([2, 2, 2])) == ("", "", "")  # nothing changed
-    values = [random.Random(1).gauss(0, 1) for _ in range(60)]
+    numbers = random.Random(1)
+    values = [numbers.gauss(0, 1) for _ in range(60)]
     [stroke] = walked(line(values))
     assert [x for x, _ in stroke] == list(range(POINTS))
     assert {min(y for _, y in stroke), max(y for _, y in stroke)} <= {*range(HEIGHT + 1)}
