@@ -46,8 +46,13 @@ def advice(found: dict[str, Any]) -> str:
         )
     if found["safety_lag"]:
         total = length(enough + _seconds(found["safety_lag"]))
-        return f"Write in its YAML: `config: {{meta: {{safety_lag: {total}}}}}`"
-    return f"Write in {found['file']}: `{settled(found['sql'], enough)}`"
+        line = f"Write in its YAML: `config: {{meta: {{safety_lag: {total}}}}}`"
+    else:
+        line = f"Write in {found['file']}: `{settled(found['sql'], enough)}`"
+    return (
+        f"{line}\nPast points that knew rows sooner come out differently then. Accept that of each group:"
+        "\n`dbt run-operation accept_restatement --args '{group: <group>, reason: \"settle time\"}'`"
+    )
 
 
 def settled(sql: str, seconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -63,12 +64,22 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigter
     world.thing("a", "2026-05-01 08:00")
     world.event("e", "a", "2026-05-01 08:30", amount=10)
     world.replace("models/features/thing.yml", "[-1000, 100000]", "[-1000, 9]")  # the data test on it fails
-    loop = started(world.folder, "--every", "3s", "--back-off", "5s", "--keep", "1")
+    fresh = (
+        "{loaded_at_field: known_at}",
+        ("{loaded_at_field: known_at, freshness: {error_after: {count: 1, period: hour}}}"),
+    )
+    world.replace("models/sources.yml", *fresh)  # the newest event is months old by now
+    alerts = world.folder / "alerts.jsonl"
+    loop = started(world.folder, "--every", "3s", "--back-off", "5s", "--keep", "1", "--on-alert", f"cat >> {alerts}")
     processes.append(loop.pid)
     line = loop.stdout.readline()
     assert re.match(r"\S+Z round 1: exit 1 after [\d.]+ s; nothing published yet: nothing published: failed", line)
     assert line.endswith("; failure 1 in a row, next try in 5 s\n")  # twice three, but five at most
     world.replace("models/features/thing.yml", "[-1000, 9]", "[-1000, 100000]")
+    world.replace("models/sources.yml", *fresh[::-1])
+    finding = loop.stdout.readline()
+    found = json.loads(finding)
+    assert (found["rule"], found["level"], found["subject"]) == ("freshness", "warn", "stg_events")  # never published
 
     line = loop.stdout.readline()
     since = world.pointer["published_at"]
@@ -81,6 +92,7 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigter
     said, complained = loop.communicate(timeout=300)
     assert re.match(r"\S+Z round 3: exit 0 after [\d.]+ s; published 2 at .*; ends after a signal\n$", said)
     assert loop.returncode == 0
+    assert alerts.read_text() == finding  # once
     assert "amount_total lies outside its declared range [-1000, 9]" in complained  # all that the red one said
     published = world.folder / "published"
     assert len(list(published.glob("snapshot-*.json"))) == 1

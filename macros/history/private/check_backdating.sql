@@ -32,8 +32,8 @@
                     ~ ' was evaluated, and now ' ~ found ~ ' are. ' ~ more ~ ' rows became visible after their '
                     ~ 'known_at, by up to ' ~ late ~ ' s if they are the newest. Add the delay of the loader to '
                     ~ 'known_at in ' ~ event.original_file_path ~ ', as in {{ asof.known_after(\'loaded_at\', \'10 '
-                    ~ 'minutes\') }} as known_at; `asof lateness` says how long. If this was a single repair of old data, accept it: dbt '
-                    ~ 'run-operation accept_backdating --args \'{event_model: ' ~ event.name
+                    ~ 'minutes\') }} as known_at; `asof lateness` says how long. If this was a single repair of old '
+                    ~ 'data, accept it: dbt run-operation accept_backdating --args \'{event_model: ' ~ event.name
                     ~ ', reason: "..."}\'.') -}}
             {%- endif -%}
         {%- endif -%}

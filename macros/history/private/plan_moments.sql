@@ -1,9 +1,9 @@
 {#
   Which moments this run records for a group, and under which run id: {kind, run_id, moments, done, counted_before,
-  since, definition, evaluated_sql}. since: the newest counted moment, if any; none of a backfill. evaluated_sql: the group's text, where the run's selection leaves the clock out, which
-  then does not hold the moment; else none. A normal run's moment is newer than every counted one, or already counts
-  and is skipped. A backfill lies wholly before the first counted moment and resumes where a killed one of the same
-  range and SQL stopped.
+  since, definition, evaluated_sql}. since: the newest counted moment, if any; none of a backfill. evaluated_sql: the
+  group's text, where the run's selection leaves the clock out, which then does not hold the moment; else none. A
+  normal run's moment is newer than every counted one, or already counts and is skipped. A backfill lies wholly before
+  the first counted moment and resumes where a killed one of the same range and SQL stopped.
 #}
 {% macro plan_moments(spec) %}
     {%- set counted = asof.counted_span(spec.id) -%}
