@@ -4,7 +4,7 @@
 #}
 {% macro collect_freshness(source, loaded_at_field, filter) %}
     {%- if not asof.now_is_injected() -%}
-        {{- return(adapter.dispatch('collect_freshness', 'dbt')(source, loaded_at_field, filter)) -}}
+        {{- return(dbt.collect_freshness(source, loaded_at_field, filter)) -}}
     {%- endif -%}
     {%- set now = asof.sql_time(asof.now()) -%}
     {%- call statement('collect_freshness', fetch_result=true, auto_begin=false) %}

@@ -4,7 +4,7 @@
 #}
 {% macro collect_freshness_custom_sql(source, loaded_at_query) %}
     {%- if not asof.now_is_injected() -%}
-        {{- return(adapter.dispatch('collect_freshness_custom_sql', 'dbt')(source, loaded_at_query)) -}}
+        {{- return(dbt.collect_freshness_custom_sql(source, loaded_at_query)) -}}
     {%- endif -%}
     {%- call statement('collect_freshness_custom_sql', fetch_result=true, auto_begin=false) %}
         select ({{ loaded_at_query }}) as max_loaded_at, {{ asof.sql_time(asof.now()) }} as snapshotted_at
