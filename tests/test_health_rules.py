@@ -159,9 +159,8 @@ def test_the_docs_have_every_rule() -> None:
     assert [row for row in rows if row not in page] == []
 
 
-def test_a_service_is_compared_with_the_set_its_model_was_trained_on(tmp_path: Path) -> None:
-    """Twice the amounts are drift, the same colors are not."""
-    world = World(tmp_path / "world")
+def test_a_service_is_compared_with_the_set_its_model_was_trained_on(world: World) -> None:
+    """Amounts that are five times as large are drift, the same colors are not."""
     at = "2026-05-01 09:00+00"
     things = [f"t{number}" for number in range(90)]
     world.add("things", *((thing, None, ["red", "blue"][len(thing) % 2], at, at) for thing in things))
