@@ -19,6 +19,7 @@ TROUBLE = (
     "versions added and backfilled",
     "changes of max_age",
     "times that a source lost or found entities",
+    "publications with carried groups",
     "requests answered 404",
     "requests answered 503",
 )
@@ -45,7 +46,12 @@ def test_training_parity_and_the_oracle_say_what_was_answered(lived: tuple[Life,
     assert result["publications"] >= 8
     assert all(record.counts.get(what, 0) > 0 for what in TROUBLE), record.counts
     assert set(result["statuses"]) == {"OK", "STALE", "NOT_FOUND", "PARTIAL", "REJECTED"}
-    assert set(result["tags"]) == {"at a boundary", "after a rollback", "after a failed or killed run"}
+    assert set(result["tags"]) == {
+        "at a boundary",
+        "after a rollback",
+        "after a failed or killed run",
+        "of carried groups",
+    }
     assert set(result["services"]) == {"late_delivery@1", "fraud@1"}
 
 

@@ -226,12 +226,13 @@ class World:
         return Run(process.exitcode, output)
 
     @contextmanager
-    def paused_at(self, point: str, *arguments: str, now: str) -> Iterator[Paused]:
+    def paused_at(self, point: str, *arguments: str, now: str, **environment: str) -> Iterator[Paused]:
         """A dbt command that stands still at a fault point (macros/base/fault_point.sql). Killed if still there."""
         pipe, log = self.folder / "fault.pipe", self.folder / "paused.log"
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
-        process = self.started(log, *arguments, now=now, ASOF_FAULT_POINT=point, ASOF_FAULT_PIPE=str(pipe))
+        environment |= {"ASOF_FAULT_POINT": point, "ASOF_FAULT_PIPE": str(pipe)}
+        process = self.started(log, *arguments, now=now, **environment)
         try:
             yield Paused(process, pipe, log)
         finally:
@@ -240,9 +241,9 @@ class World:
                 process.join(timeout=60)
             pipe.unlink()
 
-    def killed_at(self, point: str, *arguments: str, now: str, passes: int = 0) -> None:
+    def killed_at(self, point: str, *arguments: str, now: str, passes: int = 0, **environment: str) -> None:
         """A dbt command that is killed at a fault point, the first time it comes there or after some passes."""
-        with self.paused_at(point, *arguments, now=now) as paused:
+        with self.paused_at(point, *arguments, now=now, **environment) as paused:
             for _ in range(passes):
                 paused.pass_by()
             paused.kill()

@@ -158,10 +158,11 @@ def show_counts() -> int:
         print("\nrows")
         for relation in ("raw.flights", "stg_departures", "stg_arrivals", "stg_outcomes", "asof_counted_moments"):
             print(f"  {relation:<36}{count(relation):>10,}")
-        for group in ("aircraft", "origin", "carrier", "route"):
+        for group in ("aircraft", "origin", "carrier", "route", "destination"):
             history, latest = count(f"{group}_v1_history"), count(f"{group}_v1_latest")
             print(f"  {f'{group}_v1_history / latest':<36}{history:>10,} /{latest:>6,}")
         training = count("late_arrival_v1_training")
+        print(f"  {'pickup_v1_training':<36}{count('pickup_v1_training'):>10,}")
         print(f"  {'late_arrival_v1_training':<36}{training:>10,}")
         for status, rows in warehouse.execute(
             "select status, count(*) from late_arrival_v1_training group by 1 order by 2 desc"

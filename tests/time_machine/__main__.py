@@ -22,10 +22,11 @@ from tests.time_machine.life import Life
 from tests.world import World
 
 PROJECTS = {"example": ExampleProject, "flights": Flights}
-ROWS = {"example": 16, "flights": 170}  # asked at each instant and service, at most
+ROWS = {"example": 40, "flights": 170}  # asked at each instant and service, at most
 FULL = 200  # publications; what is required below is required of these
-REQUIRED_ROWS = {"example": 10_000, "flights": 100_000}
+REQUIRED_ROWS = {"example": 20_000, "flights": 100_000}
 REQUIRED_SHARE = ("STALE", "NOT_FOUND", "PARTIAL"), 0.05
+REQUIRED_CARRIED = 1 / 3  # of the rows
 REQUIRED_COUNT = ("REJECTED", "at a boundary", "after a rollback", "after a failed or killed run"), 500
 
 
@@ -104,6 +105,8 @@ def show(options: argparse.Namespace, results: list[dict[str, Any]]) -> bool:
     if options.publications >= FULL:
         names, share = REQUIRED_SHARE
         wrong += [f"fewer than {share:.0%} of the rows are {name}" for name in names if statuses[name] < share * rows]
+        if tags["of carried groups"] < REQUIRED_CARRIED * rows:
+            wrong.append(f"fewer than {REQUIRED_CARRIED:.0%} of the rows are of carried groups")
         names, least = REQUIRED_COUNT
         wrong += [f"fewer than {least} rows {name}" for name in names if counts.get(name, 0) < least]
         if rows < REQUIRED_ROWS[options.project] or publications < FULL:

@@ -91,6 +91,50 @@ NAMES_ONCE_INNER = {
     "sequence_number": ("queue.queue_length", "integer"),
     "superseded_at": ("queue.occurred_at", "timestamptz"),
 }
+# A service that joins two components while it is there: who pays with which card.
+CHECKOUT = {
+    "services/checkout_examples.sql": """\
+select row_id, card_id, customer_id, prediction_time, request_amount, true as is_fraud,
+    prediction_time as label_known_at
+from {{ asof.logged('checkout') }} as logged
+""",
+    "services/checkout_v1_rows.sql": "{{ asof.rows(['card@1', 'customer@1']) }}\n",
+    "services/checkout_v1.sql": """\
+select
+    row_id,
+    transactions_15m,
+    orders_30d,
+    cast(request_amount as double) / nullif(cast(avg_order_value_90d as double), 0) as amount_to_average
+from {{ ref('checkout_v1_rows') }}
+""",
+    "training/checkout_v1_training.sql": "{{ asof.training() }}\n",
+    "services/checkout.yml": """\
+models:
+  - name: checkout_examples
+    description: One row per logged request.
+    config: {materialized: table}
+    data_tests: [asof.examples]
+    columns:
+      - {name: row_id, data_type: varchar, description: The request.}
+      - {name: card_id, data_type: varchar, description: The card.}
+      - {name: customer_id, data_type: varchar, description: Who pays.}
+      - {name: prediction_time, data_type: timestamptz, description: When asked.}
+      - {name: request_amount, data_type: "decimal(12,2)", description: How much.}
+      - {name: is_fraud, data_type: boolean, description: What came of it., config: {meta: {label: true}}}
+      - {name: label_known_at, data_type: timestamptz, description: When that was known.}
+  - name: checkout
+    latest_version: 1
+    description: One row per payment of a customer.
+    config: {meta: {owner: tests}}
+    data_tests: [asof.service]
+    columns:
+      - {name: row_id, data_type: varchar, description: The request.}
+      - {name: transactions_15m, data_type: bigint, description: Of the card.}
+      - {name: orders_30d, data_type: bigint, description: Of the customer.}
+      - {name: amount_to_average, data_type: double, description: To the customer's mean.}
+    versions: [{v: 1}]
+""",
+}
 STREAMS_OF_CHURN = ["entities/customers*", "staging/stg_signups*", "staging/stg_account*", "staging/stg_purchases*"]
 
 
@@ -129,11 +173,24 @@ class ExampleProject(LifeProject):
         self.groups = ["shipment@1", "warehouse@1"]
         self.services = ["late_delivery@1"]
         self.later_groups, self.later_services = ["card@1"], ["fraud@1"]
+        self.failing = {
+            "warehouse": ("ref('warehouse_v1_latest')", frozenset({"warehouse@1"})),
+            "late_delivery": ("ref('late_delivery', v=1)", frozenset({"late_delivery@1"})),
+        }
+        self.later_failing = {"card": ("ref('card_v1_latest')", frozenset({"card@1"}))}
         if not small:
             self.max_age |= {"customer@1": timedelta(hours=26), "customer_value@1": timedelta(hours=26)}
             self.groups += ["card@1", "customer@1"]
             self.services += ["fraud@1", "churn@1", "upsell@1", "reroute@1"]
             self.later_groups, self.later_services = ["customer_value@1"], ["churn@2"]
+            self.joining = "checkout@1"
+            self.failing |= self.later_failing | {
+                "cards": ("ref('cards')", frozenset({"card@1"})),
+                "customers": ("ref('customers')", frozenset({"customer@1", "customer_value@1"})),
+                "customer": ("ref('customer_v1_latest')", frozenset({"customer@1"})),
+                "upsell": ("ref('upsell', v=1)", frozenset({"upsell@1"})),
+            }
+            self.later_failing = {"churn_2": ("ref('churn', v=2)", frozenset({"churn@2"}))}
         self.warehouses = 15 if small else 60
         self.absent: dict[str, list[list[datetime | None]]] = defaultdict(list)
         self.raw: dict[str, list[Row]] = defaultdict(list)
@@ -200,7 +257,17 @@ class ExampleProject(LifeProject):
                 shutil.copy(path, world.folder / "models" / path.parent.name / path.name)
         self.groups += self.later_groups
         self.services += self.later_services
+        self.failing |= self.later_failing
+        self.plant_tests(world)
         return " ".join(f"{group.replace('@', '_v')}_history" for group in self.later_groups)
+
+    def join(self, world: World) -> None:
+        for path, text in CHECKOUT.items():
+            (world.folder / "models" / path).write_text(text)
+
+    def part(self, world: World) -> None:
+        for path in CHECKOUT:
+            (world.folder / "models" / path).unlink()
 
     def change_max_age(self, world: World) -> None:
         world.replace("models/features/warehouse.yml", "max_age: 90 minutes", "max_age: 1 hour")
@@ -244,7 +311,7 @@ class ExampleProject(LifeProject):
                 ),
             ]
         )
-        return Mishap(spoil, mend, {"at": known, "now": now})
+        return Mishap(spoil, mend, frozenset({"shipment@1", "warehouse@1"}), {"at": known, "now": now})
 
     def forget(self, rng: random.Random, world: World, now: datetime) -> None:
         """The source loses two warehouses; it has those again that it lost before."""
@@ -430,6 +497,9 @@ class ExampleProject(LifeProject):
         if service == "fraud@1":
             cards = [*self.cards, "K-unheard-of", "K-lost"]
             return [{"card_id": rng.choice(cards), "request_amount": rng.randint(1, 50000) / 100} for _ in range(count)]
+        if service == "checkout@1":
+            customers = self.requests(rng, "churn@1", at, count)
+            return [card | who for card, who in zip(self.requests(rng, "fraud@1", at, count), customers, strict=True)]
         if service == "reroute@1":
             names = [f"W-{number}" for number in range(self.warehouses)] + ["W-nowhere"]
             late = self.requests(rng, "late_delivery@1", at, count)
@@ -584,6 +654,15 @@ def fraud(stored: Row, request: Row, at: datetime) -> Row:
     }
 
 
+def checkout(stored: Row, request: Row, at: datetime) -> Row:
+    average = stored.get("avg_order_value_90d")
+    return {
+        "transactions_15m": stored.get("transactions_15m"),
+        "orders_30d": stored.get("orders_30d"),
+        "amount_to_average": float(request["request_amount"]) / float(average) if average else None,
+    }
+
+
 def churn(stored: Row, request: Row, at: datetime) -> Row:
     since, average = hours(stored.get("last_order_at"), at), stored.get("avg_order_value_90d")
     return {
@@ -641,6 +720,15 @@ SERVICES = {
         sent={"request_amount": "decimal(12,2)"},
         groups={"card": ("card@1", lambda request, found: (request["card_id"],))},
         features=fraud,
+    ),
+    "checkout@1": LifeService(
+        keys={"card_id": "varchar", "customer_id": "varchar"},
+        sent={"request_amount": "decimal(12,2)"},
+        groups={
+            "card": ("card@1", lambda request, found: (request["card_id"],)),
+            "customer": ("customer@1", lambda request, found: (request["customer_id"],)),
+        },
+        features=checkout,
     ),
     "churn@1": LifeService(
         keys={"customer_id": "varchar"},

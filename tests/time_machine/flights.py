@@ -46,6 +46,44 @@ LATE_ARRIVAL_2 = """select
     request_scheduled_hour as scheduled_hour
 from {{ ref('late_arrival_v2_rows') }}
 """
+# A service that joins two components while it is there: whether a flight meets another delay where it lands.
+TRANSFER = {
+    "services/transfer_examples.sql": """select row_id, origin, dest, prediction_time, true as is_missed,
+    prediction_time as label_known_at
+from {{ asof.logged('transfer') }} as logged
+""",
+    "services/transfer_v1_rows.sql": "{{ asof.rows(['origin@1', 'destination@1']) }}\n",
+    "services/transfer_v1.sql": """select
+    row_id,
+    late_departures_3h - late_arrivals_6h as more_late_at_origin,
+    arrivals_6h as destination_arrivals_6h
+from {{ ref('transfer_v1_rows') }}
+""",
+    "training/transfer_v1_training.sql": "{{ asof.training() }}\n",
+    "services/transfer.yml": """models:
+  - name: transfer_examples
+    description: One row per logged request.
+    config: {materialized: table}
+    data_tests: [asof.examples]
+    columns:
+      - {name: row_id, data_type: varchar, description: The request.}
+      - {name: origin, data_type: varchar, description: Where it leaves.}
+      - {name: dest, data_type: varchar, description: Where it goes.}
+      - {name: prediction_time, data_type: timestamptz, description: When asked.}
+      - {name: is_missed, data_type: boolean, description: What came of it., config: {meta: {label: true}}}
+      - {name: label_known_at, data_type: timestamptz, description: When that was known.}
+  - name: transfer
+    latest_version: 1
+    description: One row per flight that another waits for.
+    config: {meta: {owner: tests}}
+    data_tests: [asof.service]
+    columns:
+      - {name: row_id, data_type: varchar, description: The request.}
+      - {name: more_late_at_origin, data_type: bigint, description: The difference.}
+      - {name: destination_arrivals_6h, data_type: bigint, description: How many.}
+    versions: [{v: 1}]
+""",
+}
 VERSION_2 = {
     "features/origin_v2.sql": ORIGIN_2,
     "history/origin_v2_history.sql": "{{ asof.history() }}\n",
@@ -89,8 +127,16 @@ class Flights(LifeProject):
 
     def __init__(self, seed: int) -> None:
         self.start = datetime(2013, 1, 5 + seed % 10, 11, tzinfo=UTC)
-        self.groups = ["origin@1", "carrier@1", "route@1", "aircraft@1"]
-        self.services = ["late_arrival@1"]
+        self.groups = ["origin@1", "carrier@1", "route@1", "aircraft@1", "destination@1"]
+        self.services = ["late_arrival@1", "pickup@1"]
+        self.joining = "transfer@1"
+        self.failing = {
+            "destination": ("ref('destination_v1_latest')", frozenset({"destination@1"})),
+            "destinations": ("ref('destinations')", frozenset({"destination@1"})),
+            "pickup": ("ref('pickup', v=1)", frozenset({"pickup@1"})),
+            "airports": ("ref('airports')", frozenset({"origin@1", "origin@2"})),
+            "late_arrival": ("ref('late_arrival', v=1)", frozenset({"late_arrival@1"})),
+        }
         self.later_groups, self.later_services = ["origin@2"], ["late_arrival@2"]
         self.max_age = dict.fromkeys([*self.groups, *self.later_groups], timedelta(hours=2))
         self.flights, self.arrivals = [], []
@@ -137,6 +183,7 @@ class Flights(LifeProject):
     def template(self, folder: Path) -> Path:
         shutil.copytree(FLIGHTS / "models", folder / "models")
         shutil.copytree(FLIGHTS / "macros", folder / "macros")
+        shutil.copytree(FLIGHTS / "tests", folder / "tests")
         for name in ("dbt_project.yml", "profiles.yml"):
             shutil.copy(FLIGHTS / name, folder / name)
         for name in ("published", "training"):
@@ -173,6 +220,14 @@ class Flights(LifeProject):
         self.services += self.later_services
         return "origin_v2_history"
 
+    def join(self, world: World) -> None:
+        for path, text in TRANSFER.items():
+            (world.folder / "models" / path).write_text(text)
+
+    def part(self, world: World) -> None:
+        for path in TRANSFER:
+            (world.folder / "models" / path).unlink()
+
     def change_max_age(self, world: World) -> None:
         world.replace("models/features/features.yml", "max_age: 2 hours", "max_age: 90 minutes")
         self.max_age = dict.fromkeys(self.max_age, timedelta(minutes=90))
@@ -187,7 +242,8 @@ class Flights(LifeProject):
             ]
         )
         bad = f"insert into raw.flight_versions select 9, * replace ({wrong}) from raw.flights where {which}"
-        return Mishap([bad], ["delete from raw.flight_versions where version = 9"])
+        mend = ["delete from raw.flight_versions where version = 9"]
+        return Mishap([bad], mend, frozenset(self.groups))  # all of them are made of these rows
 
     # ------------------------------------------------------------------------------------------ what is asked
 
@@ -200,9 +256,10 @@ class Flights(LifeProject):
         requested = []
         for _ in range(count):
             request, kind = dict(rng.choice(soon).request), rng.random()
-            if kind < 0.09:
+            request = {name: request[name] for name in {**SERVICES[service].keys, **SERVICES[service].sent}}
+            if kind < 0.09 and "origin" in request:
                 request["origin"] = rng.choice(["SFO", "nowhere"])
-            elif kind < 0.18:
+            elif kind < 0.18 and "tailnum" in request:
                 request["tailnum"] = rng.choice(["none", "N-unheard-of"])
             elif kind < 0.22:
                 request["dest"] = "XXX"
@@ -214,7 +271,8 @@ class Flights(LifeProject):
     def oracle(self) -> LifeOracle:
         left: dict[tuple, list] = defaultdict(list)  # by origin, carrier, route and aircraft: when, and whether late
         ended: dict[tuple, list] = defaultdict(list)
-        landed: dict[str, list] = defaultdict(list)
+        landed: dict[str, list] = defaultdict(list)  # by aircraft, and below by destination
+        arrived: dict[str, list] = defaultdict(list)
         for flight in self.flights:
             keys = [("origin", flight.origin), ("carrier", flight.carrier), ("route", flight.origin, flight.dest)]
             for key in [*keys, ("aircraft", flight.tailnum)]:
@@ -223,6 +281,7 @@ class Flights(LifeProject):
                 ended[key].append((flight.ended_at, flight.is_late))
             if flight.landed_at:
                 landed[flight.tailnum].append((flight.landed_at, flight.flight_id, flight.arrival_delay))
+                arrived[flight.dest].append((flight.landed_at, flight.arrival_delay))
         for events in (*left.values(), *ended.values(), *landed.values()):
             events.sort()
 
@@ -258,7 +317,18 @@ class Flights(LifeProject):
                 return {"last_arrival_delay": None, "last_arrival_at": None}
             return {"last_arrival_delay": before[-1][2], "last_arrival_at": before[-1][0]}
 
+        def destination(key: tuple, moment: datetime) -> Row | None:
+            if not any(at <= moment for at, _ in arrived[key[0]]):
+                return None
+            late = [late for at, late in arrived[key[0]] if moment - timedelta(hours=6) < at <= moment]
+            return {
+                "arrivals_6h": len(late),
+                "late_arrivals_6h": sum(each > 15 for each in late),
+                "arrival_delay_6h": sum(late) if late else None,
+            }
+
         states = {
+            "destination@1": destination,
             "origin@1": of_origin(timedelta(hours=3), "3h"),
             "origin@2": of_origin(timedelta(hours=1), "1h"),
             "carrier@1": of_outcomes("carrier"),
@@ -281,6 +351,22 @@ def late_arrival(stored: Row, request: Row, at: datetime) -> Row:
         "route_late_share_7d": share(stored, "route_late_7d", "route_flights_7d"),
         "distance_miles": request["request_distance_miles"],
         "scheduled_hour": request["request_scheduled_hour"],
+    }
+
+
+def pickup(stored: Row, request: Row, at: datetime) -> Row:
+    return {
+        "destination_arrivals_6h": stored.get("arrivals_6h"),
+        "destination_late_share_6h": share(stored, "late_arrivals_6h", "arrivals_6h"),
+        "destination_mean_delay_6h": share(stored, "arrival_delay_6h", "arrivals_6h"),
+    }
+
+
+def transfer(stored: Row, request: Row, at: datetime) -> Row:
+    here, there = stored.get("late_departures_3h"), stored.get("late_arrivals_6h")
+    return {
+        "more_late_at_origin": None if here is None or there is None else here - there,
+        "destination_arrivals_6h": stored.get("arrivals_6h"),
     }
 
 
@@ -308,4 +394,19 @@ def _service(origin: str, features: Any, rejecting: tuple[str, ...]) -> LifeServ
 SERVICES = {
     "late_arrival@1": _service("origin@1", late_arrival, ()),
     "late_arrival@2": _service("origin@2", late_arrival_2, ("aircraft_last_arrival_delay",)),
+    "pickup@1": LifeService(
+        keys={"dest": "varchar"},
+        sent={},
+        groups={"destination": ("destination@1", lambda request, found: (request["dest"],))},
+        features=pickup,
+    ),
+    "transfer@1": LifeService(
+        keys={"origin": "varchar", "dest": "varchar"},
+        sent={},
+        groups={
+            "origin": ("origin@1", lambda request, found: (request["origin"],)),
+            "destination": ("destination@1", lambda request, found: (request["dest"],)),
+        },
+        features=transfer,
+    ),
 }

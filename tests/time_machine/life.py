@@ -15,7 +15,7 @@ import signal
 import time
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +37,28 @@ FAULT_POINTS = {  # name: how often it may be passed by first; and those after w
     **dict.fromkeys(["before_parquet", "after_parquet", "before_pointer", "after_pointer", "after_record"], 0),
 }
 PUBLISHED_AT = {"after_pointer", "after_record"}
+HELD_AT = ["before_held", "after_held"]  # come to where a component is held; the pointer has moved, if it does
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a command builds, and which planted tests fail. ids: the groups and services that it builds whole.
+
+    hit: those that something is wrong with.
+    """
+
+    ids: frozenset[str]
+    arguments: list[str] = field(default_factory=list)
+    failing: list[str] = field(default_factory=list)
+    hit: frozenset[str] = frozenset()
+
+    @property
+    def fails(self) -> bool:
+        return bool(self.hit & self.ids)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"FAIL": " ".join(self.failing)}
 
 
 @dataclass(frozen=True)
@@ -82,14 +104,17 @@ class Life:
         self.rng = random.Random(seed)
         shutil.rmtree(folder / "world", ignore_errors=True)
         self.world = World(folder / "world", project.template(_fresh(folder / "template")))
+        (self.world.folder / "tests").mkdir(exist_ok=True)
         project.prepare(self.world)
+        project.plant_tests(self.world)
         self.wanted = publications
         self.oracle_services = project.oracle().services
         self.now = project.start
         self.clock = LifeClock(project.start)
         self.publications: list[LifePublication] = []
         self.served: LifePublication | None = None  # what the shim has picked up
-        self.counted_to: datetime | None = None
+        self.counted_to: dict[str, datetime] = {}  # by group: the newest moment that counts
+        self.leaving: set[str] = set()  # services that nobody asks any more
         self.is_held = False
         self.trouble = False  # a run failed or was killed since the last publication
         self.answers: list[Answer] = []
@@ -127,7 +152,7 @@ class Life:
     def ask(self, at: datetime, *tags: str) -> None:
         """Some of the services are asked about some entities at an instant."""
         self.clock.now = at
-        services = self.project.services
+        services = [each for each in self.project.services if each not in self.leaving]
         for service in self.rng.sample(services, self.rng.randint(1, len(services))):
             entities = self.project.requests(self.rng, service, at, self.rng.randint(1, self.rows))
             response = self.client.post(f"/v1/services/{service}", json={"entities": entities})
@@ -156,6 +181,8 @@ class Life:
         assert len(answer["rows"]) == len(entities)
         if any(abs(requested_at - border) <= MICROSECOND for border in self.borders(service)):
             tags.add("at a boundary")
+        if served.is_carried(group for group, _ in self.oracle_services[service].groups.values()):
+            tags.add("of carried groups")
         if served.is_rollback:
             tags.add("after a rollback")
         if self.trouble:
@@ -216,20 +243,72 @@ class Life:
                 moment = self._times[near] + self.rng.choice([-1, 0, 1]) * MICROSECOND
         return max(moment, self.now + MICROSECOND)
 
-    def command(self, *arguments: str, now: datetime, fails: bool = False) -> None:
+    def command(self, *arguments: str, now: datetime, fails: bool = False, **environment: str) -> None:
         self._count("dbt commands")
-        self.world.dbt(
-            *arguments, *(UNIT_TESTS_OUT if arguments[0] in ("build", "test") else []), now=text_of(now), fails=fails
-        )
+        unit_tests_out = UNIT_TESTS_OUT if arguments[0] in ("build", "test") else []
+        self.world.dbt(*arguments, *unit_tests_out, now=text_of(now), fails=fails, **environment)
 
-    def coming(self, moment: datetime, now: datetime) -> LifePublication | None:
-        """What a green build of `moment` that ends at `now` publishes."""
-        if self.is_held or (self.counted_to and moment <= self.counted_to):
+    def groups_of(self, service: str) -> set[str]:
+        return {group for group, _ in self.oracle_services[service].groups.values()}
+
+    def components(self) -> list[set[str]]:
+        """Groups and services of the project that hang together."""
+        found: list[set[str]] = [{group} for group in self.project.groups]
+        for service in self.project.services:
+            joined = [each for each in found if each & self.groups_of(service)]
+            found = [each for each in found if each not in joined] + [{service}.union(*joined)]
+        return found
+
+    def whole(self) -> Built:
+        return Built(frozenset([*self.project.groups, *self.project.services]))
+
+    def drawn(self) -> Built:
+        """Most builds are of a part, and in some a planted test or two fail."""
+        built, components = self.whole(), self.components()
+        if len(components) > 1 and self.rng.random() < 0.65:
+            count = 1 if len(components) < 3 or self.rng.random() < 0.75 else 2
+            chosen = [group for each in self.rng.sample(components, count) for group in sorted(each) if "@" in group]
+            groups = [group for group in chosen if group in self.project.groups]
+            if self.rng.random() < 0.15:
+                groups = [self.rng.choice(groups)]  # which may leave others of its component out
+            services = [each for each in self.project.services if self.groups_of(each) & set(groups)]
+            ids = frozenset([*groups, *services]).union(*(self.groups_of(each) for each in services))
+            built = Built(ids, ["--select", *(f"@{group.replace('@', '.v')}" for group in groups)])
+            self._count("builds of a part")
+        if self.rng.random() < 0.2:
+            names = [name for name, (_, hit) in self.project.failing.items() if hit & built.ids]
+            failing = self.rng.sample(sorted(names), min(len(names), self.rng.choice([1, 1, 1, 2])))
+            hit = frozenset().union(*(self.project.failing[name][1] for name in failing))
+            built = replace(built, failing=failing, hit=hit)
+            self._count("builds with a planted failure")
+        return built
+
+    def coming(self, built: Built, moment: datetime, now: datetime) -> LifePublication | None:
+        """What a build of `moment` that ends at `now` publishes.
+
+        A component goes out that was built whole, and that nothing is wrong with. Of the others stays what there is.
+        """
+        components = self.components()
+        going = [each for each in components if each <= built.ids and not each & built.hit]
+        if self.is_held or not going:
             return None
-        number, project = len(self.publications) + 1, self.project
-        as_of = dict.fromkeys(project.groups, moment)
-        max_age = {group: project.max_age[group] for group in project.groups}
-        return LifePublication(number, self.stamp(now, moment), number, as_of, max_age, tuple(project.services))
+        out, project = set().union(*going), self.project
+        stays = set().union(*components) - out
+        current = self.publications[-1] if self.publications else None
+        as_of, max_age, made, services = {}, {}, {}, []
+        number = len(self.publications) + 1
+        if current:
+            services = [each for each in current.services if each in stays]
+            for group in stays & set(current.as_of):
+                as_of[group], max_age[group] = current.as_of[group], current.max_age[group]
+                made[group] = current.made[group]
+        for group in out & set(project.groups):
+            as_of[group] = max(moment, self.counted_to.get(group, moment))
+            max_age[group], made[group] = project.max_age[group], number
+        services = tuple(sorted([*services, *(out & set(project.services))]))
+        if current and (as_of, max_age, services) == (current.as_of, current.max_age, current.services):
+            return None
+        return LifePublication(number, self.stamp(now, *as_of.values()), number, as_of, max_age, made, services)
 
     def stamp(self, now: datetime, *moments: datetime) -> datetime:
         """published_at: later than each moment and than the publication before."""
@@ -246,12 +325,14 @@ class Life:
         assert (number, _time(pointer["published_at"])) == (expected.number, expected.published_at), pointer
         self.publications.append(expected)
         if not expected.is_rollback:
-            self.counted_to = max(expected.as_of.values())
+            self.counted_to |= {group: max(at, self.counted_to.get(group, at)) for group, at in expected.as_of.items()}
+        if len(set(expected.made.values())) > 1:
+            self._count("publications with carried groups")
 
-    def go_out(self, expected: LifePublication | None, is_killed: bool = False) -> None:
+    def go_out(self, expected: LifePublication | None, is_trouble: bool = False) -> None:
         """After a command: what it published is picked up, now and then a little late."""
         self.check_published(expected)
-        self.trouble = is_killed or (self.trouble and expected is None)
+        self.trouble = is_trouble or (self.trouble and expected is None)
         if expected is None:
             return
         self.now = max(self.now, expected.published_at)
@@ -270,22 +351,22 @@ class Life:
         self.now += MICROSECOND
         self.is_held = self.is_held or expected.is_rollback
 
-    def green(self, moment: datetime | None = None) -> None:
-        """A build that goes well. One in five takes a while: requests fall into it."""
-        moment = moment or self.next_moment()
+    def green(self, moment: datetime | None = None, built: Built | None = None) -> None:
+        """A build of all or of a part, as drawn. One in five takes a while: requests fall into it."""
+        moment, built = moment or self.next_moment(), built or self.drawn()
         if moment > self.now:
             self.ask_until(moment)
         self.reveal(moment)
         if self.rng.random() < 0.8:
-            self.command("build", now=moment)
-            self.go_out(self.coming(moment, moment))
+            self.command("build", *built.arguments, now=moment, fails=built.fails, **built.environment)
+            self.go_out(self.coming(built, moment, moment))
         else:
-            self.command("run", now=moment)
+            self.command("run", *built.arguments, now=moment, **built.environment)
             end = moment + timedelta(microseconds=self.rng.randint(1, 900_000_000))
             self.ask_until(max(end, self.now))
             self.reveal(self.now)  # rows that the run could not see lie there now
-            self.command("test", now=self.now)
-            self.go_out(self.coming(moment, self.now))
+            self.command("test", *built.arguments, now=self.now, fails=built.fails, **built.environment)
+            self.go_out(self.coming(built, moment, self.now))
         for path in self._closed:  # taken in; the record holds them
             (self.world.folder / "archive").mkdir(exist_ok=True)
             path.rename(self.world.folder / "archive" / path.name)
@@ -298,10 +379,10 @@ class Life:
         self.reveal(moment)
         mishap = self.project.spoil(self.rng, self.world, moment)
         self._execute(mishap.spoil, mishap.parameters)
+        built = replace(self.whole(), hit=mishap.hits)
         self.command("build", now=moment, fails=True)
         self._count("failed runs")
-        self.trouble = True
-        self.check_published(None)
+        self.go_out(self.coming(built, moment, moment), is_trouble=True)
         self.ask(self.now)
         self._execute(mishap.mend, mishap.parameters)
         self.green(moment if self.rng.random() < 0.4 else None)
@@ -317,23 +398,31 @@ class Life:
         moment = self.next_moment()
         self.ask_until(moment)
         self.reveal(moment)
-        expected = self.coming(moment, moment)
+        built = self.drawn()
+        expected = self.coming(built, moment, moment)
         self._count("dbt commands")
+        command = ["build", *built.arguments, *UNIT_TESTS_OUT]
         if self.rng.random() < 0.75:
-            point = self.rng.choice(list(FAULT_POINTS))
-            passes = self.rng.randint(0, FAULT_POINTS[point])
-            self.world.killed_at(point, "build", *UNIT_TESTS_OUT, now=text_of(moment), passes=passes)
-            expected = expected if point in PUBLISHED_AT else None
+            # a run that fails or builds a part comes to fewer of them, and where it holds something to two more
+            is_plain = not built.arguments and not built.failing
+            points = list(FAULT_POINTS) if is_plain else ["after_results", *([] if built.failing else BY_ENTITY)]
+            if expected and not is_plain:
+                points += ["before_pointer", *PUBLISHED_AT, *(HELD_AT if built.fails else [])]
+            point = self.rng.choice(sorted(points))
+            passes = self.rng.randint(0, FAULT_POINTS[point]) if is_plain else 0
+            self.world.killed_at(point, *command, now=text_of(moment), passes=passes, **built.environment)
+            expected = expected if point in PUBLISHED_AT or point in HELD_AT else None
         else:
-            expected = expected if self._killed_at_any_moment(moment) else None
+            expected = expected if self._killed_at_any_moment(command, moment, built.environment) else None
         self._count("killed runs")
-        self.go_out(expected, is_killed=True)
+        self.go_out(expected, is_trouble=True)
         self.ask(self.now)
-        self.green(moment if self.rng.random() < 0.3 and moment != self.counted_to else None)
+        self.green(moment if self.rng.random() < 0.3 else None)
 
-    def _killed_at_any_moment(self, moment: datetime) -> bool:
+    def _killed_at_any_moment(self, command: list[str], moment: datetime, environment: dict[str, str]) -> bool:
         """Whether it came as far as to publish: the pointer is the truth."""
-        process = self.world.started(self.world.folder / "command.log", "build", *UNIT_TESTS_OUT, now=text_of(moment))
+        log = self.world.folder / "command.log"
+        process = self.world.started(log, *command, now=text_of(moment), **environment)
         time.sleep(self.rng.uniform(1, 8))
         if process.is_alive():
             os.killpg(process.pid, signal.SIGKILL)
@@ -362,7 +451,7 @@ class Life:
         else:
             self.command(*operation, now=now)
         self._count("rollbacks")
-        self.go_out(expected, is_killed)
+        self.go_out(expected, is_trouble=is_killed)
         self._until_released()
 
     def held(self) -> None:
@@ -397,7 +486,7 @@ class Life:
 
     def new_version(self) -> None:
         """A version is added and given a past; the backfill is killed and goes on where it stopped."""
-        before = self.publications[0].as_of[self.project.groups[0]]
+        before = min(self.publications[0].as_of.values())
         histories = self.project.add_version(self.world)
         step = max((self.now - before) // 12, timedelta(minutes=1))
         start, end = before - 3 * step, self.now - step / 2
@@ -415,10 +504,28 @@ class Life:
         self._count("versions added and backfilled")
         self.green()
 
+    def joined(self) -> None:
+        """A service appears that joins two components."""
+        self.project.join(self.world)
+        self.project.services.append(self.project.joining)
+        self.leaving.discard(self.project.joining)
+        self._count("components merged")
+        self.green()
+
+    def parted(self) -> None:
+        """It disappears: nobody asks it any more, what was logged is compared, then its files go."""
+        self.leaving.add(self.project.joining)
+        self.restart_shim()
+        self.green()
+        self.project.part(self.world)
+        self.project.services.remove(self.project.joining)
+        self._count("components split")
+        self.green()
+
     def lead(self) -> Record:
         """All of it: what happens in which order is drawn once."""
         self.ask(self.now)  # before anything is published
-        self.green()
+        self.green(built=self.whole())
         turns = self._turns()
         for number, turn in enumerate(turns):
             if number and number % SHIM_LIVES == 0:
@@ -431,11 +538,13 @@ class Life:
             )
         while len(self.publications) < self.wanted:
             self.green()
+        if self.project.joining and self.project.joining not in self.project.services:
+            self.joined()  # what it answered is compared too
         self.ask_until(self.next_moment())
         self.close_shim()
         self.reveal(self.now)
         self.command("build", now=self.now)  # takes in the last of the log, and compares it
-        self.check_published(self.coming(self.now, self.now))
+        self.check_published(self.coming(self.whole(), self.now, self.now))
         record = Record(self.project, self.answers, self.publications, self.counts)
         (self.world.folder / "life.pickle").write_bytes(pickle.dumps(record))
         return record
@@ -452,6 +561,9 @@ class Life:
         self.rng.shuffle(turns)
         turns.insert(len(turns) // 3, self.new_version)
         turns.insert(len(turns) // 2, self.aged)
+        if self.project.joining:
+            turns.insert(len(turns) // 4, self.joined)
+            turns.insert(2 * len(turns) // 5, self.parted)
         return turns
 
     def _count(self, what: str) -> None:

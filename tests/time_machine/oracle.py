@@ -5,7 +5,7 @@ It reads neither the warehouse nor the published files, and shares no SQL and no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,11 +28,16 @@ class LifePublication:
     snapshot: int  # the publication that first brought it: a rollback brings back an older one
     as_of: dict[str, datetime]
     max_age: dict[str, timedelta]
+    made: dict[str, int]  # the publication that each group last went out with; in an older one it was carried over
     services: tuple[str, ...]
 
     @property
     def is_rollback(self) -> bool:
         return self.snapshot != self.number
+
+    def is_carried(self, groups: Iterable[str]) -> bool:
+        """Whether one of the groups was carried over into the snapshot."""
+        return any(self.made[group] != self.snapshot for group in groups)
 
 
 @dataclass(frozen=True)

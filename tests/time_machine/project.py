@@ -23,10 +23,14 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Mishap:
-    """Statements that make the feed bad, so that a build must fail, and those that mend it."""
+    """Statements that make the feed bad, so that a build must fail, and those that mend it.
+
+    hits: the groups and services whose components are held by it.
+    """
 
     spoil: list[str]
     mend: list[str]
+    hits: frozenset[str]
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -42,6 +46,8 @@ class LifeProject:
     services: list[str]
     later_groups: list[str]
     later_services: list[str]
+    joining = ""  # a service that joins two components, where the project has one
+    failing: dict[str, tuple[str, frozenset[str]]]  # tests to plant: what each refers to, and what is held by it
     arrivals: list[Arrival]  # by time
     tables: dict[str, dict[str, str]]  # raw tables: column to type
     forgets = True  # whether its sources may lose entities
@@ -60,6 +66,22 @@ class LifeProject:
     def add_version(self, world: World) -> str:
         """Adds the later groups and services, as a developer would; returns the histories to backfill."""
         raise NotImplementedError
+
+    def join(self, world: World) -> None:
+        """Adds the service that joins two components."""
+        raise NotImplementedError
+
+    def part(self, world: World) -> None:
+        """Takes it out again."""
+        raise NotImplementedError
+
+    def plant_tests(self, world: World) -> None:
+        """Writes the tests of `failing`: each fails where the environment's FAIL names it."""
+        for name, (refers_to, _) in self.failing.items():
+            (world.folder / "tests" / f"fails_{name}.sql").write_text(
+                "select 1 as problem where list_contains(string_split('{{ env_var('FAIL', '') }}', ' '), "
+                f"'{name}') -- {{{{ {refers_to} }}}}\n"
+            )
 
     def change_max_age(self, world: World) -> None:
         raise NotImplementedError

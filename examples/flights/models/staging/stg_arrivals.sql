@@ -4,6 +4,7 @@ select
     landed_at as occurred_at,
     landed_at as known_at,
     tailnum,
+    dest,
     arr_delay
 from {{ ref('flights') }}
 where landed_at is not null

@@ -1,0 +1,1 @@
+{{ asof.rows(['destination@1']) }}
