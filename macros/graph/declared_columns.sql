@@ -4,9 +4,11 @@
 #}
 {% macro declared_columns(node) %}
     {%- set columns = [] -%}
+    {%- set canonical = asof.column_types().spellings -%}
     {%- for column in node.columns.values() -%}
         {%- set type = (column.data_type or '') | lower -%}
-        {%- do columns.append({'name': column.name, 'type': asof.parse_type(type).name or type,
+        {%- do columns.append({'name': column.name,
+            'type': type if not type or type in canonical else (asof.parse_type(type).name or type),
             'description': column.description,
             'meta': (column.config.meta if column.config and column.config.meta else column.meta) or {}}) -%}
     {%- endfor -%}

@@ -5,9 +5,7 @@
 #}
 {% macro role(node) %}
     {%- if node.resource_type != 'model' -%}{{- return(none) -}}{%- endif -%}
-    {%- set folders = {'staging': 'event', 'entities': 'entity', 'clock': 'clock', 'features': 'group',
-        'history': 'history',
-        'online': 'latest', 'services': 'service', 'training': 'training'} -%}
+    {%- set folders = asof.role_folders() -%}
     {%- for folder in node.fqn[1:-1] if folder in folders -%}
         {%- if folder == 'services' and node.name.endswith('_examples') -%}{{- return('examples') -}}{%- endif -%}
         {%- if folder == 'services' and node.name.endswith('_rows') -%}{{- return('rows') -}}{%- endif -%}
@@ -16,10 +14,21 @@
     {{- return(none) -}}
 {% endmacro %}
 
+{# The role that the models of each folder have. #}
+{% macro role_folders() %}
+    {{- return({'staging': 'event', 'entities': 'entity', 'clock': 'clock', 'features': 'group', 'history': 'history',
+        'online': 'latest', 'services': 'service', 'training': 'training'}) -}}
+{% endmacro %}
+
 {# All enabled models of a role, sorted by name and version. #}
 {% macro models_of(role) %}
-    {%- set found = [] -%}
-    {%- for node in graph.nodes.values() if asof.role(node) == role -%}
+    {%- set wanted = 'service' if role in ['examples', 'rows'] else role -%}
+    {%- set found, within = [], [] -%}
+    {%- for folder, role_there in asof.role_folders().items() if role_there == wanted -%}
+        {%- do within.append(folder) -%}
+    {%- endfor -%}
+    {#- asked a hundred times in a build: most nodes are left out before a macro is called for them -#}
+    {%- for node in graph.nodes.values() if within[0] in node.fqn and asof.role(node) == role -%}
         {%- do found.append(node) -%}
     {%- endfor -%}
     {{- return(found | sort(attribute='unique_id')) -}}

@@ -84,6 +84,11 @@
         'has_sequence_number': 'sequence_number' in example_names}) -}}
 {% endmacro %}
 
+{# The model of a service's training set; none where it is missing, which is refused before anything is built. #}
+{% macro training_of(node) %}
+    {{- return(asof.model_named(node.name ~ '_v' ~ node.version ~ '_training')) -}}
+{% endmacro %}
+
 {# A service by `name` (its latest version) or `name@version`: its spec. #}
 {% macro service_named(service) %}
     {%- if '@' in service -%}

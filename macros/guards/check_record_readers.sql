@@ -33,11 +33,9 @@
 {% macro is_record(path) %}
     {%- set path = '.' ~ path | lower -%}
     {%- if path.split('.')[-1].startswith('asof_') -%}{{- return(true) -}}{%- endif -%}
-    {%- for role in asof.roles_out_of_reach('examples') -%}
-        {%- for node in asof.models_of(role) if ('.' ~ [node.database, node.schema,
-            node.alias] | join('.') | lower).endswith(path) -%}
-            {{- return(true) -}}
-        {%- endfor -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and ('.' ~ [node.database, node.schema,
+        node.alias] | join('.') | lower).endswith(path) and asof.role(node) in asof.roles_out_of_reach('examples') -%}
+        {{- return(true) -}}
     {%- endfor -%}
     {{- return(false) -}}
 {% endmacro %}

@@ -7,7 +7,7 @@
             ~ 'request column of ' ~ spec.examples_node.name ~ '.') -}}
     {%- endfor -%}
     {%- do asof.check_service_names(spec) -%}
-    {%- if asof.model_named(spec.base ~ '_training') is none -%}
+    {%- if asof.training_of(spec.node) is none -%}
         {{- asof.refuse(where ~ ' has no model ' ~ spec.base ~ '_training. Add models/training/' ~ spec.base
             ~ '_training.sql with the one line {{ asof.training() }}.') -}}
     {%- endif -%}

@@ -1,8 +1,8 @@
 {#
-  The components of the project: groups and services that hang together, each {ids, groups, services, reason,
+  The components of the project: groups and services that hang together, each {ids, groups, services, models, reason,
   is_failure}. A service hangs together with the groups that it reads, and what a test is on hangs together by it.
-  What says `publish: false` is in none. ids: of its groups and services, sorted; groups, services: their specs.
-  reason: why it cannot be published, where the graph says so.
+  What says `publish: false` is in none. ids: of its groups and services, sorted; groups, services: their specs;
+  models: their own models, by unique_id. reason: why it cannot be published, where the graph says so.
 #}
 {% macro components() %}
     {%- set groups, services, owner, links = {}, {}, {}, [] -%}
@@ -16,8 +16,7 @@
     {%- for node in asof.models_of('service') if asof.is_published(node) -%}
         {%- set spec = asof.service_spec_of(node) -%}
         {%- do services.update({spec.id: spec}) -%}
-        {%- set training = asof.model_named(spec.base ~ '_training') -%}
-        {%- for model in [node, spec.rows_node] + ([training] if training is not none else []) -%}
+        {%- for model in [node, spec.rows_node, asof.training_of(node)] -%}
             {%- do owner.update({model.unique_id: spec.id}) -%}
         {%- endfor -%}
         {%- do links.append([spec.id] + (spec.groups | map(attribute='group') | select('in', groups) | list)) -%}
@@ -42,14 +41,17 @@
     {%- for id in component_of | sort if id not in placed -%}
         {%- set ids = component_of[id] | sort -%}
         {%- do placed.extend(ids) -%}
-        {%- do found.append(asof.component(ids, groups, services)) -%}
+        {%- set component = asof.component(ids, groups, services) -%}
+        {%- for model, id in owner.items() if id in ids -%}{%- do component.models.append(model) -%}{%- endfor -%}
+        {%- do found.append(component) -%}
     {%- endfor -%}
     {{- return(found) -}}
 {% endmacro %}
 
 {# One component, of the groups and services with these ids. #}
 {% macro component(ids, groups, services) %}
-    {%- set here = {'ids': ids, 'groups': [], 'services': [], 'reason': none, 'is_failure': false, 'missing': []} -%}
+    {%- set here = {'ids': ids, 'groups': [], 'services': [], 'models': [], 'reason': none, 'is_failure': false,
+        'missing': []} -%}
     {%- for id in ids if id in groups -%}{%- do here.groups.append(groups[id]) -%}{%- endfor -%}
     {%- for id in ids if id in services -%}
         {%- do here.services.append(services[id]) -%}

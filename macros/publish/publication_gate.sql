@@ -34,11 +34,11 @@
         {{- return({'reason': 'there is no feature group to publish. Write one (asof new feature), or take '
             ~ '`publish: false` out of its meta.'}) -}}
     {%- endif -%}
-    {%- set all_models = asof.publication_scope(components | map(attribute='groups') | sum(start=[]),
-        components | map(attribute='services') | sum(start=[])).models -%}
+    {%- set results = asof.last_results() -%}
+    {%- set all_models = asof.publication_scope(components | map(attribute='models') | sum(start=[])).models -%}
     {%- for component in components if component.reason is none -%}
-        {%- set scope = asof.publication_scope(component.groups, component.services, beside=all_models) -%}
-        {%- set why = asof.why_not_green(scope, built) -%}
+        {%- set scope = asof.publication_scope(component.models, beside=all_models) -%}
+        {%- set why = asof.why_not_green(scope, built, results) -%}
         {%- if why is not none -%}
             {%- do component.update(why) -%}
         {%- else -%}
@@ -75,7 +75,7 @@
                 {{- return({'reason': spec.id ~ ' has no recorded moment; run `dbt build`.', 'is_failure': true}) -}}
             {%- endif -%}
         {%- elif moment[0][2] | int != asof.counted_span(spec.id).moments
-                and not asof.is_published_run(spec.id, built.run_id) -%}
+                and not asof.has_run('publications', spec.id, built.run_id) -%}
             {{- return({'reason': 'the moments of ' ~ spec.id
                 ~ ' that count changed after this run compared with them (a backfill completed meanwhile?). '
                 ~ 'Run `dbt build` again.', 'is_failure': true}) -}}

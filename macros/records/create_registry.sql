@@ -8,8 +8,9 @@
         {{- asof.refuse('the sources of the package asof are disabled, and its records are made of them. Add to '
             ~ 'dbt_project.yml `sources: {asof: {+enabled: true}}`.') -}}
     {%- endif -%}
+    {%- set there = asof.tables_there() -%}
     {#- the version is there by now, and the moments that count are a view -#}
-    {%- for record in records if record.name not in ['asof_version', 'asof_counted_moments'] -%}
+    {%- for record in records if record.name not in there + ['asof_version', 'asof_counted_moments'] -%}
         {%- do run_query(asof.create_record_sql(record)) -%}
     {%- endfor -%}
     {%- do run_query(asof.counted_moments_sql()) -%}

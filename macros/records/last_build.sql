@@ -12,32 +12,18 @@
         else none) -}}
 {% endmacro %}
 
-{# Whether this warehouse holds what a run recorded of a group (its moment and rows are written in one transaction).
+{#
+  Whether the record `moments` or `publications` has a run of a group. A group's moment and rows are written in one
+  transaction, so a run whose moment is on record is held by this warehouse. is_lost: whether it has it as lost.
 #}
-{% macro holds_run(group_id, run_id) %}
+{% macro has_run(record, group_id, run_id, is_lost=false) %}
     {%- set sql -%}
         select count(*)
-        from {{ asof.registry('moments') }}
-        where group_id = {{ asof.literal(group_id) }} and run_id = {{ asof.literal(run_id) }}
-    {%- endset -%}
-    {{- return(run_query(sql).rows[0][0] > 0) -}}
-{% endmacro %}
-
-{# Whether the record has what a run served of a group as lost. #}
-{% macro is_recorded_as_lost(group_id, run_id) %}
-    {%- set sql %}
-        select count(*)
-        from {{ asof.registry('publications') }}
-        where as_of is null and group_id = {{ asof.literal(group_id) }} and run_id = {{ asof.literal(run_id) }}
-    {%- endset -%}
-    {{- return(run_query(sql).rows[0][0] > 0) -}}
-{% endmacro %}
-
-{% macro is_published_run(group_id, run_id) %}
-    {%- set sql -%}
-        select count(*)
-        from {{ asof.registry('publications') }}
-        where group_id = {{ asof.literal(group_id) }} and run_id = {{ asof.literal(run_id) }}
+        from {{ asof.registry(record) }}
+        where
+            group_id = {{ asof.literal(group_id) }}
+            and run_id = {{ asof.literal(run_id) }}
+            {{ 'and as_of is null' if is_lost }}
     {%- endset -%}
     {{- return(run_query(sql).rows[0][0] > 0) -}}
 {% endmacro %}

@@ -1,18 +1,9 @@
 {#
-  {models, tests}: the models that a publication is made of (the groups' and services' own, with all their ancestors)
-  and the tests on any of them. What belongs only to something under construction, or to nothing of ours, is not in
-  it. beside: the models of what else is published, which a test may read too.
+  {models, tests}: the models that a publication is made of (the roots, the groups' and services' own, with all their
+  ancestors) and the tests on any of them, by unique_id. What belongs only to something under construction, or to
+  nothing of ours, is not in it. beside: the models of what else is published, which a test may read too.
 #}
-{% macro publication_scope(groups, services, beside=[]) %}
-    {%- set roots = [] -%}
-    {%- for group in groups -%}
-        {%- do roots.extend([group.history_node.unique_id, group.latest_node.unique_id]) -%}
-    {%- endfor -%}
-    {%- for service in services -%}
-        {%- do roots.append(service.node.unique_id) -%}
-        {%- set training = asof.model_named(service.base ~ '_training') -%}
-        {%- if training is not none -%}{%- do roots.append(training.unique_id) -%}{%- endif -%}
-    {%- endfor -%}
+{% macro publication_scope(roots, beside=[]) %}
     {%- set models = [] -%}
     {%- set ns = namespace(frontier=roots) -%}
     {%- for _ in range(1000) if ns.frontier -%}

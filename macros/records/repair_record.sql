@@ -24,8 +24,8 @@
     {%- else -%}
         {%- set skipped = pointer.sequence_number - recorded - 1 -%}
         {%- set gone = [] -%}
-        {%- for id, group in asof.current_manifest(pointer).groups.items() if not asof.holds_run(id, group.run_id)
-                and not asof.is_recorded_as_lost(id, group.run_id) -%}
+        {%- for id, group in asof.current_manifest(pointer).groups.items() if not asof.has_run('moments', id,
+            group.run_id) and not asof.has_run('publications', id, group.run_id, is_lost=true) -%}
             {%- do gone.append(id) -%}
         {%- endfor -%}
         {%- set is_loss = skipped > 0 or gone | length > 0 -%}

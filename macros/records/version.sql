@@ -7,19 +7,23 @@
 
 {# The version of the records in this warehouse; none where it has no records yet. #}
 {% macro recorded_version() %}
+    {%- set there = asof.tables_there() -%}
+    {%- if 'asof_version' in there -%}
+        {{- return(run_query('select max(version) from ' ~ asof.registry('version')).rows[0][0] | int) -}}
+    {%- endif -%}
+    {{- return(1 if 'asof_runs' in there else none) -}}
+{% endmacro %}
+
+{# The names of the tables and views in the records' schema, as a list. #}
+{% macro tables_there() %}
     {%- set sql %}
         select table_name
         from information_schema.tables
         where
             lower(table_schema) = {{ asof.literal(target.schema | lower) }}
             and lower(table_catalog) = {{ asof.literal(target.database | lower) }}
-            and table_name in ('asof_version', 'asof_runs')
     {%- endset -%}
-    {%- set there = run_query(sql).columns[0].values() -%}
-    {%- if 'asof_version' in there -%}
-        {{- return(run_query('select max(version) from ' ~ asof.registry('version')).rows[0][0] | int) -}}
-    {%- endif -%}
-    {{- return(1 if there else none) -}}
+    {{- return(run_query(sql).columns[0].values() | list) -}}
 {% endmacro %}
 
 {# Refuses records of another version; starts those of a fresh warehouse at the current one. #}

@@ -1,16 +1,10 @@
 {#
   Why the models and tests of a scope are not green, {reason, is_failure, missing}, or none. Green: each model was
   built by the run `built` from the text that it has now, and each test passed since, on those very tables.
-  is_failure: a run failed by it, and a person must look. missing: the models that the run left out.
+  is_failure: a run failed by it, and a person must look. missing: the models that the run left out. results: as
+  last_results gives them.
 #}
-{% macro why_not_green(scope, built) %}
-    {%- set results = {} -%}
-    {%- set found = run_query('select unique_id, status, run_number, run_id, resource_type, tested, definition from '
-        ~ asof.registry('results')).rows -%}
-    {%- for row in found -%}
-        {%- do results.update({row[0]: {'status': row[1], 'run_number': row[2] | int, 'run_id': row[3],
-            'resource_type': row[4], 'tested': row[5], 'definition': row[6]}}) -%}
-    {%- endfor -%}
+{% macro why_not_green(scope, built, results) %}
     {%- set missing, failed, skipped, edited = [], [], [], [] -%}
     {%- for unique_id in scope.models -%}
         {%- set result = results.get(unique_id) -%}
@@ -60,6 +54,20 @@
             ~ '. Run `dbt test`.', is_failure=false)) -}}
     {%- endif -%}
     {{- return(none) -}}
+{% endmacro %}
+
+{# The last result of each node, by unique_id: {status, run_number, run_id, resource_type, tested, definition}. #}
+{% macro last_results() %}
+    {%- set sql -%}
+        select unique_id, status, run_number, run_id, resource_type, tested, definition
+        from {{ asof.registry('results') }}
+    {%- endset -%}
+    {%- set results = {} -%}
+    {%- for row in run_query(sql).rows -%}
+        {%- do results.update({row[0]: {'status': row[1], 'run_number': row[2] | int, 'run_id': row[3],
+            'resource_type': row[4], 'tested': row[5], 'definition': row[6]}}) -%}
+    {%- endfor -%}
+    {{- return(results) -}}
 {% endmacro %}
 
 {% macro not_green(reason, is_failure=true, missing=[]) %}

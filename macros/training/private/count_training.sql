@@ -36,7 +36,7 @@
 #}
 {% macro training_counts(spec) %}
     {%- set examples = asof.relation_of(spec.examples_node) -%}
-    {%- set training = asof.relation_of(asof.model_named(spec.base ~ '_training')) -%}
+    {%- set training = asof.relation_of(asof.training_of(spec.node)) -%}
     {%- set categorical = [] -%}
     {%- for feature in spec.features if feature.meta.get('categories') and 'other' not in feature.meta.categories -%}
         {%- do categorical.append(feature.name) -%}

@@ -7,10 +7,11 @@
     {%- if asof.training_folder() is none or built is none or built.kind in ['backfill', 'empty', 'cutoff'] -%}
         {{- return(none) -}}
     {%- endif -%}
+    {%- set results = asof.last_results() -%}
     {%- for node in asof.models_of('service') -%}
-        {%- set spec = asof.service_spec_of(node) -%}
-        {%- set training = asof.model_named(spec.base ~ '_training') -%}
-        {%- if training is not none and asof.why_not_green(asof.publication_scope([], [spec]), built) is none -%}
+        {%- set training = asof.training_of(node) -%}
+        {%- set scope = asof.publication_scope([node.unique_id, training.unique_id]) -%}
+        {%- if asof.why_not_green(scope, built, results) is none -%}
             {%- do asof.make_private_folder(asof.training_folder()) -%}
             {%- do asof.fault_point('before_training_file') -%}
             {%- set sql -%}
@@ -18,7 +19,8 @@
                 from {{ asof.relation_of(training) }}
                 order by prediction_time, row_id
             {%- endset -%}
-            {%- do asof.export_parquet(sql, asof.training_folder() ~ '/' ~ spec.base ~ '.parquet') -%}
+            {%- set file = node.name ~ '_v' ~ node.version ~ '.parquet' -%}
+            {%- do asof.export_parquet(sql, asof.training_folder() ~ '/' ~ file) -%}
             {%- do asof.fault_point('after_training_file') -%}
         {%- endif -%}
     {%- endfor -%}
