@@ -21,6 +21,8 @@ def test_components_that_merge_and_split(two: World) -> None:
     for file in ("features/mark.yml", "services/tally.yml"):
         world.replace(f"models/{file}", ", publish: false", "")
     world.replace("models/features/mark.yml", "[2, 100]", "[0, 100]")
+    ranged = "description: How large., config: {meta: {range: [0, 100]}}}"
+    world.replace("models/features/place.yml", "description: How large.}", ranged)
     run = world.build("2026-05-01 10:00")
     assert run.says("4 groups, 3 services.")
     first = groups(world)
@@ -33,10 +35,16 @@ def test_components_that_merge_and_split(two: World) -> None:
     assert moments(world) == {"card@1": "10:00", "place@1": "10:00", "thing@1": "10:00", "mark@1": "10:10"}
     joins.unlink()
 
-    # an entity that two components share: a moment that counts for one is run again for the other
+    # a value in one group's source is tampered with: its component is held and says so, the two others go out
     world.thing("b", "2026-05-01 10:12")
-    world.build("2026-05-01 10:15", fails=True, FAIL="score_v1")
-    assert (moments(world)["mark@1"], moments(world)["thing@1"]) == ("10:15", "10:00")
+    world.execute("update raw.places set size = -1")
+    run = world.build("2026-05-01 10:15", fails=True)
+    assert run.says("carried over: place@1, score@1, thing@1: failed tests: asof_feature_group_place_v1_.")
+    assert moments(world) == {"card@1": "10:15", "mark@1": "10:15", "place@1": "10:00", "thing@1": "10:00"}
+    assert {each["reason"] for each in held(world).values()} == {"failed tests: asof_feature_group_place_v1_."}
+    world.execute("update raw.places set size = 5")
+
+    # an entity that two components share: a moment that counts for one is run again for the other
     world.execute("create table raw.kept as from raw.things")
     world.execute("delete from raw.things where thing_id = 'b'")
     world.build("2026-05-01 10:15")
