@@ -6,7 +6,8 @@ microsecond around every border. The last test counts that each kind really occu
 
 Features bear names that the machinery once used inside; keys are text and integers that no double holds; values are of
 every kind of type, -0.0 among them; one service looks groups up twice under aliases; columns have declared ranges.
-SEED=7 makes up other worlds.
+There are two components over one entity. A build is of one of them, or a planted test of one fails: then the other is
+carried over. SEED=7 makes up other worlds, and draws other builds.
 """
 
 from __future__ import annotations
@@ -53,10 +54,20 @@ CLOCK_CHANGES = [utc("2024-03-10 07:00"), utc("2024-03-31 01:00")]
 # One moment as the leap day begins, one within two hours of each change of clocks, and the days between them.
 EVERY = timedelta(hours=62, minutes=14, seconds=30)
 BACKFILL = [LEAP_DAY + n * EVERY for n in range(14)]
-BUILDS = [utc("2024-04-03 10:00"), utc("2024-04-03 12:00"), utc("2024-04-03 14:00"), utc("2024-04-03 18:00")]
+BUILDS = [utc(f"2024-04-03 {hour}:00") for hour in (10, 12, 14, 15, 19)]
 ROLLBACK = utc("2024-04-03 12:30")
 MOMENTS = BACKFILL + BUILDS
-MAX_AGE = {"thing": timedelta(minutes=100), "place": timedelta(minutes=45), "activity": timedelta(minutes=80)}
+MAX_AGE = {
+    "thing": timedelta(minutes=100),
+    "place": timedelta(minutes=45),
+    "activity": timedelta(minutes=80),
+    "pulse": timedelta(minutes=70),
+}
+# The groups of each component, what selects it, and the test of it that can be made to fail.
+COMPONENTS = {
+    "score": (("thing", "place", "activity"), ["--select", "@thing.v1"], "ref('score', v=1)"),
+    "beat": (("pulse",), ["--select", "@pulse.v1"], "ref('pulse_v1_latest')"),
+}
 AMOUNT_RANGE = (Decimal("0.00"), Decimal("100.00"))  # of what callers may send
 PLACES_FROM = 2**53 + 1  # a double does not hold every second one of these keys
 NOWHERE = -1
@@ -66,21 +77,64 @@ LATER_MAX_AGE = MAX_AGE | {"place": timedelta(hours=3)}
 
 @dataclass(frozen=True)
 class OraclePublication:
-    """What the shim had from `published_at` on: all groups as of one moment."""
+    """What the shim had from `published_at` on: each group as of a moment."""
 
     number: int
     published_at: datetime
-    as_of: datetime
+    as_of: dict[str, datetime]
     max_age: dict[str, timedelta]
 
 
-# A build under a frozen clock goes out a microsecond after its moment; the rollback brings back the first one's rows.
-PUBLICATIONS = [
-    OraclePublication(1, BUILDS[0] + MICROSECOND, BUILDS[0], MAX_AGE),
-    OraclePublication(2, BUILDS[1] + MICROSECOND, BUILDS[1], MAX_AGE),
-    OraclePublication(3, ROLLBACK, BUILDS[0], MAX_AGE),
-    OraclePublication(4, BUILDS[2] + MICROSECOND, BUILDS[2], LATER_MAX_AGE),
-]
+@dataclass(frozen=True)
+class PartBuild:
+    """A build of which one component goes out: the other is not selected, or its test fails."""
+
+    out: str
+    fails: bool
+
+    def run(self, world: World, now: str, **environment: str) -> None:
+        held = next(each for each in COMPONENTS if each != self.out)
+        selection = [] if self.fails else COMPONENTS[self.out][1]
+        failing = {"FAIL": held} if self.fails else {}
+        run = world.build(now, *selection, fails=self.fails, **failing, **environment)
+        assert run.says("carried over: beat@1, pulse@1:" if held == "beat" else "carried over: activity@1, pair@1, "), (
+            run.said
+        )
+
+
+def draw_parts() -> list[PartBuild]:
+    """The builds between the first and the last: one of either component before the rollback, and both after it."""
+    rng = random.Random(SEED)
+    first, then = (rng.sample(list(COMPONENTS), 2) for _ in range(2))
+    return [PartBuild(out, rng.random() < 0.5) for out in (first[0], *then)]
+
+
+PARTS = draw_parts()
+
+
+def publications() -> list[OraclePublication]:
+    """A build under a frozen clock goes out a microsecond after its moment. The rollback, after the second one, brings
+    back the rows of the first.
+    """
+    made = [OraclePublication(1, BUILDS[0] + MICROSECOND, dict.fromkeys(MAX_AGE, BUILDS[0]), MAX_AGE)]
+    for moment, part in zip(BUILDS[1:], PARTS, strict=False):
+        before, groups = made[-1], COMPONENTS[part.out][0]
+        declared = MAX_AGE if moment < ROLLBACK else LATER_MAX_AGE
+        as_of = before.as_of | dict.fromkeys(groups, moment)
+        max_age = before.max_age | {group: declared[group] for group in groups}
+        made.append(OraclePublication(len(made) + 1, moment + MICROSECOND, as_of, max_age))
+        if len(made) == 2:
+            made.append(replace(made[0], number=3, published_at=ROLLBACK))
+    return made
+
+
+PUBLICATIONS = publications()
+
+
+def moments_of(group: str) -> list[datetime]:
+    """Those that count: the backfilled ones, and the builds that the group went out with."""
+    live = {publication.as_of[group] for publication in PUBLICATIONS}
+    return [*BACKFILL, *sorted(live), BUILDS[-1]]
 
 
 def in_force(at: datetime) -> OraclePublication | None:
@@ -199,16 +253,14 @@ def example(rng: random.Random, row_id: str, things: list[str]) -> LabelledReque
     by_number = rng.random() < 0.15
     publication = rng.choice(PUBLICATIONS)
     starts = [(p.published_at, p.as_of, p.max_age) for p in PUBLICATIONS]
-    starts += [(moment + LAG, moment, MAX_AGE) for moment in rng.sample(BACKFILL, 4)]
+    starts += [(moment + LAG, dict.fromkeys(MAX_AGE, moment), MAX_AGE) for moment in rng.sample(BACKFILL, 4)]
     published_at, as_of, max_age = rng.choice(starts)
     if by_number:
         published_at, as_of, max_age = publication.published_at, publication.as_of, publication.max_age
     at = rng.choice(
         [
             published_at,
-            as_of + max_age["thing"],
-            as_of + max_age["place"],
-            as_of + max_age["activity"],
+            *(as_of[group] + max_age[group] for group in MAX_AGE),
             published_at + timedelta(seconds=rng.randint(0, 9000)),
         ]
     )
@@ -319,6 +371,10 @@ class Oracle:
             "last_event": UUID(hashlib.md5(seen[-1].event_id.encode()).hexdigest()) if seen else None,
         }
 
+    def pulse(self, thing: str, moment: datetime) -> dict[str, Any] | None:
+        row = self.activity(thing, moment)
+        return row and {"beats": row["count_2h"], "strength": row["last_lifetime"]}
+
     def place(self, place: int, moment: datetime) -> dict[str, Any] | None:
         if not any(version.known_at <= moment for version in self._of.get(place, [])):
             return None
@@ -331,7 +387,10 @@ class Oracle:
         standing = [moment for moment in BACKFILL if moment + LAG <= requested.at]
         if publication is None and not standing:
             return None
-        as_of, max_age = (publication.as_of, publication.max_age) if publication else (max(standing), MAX_AGE)
+        if publication:
+            as_of, max_age = publication.as_of, publication.max_age
+        else:
+            as_of, max_age = dict.fromkeys(MAX_AGE, max(standing)), MAX_AGE
         answer = self.answer(service, requested, as_of, max_age)
         if answer["status"] == "REJECTED":
             return None
@@ -349,15 +408,19 @@ class Oracle:
         }
 
     def answer(
-        self, service: OracleService, requested: LabelledRequest, as_of: datetime, max_age: dict[str, timedelta]
+        self,
+        service: OracleService,
+        requested: LabelledRequest,
+        as_of: dict[str, datetime],
+        max_age: dict[str, timedelta],
     ) -> dict[str, Any]:
-        """What the API answers of one row, from groups that all stand as of one moment."""
+        """What the API answers of one row, from groups that each stand as of a moment."""
         found: dict[str, dict[str, Any] | None] = {}
         groups: dict[str, str] = {}
         for lookup, (group, key_of) in service.lookups.items():
             key = key_of(requested, found)
-            found[lookup] = None if key is None else getattr(self, group)(key, as_of)
-            is_stale = requested.at - as_of > max_age[group]
+            found[lookup] = None if key is None else getattr(self, group)(key, as_of[group])
+            is_stale = requested.at - as_of[group] > max_age[group]
             groups[lookup] = "NOT_FOUND" if found[lookup] is None else "STALE" if is_stale else "OK"
         stored = {lookup: row if groups[lookup] == "OK" else None for lookup, row in found.items()}
         features, rejected = service.features(requested, stored), []
@@ -398,6 +461,14 @@ def score(requested: LabelledRequest, stored: dict[str, dict[str, Any] | None]) 
         "is_known": thing is not None,
         **{as_: of(activity, name) for name, as_ in SERVED.items()},
         "turned": None if minus is None else -minus + 0.0,
+    }
+
+
+def beat(requested: LabelledRequest, stored: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
+    return {
+        "beats": of(stored["pulse"], "beats"),
+        "strength": of(stored["pulse"], "strength"),
+        "beats_beside": of(stored["beside"], "beats"),
     }
 
 
@@ -444,6 +515,16 @@ SERVICES = {
             "count_2h": (0, 2, False, False),
             "last_lifetime": (Decimal(5), Decimal(100), True, False),
         },
+    ),
+    "beat": OracleService(
+        keys=lambda requested: {"thing_id": requested.thing, "other_id": requested.other},
+        sent=lambda requested: {"request_amount": requested.amount},
+        lookups={
+            "pulse": ("pulse", lambda requested, found: requested.thing),
+            "beside": ("pulse", lambda requested, found: requested.other),
+        },
+        features=beat,
+        rules={"beats": (0, 2, False, False), "strength": (Decimal(5), Decimal(100), True, False)},
     ),
     "pair": OracleService(
         keys=lambda requested: {"first_id": requested.thing, "second_id": requested.other},
@@ -550,6 +631,52 @@ def add_activity(world: World) -> None:
     )
 
 
+def add_beat(world: World) -> None:
+    """A component of its own, over the same entity: a group, and a service that looks it up twice."""
+    columns = {"thing_id": "varchar", "as_of": "timestamptz", "beats": "bigint", "strength": "decimal(12,2)"}
+    sent = {"row_id": "varchar", "thing_id": "varchar", "other_id": "varchar", "request_amount": "decimal(12,2)"}
+    times = {"prediction_time": "timestamptz", "label_known_at": "timestamptz"}
+    examples = columns_yaml(
+        sent | times | {"outcome": "boolean", "sequence_number": "bigint"},
+        outcome="{label: true}",
+        request_amount=f"{{range: [{AMOUNT_RANGE[0]}, {AMOUNT_RANGE[1]}]}}",
+    )
+    features = {"row_id": "varchar", "beats": "bigint", "strength": "decimal(12,2)", "beats_beside": "bigint"}
+    version = "    versions: [{v: 1}]\n"
+    (count, _), (last, _) = KINDS["count"], KINDS["last"]
+    group = "{meta: {owner: tests, max_age: 70 minutes}}"
+    service = "{meta: {owner: tests, lookups: {beside: other_id}}}"
+    write(
+        world,
+        {
+            "features/pulse_v1.sql": "select point.thing_id, point.as_of,\n"
+            f"    {count % WINDOWS['2h']} as beats, {last % WINDOWS['lifetime']} as strength\n"
+            "from {{ asof.points(ref('things')) }} as point\n"
+            "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id', corrected=true) }} group by 1, 2\n",
+            "features/pulse.yml": "models:\n"
+            + model_yaml("pulse", "How a thing beats.", group, "feature_group", columns_yaml(columns), version),
+            "history/pulse_v1_history.sql": "{{ asof.history() }}\n",
+            "online/pulse_v1_latest.sql": "{{ asof.latest() }}\n",
+            "services/beat_examples.sql": "select row_id, thing_id, other_id, request_amount, prediction_time,\n"
+            "    outcome, label_known_at, sequence_number\nfrom {{ source('raw', 'examples') }}\n",
+            "services/beat_v1_rows.sql": "{{ asof.rows(['pulse@1', 'pulse@1 as beside']) }}\n",
+            "services/beat_v1.sql": "select row_id, beats, strength, beside_beats as beats_beside\n"
+            "from {{ ref('beat_v1_rows') }}\n",
+            "services/beat.yml": "models:\n"
+            + model_yaml("beat_examples", "One row per request.", "{materialized: table}", "examples", examples)
+            + model_yaml(
+                "beat", "One row per two.", service, "service", columns_yaml(features, **RANGES["beat"]), version
+            ),
+            "training/beat_v1_training.sql": "{{ asof.training() }}\n",
+        },
+    )
+    (world.folder / "tests").mkdir(exist_ok=True)
+    for name, (_, _, refers_to) in COMPONENTS.items():
+        (world.folder / "tests" / f"fails_{name}.sql").write_text(
+            f"select 1 as problem where '{{{{ env_var('FAIL', '') }}}}' = '{name}' -- {{{{ {refers_to} }}}}\n"
+        )
+
+
 def add_pair(world: World) -> None:
     """A service that looks up things and places twice, and activity under an alias."""
     rows = ["thing@1 as first", "thing@1 as second", "place@1 as here", "place@1 as there", "activity@1 as busy"]
@@ -608,7 +735,7 @@ class Answered:
 
 
 class Asking:
-    """Asks the API, its log on, about every thing at a time, in both services."""
+    """Asks the API, its log on, about every thing at a time, in all services."""
 
     def __init__(self, world: World, oracle: Oracle) -> None:
         self.world, self.oracle = world, oracle
@@ -660,7 +787,9 @@ class BuiltOracle:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> BuiltOracle:
-    """The tale in a project, run on a machine in New York (or TZ): backfilled, built, rolled back, released, built."""
+    """The tale in a project, run on a machine in New York (or TZ): backfilled, built, rolled back, released, built in
+    parts.
+    """
     world, tale = World(tmp_path_factory.mktemp("oracle") / "world", template=parsed_world), make_up()
     oracle = Oracle(tale)
     asking = Asking(world, oracle)
@@ -677,26 +806,27 @@ def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Built
     )
     zone = {"TZ": os.environ.get("TZ", "America/New_York")}
     every = "62 hours 14 minutes 30 seconds"
-    first, second, rolled_back, last = PUBLICATIONS
+    first, second, rolled_back, third, last = PUBLICATIONS
     world.backfill("2024-02-29T00:00", "2024-04-03T00:00", every, now="2024-04-03 09:00", **zone)
     world.dbt("build", now="2024-04-03 10:00", **zone)
     asking.ask(first, BUILDS[0])  # by a clock that is behind the builder's
     asking.ask(first, BUILDS[0] + MAX_AGE["activity"] + MICROSECOND)
-    world.dbt("build", now="2024-04-03 12:00", **zone)
+    PARTS[0].run(world, "2024-04-03 12:00", **zone)
     asking.ask(second, BUILDS[1] + timedelta(minutes=10))
     world.dbt("run-operation", "rollback", "--args", "{to: 1}", now="2024-04-03 12:30", **zone)
     asking.ask(rolled_back, ROLLBACK)
     world.dbt("run-operation", "release", now="2024-04-03 13:00", **zone)
     world.replace("models/features/place.yml", "max_age: 45 minutes", "max_age: 3 hours")
-    world.dbt("build", now="2024-04-03 14:00", **zone)
-    asking.ask(last, BUILDS[2] + MAX_AGE["activity"])
-    asking.ask(last, BUILDS[2] + MAX_AGE["thing"])
-    asking.ask(last, BUILDS[2] + LATER_MAX_AGE["place"] + MICROSECOND)
+    PARTS[1].run(world, "2024-04-03 14:00", **zone)
+    asking.ask(third, BUILDS[2] + timedelta(minutes=10))
+    PARTS[2].run(world, "2024-04-03 15:00", **zone)
+    for group, beyond in (("activity", 0), ("thing", 0), ("pulse", 1), ("place", 1)):
+        asking.ask(last, last.as_of[group] + LATER_MAX_AGE[group] + beyond * MICROSECOND)
     world.add(
         "examples",
         *[(x.row_id, x.thing, x.at, x.amount, x.color, True, x.at, x.number, x.other) for x in tale.examples],
     )
-    world.dbt("build", now="2024-04-03 18:00", **zone)
+    world.dbt("build", now="2024-04-03 19:00", **zone)
     return BuiltOracle(world, oracle, asking)
 
 
@@ -708,6 +838,7 @@ def make_project(world: World) -> None:
         world.replace(f"models/features/{file}.yml", "place_id, data_type: varchar", "place_id, data_type: bigint")
     add_activity(world)
     add_pair(world)
+    add_beat(world)
     # loaded twice; and a model that has the name of the known-joins
     world.replace("models/staging/stg_events.sql", "select event_id", "select distinct event_id")
     names = "is_retracted, timestamptz '2100-01-01 00:00+00' as superseded_at, 1 as recency"
@@ -745,7 +876,7 @@ def typed(row: dict[str, Any] | None) -> dict[str, Any] | None:
     return {name: (type(value), str(value).startswith("-")) for name, value in row.items()}
 
 
-@pytest.mark.parametrize("group", ["thing", "place", "activity"])
+@pytest.mark.parametrize("group", ["thing", "place", "activity", "pulse"])
 def test_history_at_every_moment_equals_the_oracle(built: BuiltOracle, group: str) -> None:
     """Every aggregate over every window, and last attributes, of every entity at every backfilled and live moment."""
     world, oracle = built.world, built.oracle
@@ -755,6 +886,7 @@ def test_history_at_every_moment_equals_the_oracle(built: BuiltOracle, group: st
         "thing": ["place_id", "color", "events_lifetime", "events_30d", "amount_total", "last_event_at"],
         "place": ["size"],
         "activity": list(ACTIVITY),
+        "pulse": ["beats", "strength"],
     }[group]
     rows: dict[str, list[tuple]] = {}
     for key, as_of, is_tombstone, *values in world.history(
@@ -763,7 +895,7 @@ def test_history_at_every_moment_equals_the_oracle(built: BuiltOracle, group: st
         rows.setdefault(key, []).append((as_of, None if is_tombstone else dict(zip(names, values, strict=True))))
     found = gone = 0
     for entity in getattr(oracle, f"{entity_name}s"):
-        for moment in MOMENTS:
+        for moment in moments_of(group):
             stored = [row for as_of, row in rows.get(entity, []) if as_of <= moment]
             expected = by_hand(entity, moment)
             assert (stored[-1] if stored else None) == up_to_last_bit(expected), (entity, moment)
@@ -775,7 +907,7 @@ def test_history_at_every_moment_equals_the_oracle(built: BuiltOracle, group: st
     assert gone > 100 or group == "place"
 
 
-@pytest.mark.parametrize("group", ["thing", "activity"])
+@pytest.mark.parametrize("group", ["thing", "activity", "pulse"])
 def test_history_holds_changes_only(built: BuiltOracle, group: str) -> None:
     """A row where something appeared, changed or went, and no other; no entity begins with a tombstone."""
     before: dict[str, Any] = {}
@@ -837,7 +969,7 @@ def repository(built: BuiltOracle, tmp_path_factory: pytest.TempPathFactory) -> 
     """What `asof feast` writes."""
     folder = tmp_path_factory.mktemp("feast") / "it's" / "new"
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in built.world.environment("2024-04-03 18:00").items():
+        for name, value in built.world.environment("2024-04-03 19:00").items():
             patch.setenv(name, value)
         assert main(["feast", "--to", str(folder), "--project", str(built.world.folder)]) == 0
     return folder
@@ -864,7 +996,7 @@ def test_the_definitions_are_python_and_say_what_the_manifest_says(repository: P
         if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
     }
     assert [name for name in made if name.endswith("_v1")] == [
-        *("activity_v1", "place_v1", "thing_v1", "pair_v1", "score_v1")
+        *("activity_v1", "place_v1", "pulse_v1", "thing_v1", "beat_v1", "pair_v1", "score_v1")
     ]
     assert made["thing_id_entity"]["value_type"] == "ValueType.STRING"
     place, score = made["place_v1"], made["score_v1"]
@@ -892,7 +1024,7 @@ def test_nothing_is_written_over_and_nothing_is_left_of_a_refused_export(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def refusal(to: Path, **environment: str) -> str:
-        for name, value in (world.environment("2024-04-03 18:00") | environment).items():
+        for name, value in (world.environment("2024-04-03 19:00") | environment).items():
             monkeypatch.setenv(name, value)
         assert main(["feast", "--to", str(to), "--project", str(world.folder)]) == 2
         return capsys.readouterr().err
