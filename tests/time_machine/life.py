@@ -265,7 +265,7 @@ class Life:
     def drawn(self) -> Built:
         """Most builds are of a part, and in some a planted test or two fail."""
         built, components = self.whole(), self.components()
-        if len(components) > 1 and self.rng.random() < 0.65:
+        if len(components) > 1 and self.rng.random() < 0.75:
             count = 1 if len(components) < 3 or self.rng.random() < 0.75 else 2
             chosen = [group for each in self.rng.sample(components, count) for group in sorted(each) if "@" in group]
             groups = [group for group in chosen if group in self.project.groups]
