@@ -77,7 +77,7 @@ $(FEAST): # with Redis as an online store, for bench-serve
 bench-serve: $(READY) $(FEAST) ## what the shim serves per second beside a bare Flask and Feast (BENCH="--swap 5": latency while snapshots are taken up)
 	$(BIN)/python benchmarks/serve.py $(BENCH)
 
-bench-build: $(READY) ## what the default tests cost: dbt build with them against without
+bench-build: $(READY) ## what a build costs: with the default tests, without them, and of one component
 	$(BIN)/python benchmarks/build_cost.py
 
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)

@@ -76,7 +76,7 @@
 
 {#
   A hash of what a model is made of as the project has it: its file, what it reads, and what its YAML says of it and
-  its columns. (Edits of macros are seen in the compiled text, once it is built.)
+  its columns. (dbt shows the text of macros to no hook: edits of them are seen in the compiled text, once it is built.)
 #}
 {% macro definition_of(node) %}
     {%- set columns = [] -%}
