@@ -65,7 +65,11 @@ MAX_AGE = {
 }
 # The groups of each component, what selects it, and the test of it that can be made to fail.
 COMPONENTS = {
-    "score": (("thing", "place", "activity"), ["--select", "@thing.v1"], "ref('score', v=1)"),
+    "score": (
+        ("thing", "place", "activity"),
+        ["--select", "@thing.v1", "@place.v1", "@activity.v1"],
+        "ref('score', v=1)",
+    ),
     "beat": (("pulse",), ["--select", "@pulse.v1"], "ref('pulse_v1_latest')"),
 }
 AMOUNT_RANGE = (Decimal("0.00"), Decimal("100.00"))  # of what callers may send

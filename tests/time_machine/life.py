@@ -272,8 +272,9 @@ class Life:
             if self.rng.random() < 0.15:
                 groups = [self.rng.choice(groups)]  # which may leave others of its component out
             services = [each for each in self.project.services if self.groups_of(each) & set(groups)]
-            ids = frozenset([*groups, *services]).union(*(self.groups_of(each) for each in services))
-            built = Built(ids, ["--select", *(f"@{group.replace('@', '.v')}" for group in groups)])
+            built = Built(
+                frozenset([*groups, *services]), ["--select", *(f"@{group.replace('@', '.v')}" for group in groups)]
+            )
             self._count("builds of a part")
         if self.rng.random() < 0.2:
             names = [name for name, (_, hit) in self.project.failing.items() if hit & built.ids]
