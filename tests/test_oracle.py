@@ -257,7 +257,7 @@ def example(rng: random.Random, row_id: str, things: list[str]) -> LabelledReque
     by_number = rng.random() < 0.15
     publication = rng.choice(PUBLICATIONS)
     starts = [(p.published_at, p.as_of, p.max_age) for p in PUBLICATIONS]
-    starts += [(moment + LAG, dict.fromkeys(MAX_AGE, moment), MAX_AGE) for moment in rng.sample(BACKFILL, 4)]
+    starts += [(moment + LAG, dict.fromkeys(MAX_AGE, moment), MAX_AGE) for moment in rng.sample(BACKFILL, 8)]
     published_at, as_of, max_age = rng.choice(starts)
     if by_number:
         published_at, as_of, max_age = publication.published_at, publication.as_of, publication.max_age
