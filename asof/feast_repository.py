@@ -87,8 +87,10 @@ def _export_data(data: Path, project: str | Path, dbt: Sequence[str]) -> Export:
         raise ExportError(str(error)) from None
     manifest, files = written["manifest"], written["files"]
     check_names(manifest)
-    groups = {group_id: {**group, "data": files[group_id]} for group_id, group in manifest["groups"].items()}
-    return Export(written["project"].lstrip("_") or "asof", written["pointer"], groups, manifest["services"])
+    # in one order, whatever was published with which other
+    groups = {group_id: {**group, "data": files[group_id]} for group_id, group in sorted(manifest["groups"].items())}
+    services = dict(sorted(manifest["services"].items()))
+    return Export(written["project"].lstrip("_") or "asof", written["pointer"], groups, services)
 
 
 def check_names(manifest: dict[str, Any]) -> None:

@@ -528,7 +528,11 @@ SERVICES = {
             "beside": ("pulse", lambda requested, found: requested.other),
         },
         features=beat,
-        rules={"beats": (0, 2, False, False), "strength": (Decimal(5), Decimal(100), True, False)},
+        rules={
+            "beats": (0, 1, False, False),
+            "beats_beside": (0, 1, False, False),
+            "strength": (Decimal(5), Decimal(100), True, False),
+        },
     ),
     "pair": OracleService(
         keys=lambda requested: {"first_id": requested.thing, "second_id": requested.other},

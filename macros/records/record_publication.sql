@@ -18,8 +18,9 @@
     {%- endfor -%}
     {%- set rows = [] -%}
     {%- for id, group in manifest.groups.items() -%}
+        {%- set is_here = asof.has_run('moments', id, group.run_id) -%}
         {%- do rows.append([pointer.sequence_number, pointer.snapshot_id, pointer.published_at, pointer.kind, id,
-            group.as_of if asof.has_run('moments', id, group.run_id) else none, group.run_id, group.max_age_seconds]) -%}
+            group.as_of if is_here else none, group.run_id, group.max_age_seconds]) -%}
     {%- endfor -%}
     {%- if first -%}
         {%- do asof.run_together(first + [asof.insert_sql('publications', rows)]) -%}
