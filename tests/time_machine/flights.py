@@ -129,7 +129,7 @@ class Flights(LifeProject):
         self.start = datetime(2013, 1, 5 + seed % 10, 11, tzinfo=UTC)
         self.groups = ["origin@1", "carrier@1", "route@1", "aircraft@1", "destination@1"]
         self.services = ["late_arrival@1", "pickup@1"]
-        self.joining = "transfer@1"
+        self.joining, self.often = "transfer@1", "pickup@1"
         self.failing = {
             "destination": ("ref('destination_v1_latest')", frozenset({"destination@1"})),
             "destinations": ("ref('destinations')", frozenset({"destination@1"})),

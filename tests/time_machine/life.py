@@ -267,8 +267,10 @@ class Life:
         built, components = self.whole(), self.components()
         if len(components) > 1 and self.rng.random() < 0.75:
             count = 1 if len(components) < 3 or self.rng.random() < 0.75 else 2
-            chosen = [group for each in self.rng.sample(components, count) for group in sorted(each) if "@" in group]
-            groups = [group for group in chosen if group in self.project.groups]
+            sampled = self.rng.sample(components, count)
+            if self.project.often and self.rng.random() < 0.6:
+                sampled = [each for each in components if self.project.often in each]
+            groups = [group for each in sampled for group in sorted(each) if group in self.project.groups]
             if self.rng.random() < 0.15:
                 groups = [self.rng.choice(groups)]  # which may leave others of its component out
             services = [each for each in self.project.services if self.groups_of(each) & set(groups)]

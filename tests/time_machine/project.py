@@ -46,6 +46,7 @@ class LifeProject:
     services: list[str]
     later_groups: list[str]
     later_services: list[str]
+    often = ""  # a service whose component is built more often than the others
     joining = ""  # a service that joins two components, where the project has one
     failing: dict[str, tuple[str, frozenset[str]]]  # tests to plant: what each refers to, and what is held by it
     arrivals: list[Arrival]  # by time
