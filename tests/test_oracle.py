@@ -531,7 +531,7 @@ SERVICES = {
         rules={
             "beats": (0, 1, False, False),
             "beats_beside": (0, 1, False, False),
-            "strength": (Decimal(5), Decimal(100), True, False),
+            "strength": (Decimal(5), Decimal(100), False, False),
         },
     ),
     "pair": OracleService(
