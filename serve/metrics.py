@@ -198,9 +198,18 @@ def _of_reports(folder: Path, services: set[str], now: datetime) -> Iterator[Met
     held = {id_: max(0.0, (now - each.since).total_seconds()) for id_, each in read_held(folder).items()}
     yield _gauge("held_seconds", "Since a build first failed by a group or service that is held.", held, "id")
     labels = ("rule", "level", "subject", "column")  # the log of requests and its service share a subject
-    findings = read_health(folder)["findings"]
-    standing = dict.fromkeys(sorted({tuple(str(each.get(label) or "") for label in labels) for each in findings}), 1)
+    health = read_health(folder)
+    findings = sorted({tuple(str(each.get(label) or "") for label in labels) for each in health["findings"]})
+    standing = dict.fromkeys(findings, 1)
     yield _gauge("finding", "A finding of the builds that stands.", standing, *labels)
+    drift = {
+        (service, source, feature, found["state"]): found["statistic"]
+        for service, each in health["drift"].items()
+        for feature, sources in each["columns"].items()
+        for source, found in sources.items()
+    }
+    documentation = "How far a feature is from the set that the model was trained on, from 0 to 1."
+    yield _gauge("drift", documentation, drift, "service", "source", "feature", "state")
     parity = {id_: each for id_, each in read_parity(folder).items() if id_ in services}
     ages = {id_: each.age_seconds(now) for id_, each in parity.items()}
     yield _gauge("parity_age_seconds", "Since a build last compared logged answers with history.", ages, "service")

@@ -135,6 +135,24 @@ def test_whatever_is_wrong_with_it_answers_go_on(client, report, standing, text,
         assert client.get(path).status_code == 200
 
 
+def test_drift_against_training_is_a_metric_and_on_the_page(client, report):
+    moved = {"statistic": 0.31, "training_rows": 500, "rows": 400, "state": "drifted"}
+    alike = moved | {"statistic": 0.02, "state": "alike"}
+    columns = {"mark": {"examples": alike, "requests": moved}, "carrier": {"examples": alike}}
+    report(health(drift={"late_delivery@2": {"trained_on": "late_delivery_v2-0123", "columns": columns}}))
+    found = samples(client.get("/metrics").get_data(as_text=True))
+    # labels in the order of their names: feature, service, source, state
+    assert {key[1:]: value for key, value in found.items() if key[0] == "asof_drift"} == {
+        ("mark", "late_delivery@2", "examples", "alike"): 0.02,
+        ("mark", "late_delivery@2", "requests", "drifted"): 0.31,
+        ("carrier", "late_delivery@2", "examples", "alike"): 0.02,
+    }
+    page = client.get("/").get_data(as_text=True)
+    assert page.count("Against the training set late_delivery_v2-0123") == 1
+    assert "mark 0.31 (requests)" in page
+    assert "carrier 0.02" not in page
+
+
 def test_three_ages(client, publisher):
     """Of the run against its target and its max_age, and of the data."""
 

@@ -225,7 +225,7 @@ def test_alerts_and_dashboard_ask_for_what_there_is(client, ask, scrape):
     assert len(requested) > 20
     assert unknown(requested, exported) == set()
     labels = {"instance", "group", "path", "service", "status", "feature", "result", "le", "id"}
-    labels |= {"rule", "level", "subject", "column"}
+    labels |= {"rule", "level", "subject", "column", "source", "state"}
     for text in requested:
         for part in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
             assert {each.strip() for each in part.split(",")} <= labels, text
