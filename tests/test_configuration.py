@@ -37,6 +37,18 @@ FAULTS = [
         "amount_total of thing says `range: 0-200` in its meta. range is two",
     ),
     (
+        "models/features/place.yml",
+        "target: 3 hours, max_age: 2 hours",
+        "target: 3 hours, max_age: 2 hours, health: {null_rat: false}",
+        "place says `health: {null_rat: False}` in its meta. There is no such rule of feature groups. There are:",
+    ),
+    (
+        "models/staging/stg_things.yml",
+        "{name: known_at}",
+        "{name: known_at, config: {meta: {health: {gap: {warn: 3}}}}}",
+        "known_at of stg_things says `health: {gap: {'warn': 3}}` in its meta. A limit of gap is `hold`, and a number",
+    ),
+    (
         GROUP,
         "description: Its color.}",
         "description: Its color., config: {meta: {rnage: [0, 1]}}}",
