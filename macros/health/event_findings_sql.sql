@@ -324,6 +324,8 @@ measures as materialized (
         sum(amount), coalesce(sum(amount) filter (where past_parts <= cast(part > 0 as integer)), 0)
     from value_parts
     inner join known_values using (column_name, value)
+    inner join past_columns using (column_name)
+    where past_columns.is_category
     group by column_name, part
 
     union all
