@@ -8,8 +8,9 @@ from tests.world import World
 
 # Each file is run by one worker: those that take a minute or more come first, or one of them would end long after all.
 LONG = [
-    *("test_publication", "test_refusals", "test_faults", "test_history", "test_time_machine", "test_proof"),
-    *("test_as_served", "test_upgrade", "test_parity", "test_oracle", "test_example", "test_types", "test_honest"),
+    *("test_publication", "test_faults", "test_example", "test_docs", "test_history", "test_refusals"),
+    *("test_as_served", "test_time_machine", "test_components", "test_proof", "test_upgrade", "test_carried"),
+    *("test_parity", "test_oracle", "test_loop", "test_names", "test_types", "test_honest", "test_messages"),
 ]
 
 

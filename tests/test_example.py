@@ -1046,12 +1046,10 @@ def test_a_moment_evaluated_in_postgresql_equals_that_of_duckdb(
         if entry["role"] not in ("group", "entity", "examples"):
             continue
         relation = entry["name"].replace(".v", "_v")
-        own = ("run_id", "asof_seen_in_run", "asof_forgotten_in_run")
+        own = ("as_of", "run_id", "asof_seen_in_run", "asof_forgotten_in_run")
         columns = ", ".join(name for name in entry["columns"] if name not in own)
         there = f"read_parquet('{folder}/{entry['files'][0]['file']}')"
-        here = f"(select *, timestamptz '{demo.LABELLED_BUILD}' as as_of from {relation}_latest)"
-        if entry["role"] != "group":
-            here = relation
+        here = f"{relation}_latest" if entry["role"] == "group" else relation
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
             found = [

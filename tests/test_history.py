@@ -28,7 +28,7 @@ def copy(world: World, folder: Path) -> World:
 
 def dump(world: World) -> dict[str, list[tuple]]:
     """All tables and views but the logs of the runs themselves."""
-    logs = ("asof_runs", "asof_results", "asof_definitions")
+    logs = ("asof_runs", "asof_results", "asof_definitions", "asof_profiles")
     with world.warehouse() as warehouse:
         names = [
             row[0]
@@ -42,8 +42,8 @@ def dump(world: World) -> dict[str, list[tuple]]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """All files, but what is held and why, which is no part of what is published."""
-    found = [path for path in folder.rglob("*") if path.is_file() and path.name != "held.json"]
+    """All files, but what is held or found, and why, which is no part of what is published."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("held.json", "health.json")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 

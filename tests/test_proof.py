@@ -264,6 +264,8 @@ def contents(world: World) -> list[tuple]:
 def world(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> World:
     """A month of late, corrected and departing things, in an honest project; built and published once."""
     world = World(tmp_path_factory.mktemp("proof") / "world", template=parsed_world)
+    # its feeds end a day before it is built, which is no matter of the proof
+    world.replace("dbt_project.yml", "{+materialized: view}", "{+materialized: view, +meta: {health: false}}")
     things, events, places, departures = [], [], [], []
     for number in range(30):
         thing, day, hour = f"t{number:02}", 1 + number % 25, f"{number % 24:02}"

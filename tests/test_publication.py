@@ -33,8 +33,8 @@ def stocked(world: World) -> World:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is published; what is held, and why, is no part of it."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "held.json"}
+    """What is published; what is held or found, and why, is no part of it."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("held.json", "health.json")}
 
 
 def record(world: World) -> list[tuple]:

@@ -50,7 +50,9 @@
         {%- if logged -%}{%- do subjects.append(asof.requests_subject(spec)) -%}{%- endif -%}
     {%- endfor -%}
     {%- set types = asof.columns_of_all(events.values() | map(attribute='relation')) if events else {} -%}
-    {%- for event in events.values() -%}
+    {#- a table beside the events, such as a calendar, has no times -#}
+    {%- for event in events.values() if 'known_at' in types[event.relation | string]
+        and 'occurred_at' in types[event.relation | string] and 'event_id' in types[event.relation | string] -%}
         {%- do subjects.append(asof.event_subject(event.node, event.relation, types[event.relation | string],
             hidden)) -%}
     {%- endfor -%}

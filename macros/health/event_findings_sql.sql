@@ -136,13 +136,13 @@ amounts as materialized (
 ),
 
 chosen as (
-    select events.*, bounds.new_after as asof_new_after, {{ asof.row_hash(content) }} as asof_hash
+    select events.*, bounds.asof_new_after, {{ asof.row_hash(content) }} as asof_hash
     from {{ relation }} as events
-    cross join bounds
+    cross join (select new_after as asof_new_after, accepted_at as asof_accepted_at from bounds) as bounds
     where
         events.known_at <= {{ now }}
-        and events.known_at > bounds.new_after - interval '28 days'
-        and events.known_at > least(bounds.accepted_at, bounds.new_after)
+        and events.known_at > bounds.asof_new_after - interval '28 days'
+        and events.known_at > least(bounds.asof_accepted_at, bounds.asof_new_after)
 ),
 
 numbered as materialized (
@@ -368,7 +368,8 @@ days as (
         cast(floor(epoch({{ now }} - known_at) / 86400) as bigint) as day,
         median(epoch(known_at - occurred_at)) as lateness
     from numbered
-    group by day
+    -- by its place: the event model may have a column of that name
+    group by 1
     having count(*) >= 30
 ),
 
