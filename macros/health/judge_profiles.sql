@@ -19,9 +19,13 @@
     {%- set options, accepted = asof.health_options(), asof.accepted_normals_sql() -%}
     {%- do statements.append(asof.profile_findings_sql(asof.counted_profiles_sql(), run_id, asof.registry('findings'),
         accepted, options)) -%}
-    {%- set events = asof.event_relations() -%}
+    {%- set events = {} -%}
+    {%- for name, event in asof.event_relations().items() if ['events', name] in judged -%}
+        {%- do events.update({name: event}) -%}
+    {%- endfor -%}
     {%- set types = asof.columns_of_all(events.values() | map(attribute='relation')) if events else {} -%}
-    {%- for name, event in events.items() if ['events', name] in judged -%}
+    {%- set large = asof.events_of_thirty_rows(events) -%}
+    {%- for name, event in events.items() if name in large or asof.error_after_seconds(event.node) is not none -%}
         {%- set spec = {'name': name, 'columns': [], 'error_after_seconds': asof.error_after_seconds(event.node)} -%}
         {%- for column, type in types[event.relation | string].items() -%}
             {%- do spec.columns.append({'name': column, 'type': type}) -%}
@@ -50,6 +54,20 @@
     {%- set kept = [] -%}
     {%- for each in findings if asof.finding_key(each) not in held -%}{%- do kept.append(each) -%}{%- endfor -%}
     {{- return({'findings': kept, 'judged': judged}) -}}
+{% endmacro %}
+
+{# The names of the event models that have 30 rows or more: fewer say nothing of a feed. #}
+{% macro events_of_thirty_rows(events) %}
+    {%- if not events -%}{{- return([]) -}}{%- endif -%}
+    {%- set counted -%}
+        {%- for name, event in events.items() %}
+        select {{ asof.literal(name) }} as name
+        from (select 1 from {{ event.relation }} limit 30) as first_rows
+        having count(*) = 30
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    {%- endset -%}
+    {{- return(run_query(counted).columns[0].values() | list) -}}
 {% endmacro %}
 
 {# What makes a finding the same from run to run. #}
