@@ -12,8 +12,10 @@
     {%- set existing = load_cached_relation(this) -%}
     {%- set keys = asof.entity_keys(model) -%}
     {%- set declared = 'asof_declared_' ~ model.name -%}
-    {%- if asof.holds_records() -%}{%- do asof.check_entity_columns(keys, sql) -%}{%- endif -%}
-    {%- set has_gone_at = 'gone_at' in get_column_schema_from_query(sql) | map(attribute='name') | map('lower') -%}
+    {%- if asof.holds_records() -%}{%- do asof.check_events_of_entity() -%}{%- endif -%}
+    {%- set columns = get_column_schema_from_query(sql) -%}
+    {%- if asof.holds_records() -%}{%- do asof.check_entity_columns(keys, columns) -%}{%- endif -%}
+    {%- set has_gone_at = 'gone_at' in columns | map(attribute='name') | map('lower') -%}
 
     {{ run_hooks(pre_hooks) }}
     {%- set time = asof.type_timestamptz() -%}
@@ -54,13 +56,17 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# Refuses an entity whose SQL returns other columns or types than an entity has. #}
-{% macro check_entity_columns(keys, sql) %}
+{# Refuses event models of the entity without their times: its own SQL, which reads them, would not bind. #}
+{% macro check_events_of_entity() %}
     {%- for parent in model.depends_on.nodes if asof.role(graph.nodes.get(parent) or {}) == 'event' -%}
         {%- do asof.check_event_columns(asof.relation_of(graph.nodes[parent])) -%}
     {%- endfor -%}
+{% endmacro %}
+
+{# Refuses an entity whose SQL returns other columns or types than an entity has. returned: the engine's columns. #}
+{% macro check_entity_columns(keys, returned) %}
     {%- set columns, problems = [], [] -%}
-    {%- for column in get_column_schema_from_query(sql) -%}
+    {%- for column in returned -%}
         {%- do columns.append(column.name | lower) -%}
         {%- if column.name | lower in asof.times_of('entity') -%}
             {%- do problems.append(asof.problem_of_time(model.original_file_path, column.name | lower, model.name,
