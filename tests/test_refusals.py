@@ -655,7 +655,7 @@ class Plugin(BasePlugin):
 def test_each_function_that_the_engine_flags_is_in_one_list_and_one_in_neither_is_refused(faulty: World) -> None:
     """DuckDB's flag does not tell a clock from arithmetic with time zones: what a function is, is said by hand.
 
-    A newer DuckDB that flags more fails here with the names, to be put in a list of macros/engine/function_kinds.sql.
+    A newer DuckDB that flags more fails here with the names, to be put in a list of macros/engine/parsed_sql.sql.
     """
     (faulty.folder / "macros" / "unclassified.sql").write_text(UNCLASSIFIED)
     (faulty.folder / "dice.py").write_text(DICE)

@@ -19,7 +19,6 @@
 {% macro default__file_exists() %}{{ asof.lacks('file_exists', varargs, kwargs) }}{% endmacro %}
 {% macro default__file_rows() %}{{ asof.lacks('file_rows', varargs, kwargs) }}{% endmacro %}
 {% macro default__file_sha256() %}{{ asof.lacks('file_sha256', varargs, kwargs) }}{% endmacro %}
-{% macro default__function_kinds() %}{{ asof.lacks('function_kinds', varargs, kwargs) }}{% endmacro %}
 {% macro default__holds_null() %}{{ asof.lacks('holds_null', varargs, kwargs) }}{% endmacro %}
 {% macro default__is_another_as() %}{{ asof.lacks('is_another_as', varargs, kwargs) }}{% endmacro %}
 {% macro default__json_is_of_type() %}{{ asof.lacks('json_is_of_type', varargs, kwargs) }}{% endmacro %}

@@ -5,8 +5,8 @@
   evaluated one request at a time.
 #}
 {% macro check_parsed_sql(node, sql, kind) %}
-    {%- set parsed = asof.parsed_sql(sql) -%}
-    {%- if parsed is none -%}{{- return(none) -}}{%- endif -%}
+    {%- set parsed = asof.parsed_sql([sql]) | first -%}
+    {%- if not parsed -%}{{- return(none) -}}{%- endif -%}
     {%- set what = node.original_file_path ~ ': the ' ~ kind ~ ' ' ~ asof.versioned_id(node) -%}
     {%- do asof.check_relations(what, asof.parents_by_path(node), parsed.relations, kind) -%}
     {%- do asof.check_superseded(what, sql) -%}
@@ -20,11 +20,10 @@
     {%- for function in parsed.table_functions if function not in ['unnest', 'range', 'generate_series'] -%}
         {{- asof.refuse(what ~ ' reads ' ~ function ~ '(): files and tables come in as sources, through staging.') -}}
     {%- endfor -%}
-    {%- set kinds = asof.function_kinds(parsed.functions) -%}
-    {%- do asof.check_volatile(what, kinds, 'Time enters through ' ~ ('prediction_time' if kind == 'service'
+    {%- do asof.check_volatile(what, parsed, 'Time enters through ' ~ ('prediction_time' if kind == 'service'
         else 'the clock (point.as_of)') ~ ' only.') -%}
-    {%- if kind == 'service' and (kinds.aggregate or parsed.has_window) -%}
-        {{- asof.refuse(what ~ ' uses ' ~ (kinds.aggregate | join(', ') or 'a window')
+    {%- if kind == 'service' and (parsed.aggregates or parsed.has_window) -%}
+        {{- asof.refuse(what ~ ' uses ' ~ (parsed.aggregates | join(', ') or 'a window')
             ~ '. A service is evaluated one row at a time: aggregate in a feature group.') -}}
     {%- endif -%}
 {% endmacro %}

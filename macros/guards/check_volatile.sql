@@ -1,6 +1,6 @@
-{# Refuses what reads a clock or dice, by the kinds of the functions that are called. #}
-{% macro check_volatile(what, kinds, remedy) %}
-    {%- for function in kinds.volatile -%}
+{# Refuses what reads a clock or dice, as the parser found it (see parsed_sql). #}
+{% macro check_volatile(what, parsed, remedy) %}
+    {%- for function in parsed.volatile -%}
         {{- asof.refuse(what ~ ' uses ' ~ function ~ ', whose value depends on when it runs. ' ~ remedy) -}}
     {%- endfor -%}
 {% endmacro %}
@@ -10,9 +10,8 @@
   ran.
 #}
 {% macro check_entity_sql(node, sql) %}
-    {%- set parsed = asof.parsed_sql(sql) -%}
-    {%- if parsed is none -%}{{- return(none) -}}{%- endif -%}
-    {%- do asof.check_volatile(node.original_file_path ~ ': the entity ' ~ node.name,
-        asof.function_kinds(parsed.functions),
-        'Its times are those of knowing (known_at) that its event models carry.') -%}
+    {%- for parsed in asof.parsed_sql([sql]) -%}
+        {%- do asof.check_volatile(node.original_file_path ~ ': the entity ' ~ node.name, parsed, 'Its times are those of knowing (known_at) '
+            ~ 'that its event models carry.') -%}
+    {%- endfor -%}
 {% endmacro %}

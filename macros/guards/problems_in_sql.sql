@@ -1,24 +1,35 @@
 {#
-  What the parser finds in the compiled SQL of a model that dbt materializes itself: a list of messages. (Groups,
-  services and entities have materializations of ours, which check their SQL before it is built.)
-  lineage: what event models, entities and examples are made of, as lineage_of gives it.
+  What the parser finds in the compiled SQL of models that dbt materializes itself: their unique ids with a list of
+  messages each. (Groups, services and entities have materializations of ours, which check their SQL before it is
+  built.) nodes: the nodes of a run, of any kind.
 #}
-{% macro problems_in_sql(node, lineage) %}
-    {%- set role = asof.role(node) -%}
-    {%- if node.resource_type != 'model' or not node.compiled_code or not (role in ['event', 'examples']
-        or (role is none and node.unique_id in lineage)) -%}
-        {{- return([]) -}}
-    {%- endif -%}
-    {%- set parsed = asof.parsed_sql(node.compiled_code) -%}
-    {%- if parsed is none -%}{{- return([]) -}}{%- endif -%}
-    {%- set problems = [] -%}
+{% macro problems_in_sql(nodes) %}
+    {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity')
+        + asof.models_of('examples')) -%}
+    {%- set built, problems = [], {} -%}
+    {%- for node in nodes if node.resource_type == 'model' and node.compiled_code -%}
+        {%- set role = asof.role(node) -%}
+        {%- if role in ['event', 'examples'] or (role is none and node.unique_id in lineage) -%}
+            {%- do built.append(node) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for parsed in asof.parsed_sql(built | map(attribute='compiled_code') | list) -%}
+        {%- set node = built[loop.index0] -%}
+        {%- do problems.update({node.unique_id: asof.problems_of_parsed(node, parsed)}) -%}
+    {%- endfor -%}
+    {{- return(problems) -}}
+{% endmacro %}
+
+{# What the parser found in a model that event models, entities or examples are made of, or in one of these. #}
+{% macro problems_of_parsed(node, parsed) %}
+    {%- set problems, role = [], asof.role(node) -%}
     {%- set log = asof.registry('requests') -%}
     {%- for relation in parsed.relations if asof.is_record(relation.path) and not (role == 'examples'
         and relation.name == log.identifier) -%}
         {%- do problems.append(asof.made_of_the_record(node, relation.name)) -%}
     {%- endfor -%}
     {%- if role == 'examples' -%}
-        {%- for function in asof.function_kinds(parsed.functions).volatile -%}
+        {%- for function in parsed.volatile -%}
             {%- do problems.append(node.original_file_path ~ ' uses ' ~ function ~ ': the examples would be others '
                 ~ 'at another hour. Time ends them by asof.cutoff() and asof.known(ref(...)) only.') -%}
         {%- endfor -%}

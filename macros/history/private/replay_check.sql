@@ -99,6 +99,6 @@
   more than the one query, beside those that asof's joins write.
 #}
 {% macro reads_other_entities(compiled_sql) %}
-    {%- set parsed = asof.parsed_sql(compiled_sql) -%}
-    {{- return(parsed is none or parsed.has_window or not parsed.is_one_select) -}}
+    {%- set parsed = asof.parsed_sql([compiled_sql]) | first -%}
+    {{- return(not parsed or parsed.has_window or not parsed.is_one_select) -}}
 {% endmacro %}

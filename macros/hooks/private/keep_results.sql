@@ -7,10 +7,9 @@
     {%- endset -%}
     {%- set number = run_query(sql).rows[0][0] -%}
     {%- set rows, refused = [], [] -%}
-    {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity')
-        + asof.models_of('examples')) -%}
+    {%- set problems_of = asof.problems_in_sql(results | map(attribute='node') | list) -%}
     {%- for result in results if result.node.resource_type in ['model', 'test', 'unit_test', 'seed', 'snapshot'] -%}
-        {%- set problems = asof.problems_in_sql(result.node, lineage) -%}
+        {%- set problems = problems_of.get(result.node.unique_id, []) -%}
         {%- do refused.extend(problems) -%}
         {%- do rows.append([result.node.unique_id, result.node.resource_type | string, 'refused' if problems
             else result.status | string, number | int,
