@@ -9,11 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Blueprint, Flask, Response, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CONTENT_TYPE_LATEST
-from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import catalog, feast, plots
 from .clock import Clock, clock_from_environment, rfc3339
@@ -22,7 +20,6 @@ from .limits import Admission, Environ
 from .metrics import Metrics
 from .openapi import FEAST
 from .problem import Problem, response_to
-from .reports import Held, Parity, read_health, read_held, read_parity
 from .request_log import RequestLog
 from .settings import MAX_BODY, MAX_ENTITIES, check_exposure, is_loopback
 from .shim import SERVICE, Shim
@@ -67,9 +64,9 @@ def create_app(
     filters = {"line": plots.line, "bars": plots.bars, "age_at": catalog.age_at}
     app.jinja_env.filters |= filters | {"duration": catalog.duration, "example_body": catalog.example_body}
     app.extensions["asof"] = shim
-    _register_errors(app)
-    _register_routes(app, shim)
-    _register_pages(app, shim)
+    app.register_error_handler(Exception, response_to)
+    _register_services(app, shim)
+    app.register_blueprint(_pages(shim))
     app.wsgi_app = ServicesFirst(app.wsgi_app, shim)  # type: ignore[method-assign]
     watched.start()
     if request_log:
@@ -101,7 +98,7 @@ class ServicesFirst:
             return self._flask(environ, start)
         environ[ROUTE] = SERVICES_ROUTE
         try:
-            body = self._shim.post_service(environ, plain[1])
+            body = self._shim.ask(environ, plain[1])
         except Exception as error:
             return response_to(error)(environ, start)
         start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
@@ -116,30 +113,19 @@ def _route(environ: Environ) -> str:
     return str(rule.rule) if rule else ""
 
 
-def _register_errors(app: Flask) -> None:
-    app.register_error_handler(Problem, Problem.response)
+def _register_services(app: Flask, shim: Shim) -> None:
+    """Services and probes. Each authorises by itself (`Shim.ask`, `post_feast`), but for probes, which are open: a
+    balancer has no token, and their answers hold no values. Whatever is new stands in templates/openapi.json, too.
+    """
 
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> WerkzeugResponse:
-        code = error.code or 500
-        if code < 400:  # a redirect
-            return error.get_response()
-        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-        return Problem(code, error.description or "", headers=headers).response()
-
-    app.register_error_handler(Exception, response_to)
-
-
-def _register_routes(app: Flask, shim: Shim) -> None:
-    """The routes of services, and the probes. A new route is a function here, and stands in templates/openapi.json."""
-
+    # The middleware is faster, and takes whatever can be the name of a service: only other names come here
     @app.post(SERVICES_ROUTE)
     def post_service(service: str) -> Response:
-        return Response(shim.post_service(request.environ, service), content_type="application/json")
+        return Response(shim.ask(request.environ, service), content_type="application/json")
 
     @app.get(SERVICES_ROUTE)
     def get_service(service: str) -> Response:
-        answer = shim.get_service(request.environ, service, request.args.to_dict(flat=False))
+        answer = shim.ask(request.environ, service, request.args.to_dict(flat=False))
         return Response(answer, content_type="application/json")
 
     @app.post(FEAST)
@@ -160,7 +146,6 @@ def _register_routes(app: Flask, shim: Shim) -> None:
             "refused": refused and refused._asdict() | {"since": rfc3339(refused.since)},
         }
 
-    # Probes need no token: a balancer has none, and the answers hold no values
     @app.get("/health")
     def get_health() -> dict[str, Any]:
         return {"status": "up", **state()}
@@ -175,40 +160,39 @@ def _register_routes(app: Flask, shim: Shim) -> None:
         return {"status": "ready", **shim.readiness(request.environ, service), **state()}
 
 
-def _register_pages(app: Flask, shim: Shim) -> None:
-    """What is served, for people and programs. It names services, features and groups, so it needs a token."""
+def _pages(shim: Shim) -> Blueprint:
+    """What is served, for people and programs. It names services, features and groups: every page needs a token."""
+    pages = Blueprint("pages", __name__)
 
-    def reports() -> tuple[dict[str, Parity], dict[str, Held], dict[str, Any]]:
-        return read_parity(shim.folder.path), read_held(shim.folder.path), read_health(shim.folder.path)
-
-    @app.get("/metrics")
-    def get_metrics() -> Response:
+    @pages.before_request
+    def authorise() -> None:
         shim.authorise(request.environ)
+
+    @pages.get("/metrics")
+    def get_metrics() -> Response:
         return Response(shim.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/v1/catalog")
+    @pages.get("/v1/catalog")
     def get_catalog() -> dict[str, Any]:
-        shim.authorise(request.environ)
         publication = shim.publication()
-        return catalog.catalog(publication, shim.now(publication), *reports())
+        return catalog.catalog(publication, shim.now(publication), shim.folder.path)
 
-    @app.get("/openapi.json")
+    @pages.get("/openapi.json")
     def get_openapi() -> Response:
-        shim.authorise(request.environ)
         return Response(shim.openapi(shim.publication().snapshot), content_type="application/json")
 
-    @app.get("/")
+    @pages.get("/")
     def get_page() -> Response:
-        shim.authorise(request.environ)
         current = shim.folder.current
         html = render_template(
             "catalog.html",
             refused=shim.folder.refused,
-            catalog=current and catalog.catalog(current, shim.now(current), *reports()),
+            catalog=current and catalog.catalog(current, shim.now(current), shim.folder.path),
             most=catalog.MOST_FINDINGS,
             base=request.host_url.rstrip("/"),
             with_token=shim.tokens is not None,
         )
-        response = Response(html, content_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
-        return response
+        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(html, headers=policy, content_type="text/html; charset=utf-8")
+
+    return pages

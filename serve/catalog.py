@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from .clock import parse_rfc3339, rfc3339
 from .folder import Publication
-from .reports import Held, Parity
+from .reports import Held, Parity, read_health, read_held, read_parity
 from .snapshot import Group, Service
 from .sqltypes import parse_type
 
 MOST_FINDINGS = 50  # on the page
 
 
-def catalog(
-    publication: Publication, now: datetime, parity: dict[str, Parity], held: dict[str, Held], health: dict[str, Any]
-) -> dict[str, Any]:
-    """The catalog of a publication at `now` (UTC), ready for JSON; the reports as they are read from the folder."""
+def catalog(publication: Publication, now: datetime, folder: Path) -> dict[str, Any]:
+    """The catalog of a publication at `now` (UTC), ready for JSON, with the reports of the published folder."""
+    parity, held = read_parity(folder), read_held(folder)
     pointer, snapshot = publication.pointer, publication.snapshot
     groups, services = snapshot.groups.values(), snapshot.services.values()
     return {
@@ -36,7 +36,7 @@ def catalog(
         "now": rfc3339(now),
         "groups": [_group(each, now) | _made(each, publication, held) for each in groups],
         "services": [_service(each, now, parity.get(each.id)) | _made(each, publication, held) for each in services],
-        "health": health,
+        "health": read_health(folder),
     }
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,14 +16,17 @@ from typing import Any, NamedTuple
 import duckdb
 
 from .batching import MAX_ROWS, Batcher
+from .loader import refusing
 from .lookup import Entity, Finder
-from .snapshot import Service, Snapshot, SnapshotError
+from .snapshot import Service, Snapshot
 from .sql import literal, quote
 from .sqltypes import SqlType, json_writer, parse_type
 
 log = logging.getLogger("asof.serve")
 
 AT_ONCE = 16  # batches, of as many services
+# What DuckDB raises for values that the SQL cannot compute with; the second for an integer divided by zero
+CANNOT_COMPUTE = (duckdb.DataError, duckdb.InvalidInputException)
 
 
 class Row(NamedTuple):
@@ -45,20 +47,18 @@ class Engine:
         self._connection.execute("set global TimeZone = 'UTC'")
         # The SQL text is trusted by its hash, yet has no business with files; row-level SQL never needs them
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
-        self._lock = threading.Lock()
         self.threads = ThreadPoolExecutor(AT_ONCE, "asof-batch")
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A new cursor; one thread at a time may use it."""
-        with self._lock:
-            return self._connection.cursor()
+    def cursor(self, statement: str, parameters: list[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """A new cursor that has executed a statement; one thread at a time may ask for one, or use it."""
+        return self._connection.cursor().execute(statement, parameters)
 
 
 class Plan:
     """A service made ready to evaluate: its SQL planned once."""
 
     def __init__(self, service: Service, engine: Engine) -> None:
-        """Plans the SQL. Raises SnapshotError if the text does not run or answers other columns."""
+        """Plans the SQL. Raises duckdb.Error, LookupError, ValueError: it does not run, or answers other columns."""
         self.service = service
         finder = Finder(service)
         self._writers = [(f"{json.dumps(each.name)}:", json_writer(each.type)) for each in service.features]
@@ -71,21 +71,15 @@ class Plan:
         selected = ", ".join(fetchable(name, kind) for name, kind in answer.items())
         # The text may end in a comment, hence the line breaks
         query = f"{text} select {selected} from (\n{service.sql}\n)"
-        try:
-            self._check_answer(engine.cursor(), f"{text} select * from (\n{service.sql}\n)", answer)
-            # Requests with many rows have a queue of their own: those with few do not wait for them
-            run = partial(_evaluate, service, finder)  # not of the plan: a circle would keep tables that nobody uses
-            self._few, self._many = (Batcher(run, _prepared(engine, query), engine.threads) for _ in range(2))
-        except (duckdb.Error, ValueError) as error:
-            raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
-
-    def _check_answer(self, cursor: duckdb.DuckDBPyConnection, query: str, expected: dict[str, SqlType]) -> None:
-        found = [(name, parse_type(str(kind))) for name, kind, *_ in cursor.execute(query, ["[]"]).description]
-        cursor.fetchall()
-        if found != list(expected.items()):
-            answered = ", ".join(f"{name} {kind.name}" for name, kind in found)
-            wanted = ", ".join(f"{name} {kind.name}" for name, kind in expected.items())
-            raise ValueError(f"it answers ({answered}), the manifest says ({wanted})")
+        answered = engine.cursor(f"{text} select * from (\n{service.sql}\n)", ["[]"]).description
+        found = [(name, parse_type(str(kind))) for name, kind, *_ in answered]
+        if found != list(answer.items()):
+            answers, wanted = (", ".join(f"{name} {kind.name}" for name, kind in of) for of in (found, answer.items()))
+            raise ValueError(f"it answers ({answers}), the manifest says ({wanted})")
+        # Requests with many rows have a queue of their own: those with few do not wait for them. They do not hold the
+        # plan: a circle would keep tables that nobody uses
+        run, prepare = partial(_evaluate, service, finder), f"prepare answer as {query}"
+        self._few, self._many = (Batcher(run, engine.cursor(prepare), engine.threads) for _ in range(2))
 
     def rows(self, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order, at `now` (aware UTC). Raises duckdb.Error, LookupError."""
@@ -116,13 +110,6 @@ class Plan:
                 text = json.dumps(hide(value if isinstance(value, str) else text.strip('"')))
             parts.append(name + text)
         return f"{{{','.join(parts)}}}"
-
-
-def _prepared(engine: Engine, query: str) -> duckdb.DuckDBPyConnection:
-    """A cursor on which `answer` is a statement that is planned once."""
-    cursor = engine.cursor()
-    cursor.execute(f"prepare answer as {query}")
-    return cursor
 
 
 def _evaluate(
@@ -164,16 +151,15 @@ def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Pla
     So the first request after a swap is as fast as any, and text that does not bind is found before. SnapshotError.
     """
     plans = {}
-    for key, service in snapshot.services.items():
-        plan = plans[key] = Plan(service, engine)
+    for id, service in snapshot.services.items():
         unknown: Entity = dict.fromkeys(service.inputs)
         known = dict(unknown)
         for lookup in service.lookups:
             known.update(zip(lookup.keys, lookup.group.table.first_keys(), strict=False))
-        try:
-            plan.rows([known, unknown], now)
-        except duckdb.DataError as error:  # null stands for request columns here, which real requests may have to send
-            log.warning("service %s: its SQL fails on a trial row: %s", service.id, error)
-        except (duckdb.Error, LookupError) as error:
-            raise SnapshotError(f"service {service.id}: its SQL does not run: {error}") from None
+        with refusing(f"service {id}: its SQL does not run"):
+            plan = plans[id] = Plan(service, engine)
+            try:
+                plan.rows([known, unknown], now)
+            except CANNOT_COMPUTE as error:  # of the nulls in request columns, which real requests may have to send
+                log.warning("service %s: its SQL fails on a trial row: %s", id, error)
     return plans

@@ -38,7 +38,7 @@ def load_snapshot(folder: Path, pointer: Pointer, before: Snapshot | None) -> Sn
     known = list(before.groups.values()) if before else []
     with refusing(pointer.manifest):
         raw = _read_manifest(folder, pointer)
-        return Snapshot(raw, {key: _load_group(folder, each, known) for key, each in raw["groups"].items()})
+        return Snapshot(raw, {id: _load_group(folder, id, each, known) for id, each in raw["groups"].items()})
 
 
 @contextmanager
@@ -64,17 +64,20 @@ def _read_manifest(folder: Path, pointer: Pointer) -> Raw:
     return raw
 
 
-def _load_group(folder: Path, raw: Raw, known: list[Group]) -> Table:
+def _load_group(folder: Path, id: str, raw: Raw, known: list[Group]) -> Group:
     keys, features = types_of(raw["keys"]), types_of(raw["features"])
     path = folder / plain_name(raw["file"])
-    rows = raw["rows"]
     with refusing(path.name):
         check_file(path, raw)
-        table = next((each.table for each in known if _is_same(each, raw, keys, features)), None)
-        table = table or _load_table(path, keys, features)
-        if table.rows != rows:
-            raise ValueError(f"has {table.rows} rows, the manifest says {rows}")
-        return table
+        same = [
+            each.table
+            for each in known
+            if (each.raw["sha256"], [*each.keys.items()], each.features) == (raw["sha256"], [*keys.items()], features)
+        ]
+        table = same[0] if same else _load_table(path, keys, features)
+        if table.rows != raw["rows"]:
+            raise ValueError(f"has {table.rows} rows, the manifest says {raw['rows']}")
+    return Group(id, raw, table)
 
 
 def check_file(path: Path, raw: Raw) -> None:
@@ -85,11 +88,6 @@ def check_file(path: Path, raw: Raw) -> None:
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != raw["sha256"]:
             raise ValueError("its sha256 is not the one in the manifest")
-
-
-def _is_same(group: Group, raw: Raw, keys: dict[str, SqlType], features: dict[str, SqlType]) -> bool:
-    columns = [*group.keys.items()], [*group.features.items()]
-    return group.raw["sha256"] == raw["sha256"] and columns == ([*keys.items()], [*features.items()])
 
 
 @contextmanager

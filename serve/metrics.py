@@ -10,7 +10,7 @@ import math
 import os
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -178,19 +178,18 @@ class _Gauges:
 
 
 def _of_groups(groups: list[Group], now: datetime) -> Iterator[Metric]:
-    for name, documentation, values in (
-        ("group_as_of_timestamp_seconds", "The moment that a group was computed for.",
-         [each.as_of.timestamp() for each in groups]),
-        ("group_age_seconds", "Since that moment.", [each.age_seconds(now) for each in groups]),
-        ("group_max_age_seconds", "The age beyond which it is stale.", [each.max_age_seconds for each in groups]),
-        ("target_seconds", "The age beyond which it is late, where it has a target.",
-         [each.target_seconds for each in groups]),
-        ("data_age_seconds", "Since the newest event became known that a group knows.",
-         [each.data_age_seconds(now) for each in groups]),
-        ("group_rows", "Entities in a group.", [each.table.rows for each in groups]),
-    ):  # fmt: skip
-        found = {group.id: value for group, value in zip(groups, values, strict=True) if value is not None}
-        yield _gauge(name, documentation, found, "group")
+    def of_each(name: str, documentation: str, value: Callable[[Group], float | None]) -> Metric:
+        return _gauge(name, documentation, {each.id: value(each) for each in groups}, "group")
+
+    computed_for = "The moment that a group was computed for."
+    yield of_each("group_as_of_timestamp_seconds", computed_for, lambda group: group.as_of.timestamp())
+    yield of_each("group_age_seconds", "Since that moment.", lambda group: group.age_seconds(now))
+    yield of_each("group_max_age_seconds", "The age beyond which it is stale.", lambda group: group.max_age_seconds)
+    late = "The age beyond which it is late, where it has a target."
+    yield of_each("target_seconds", late, lambda group: group.target_seconds)
+    newest = "Since the newest event became known that a group knows."
+    yield of_each("data_age_seconds", newest, lambda group: group.data_age_seconds(now))
+    yield of_each("group_rows", "Entities in a group.", lambda group: group.table.rows)
 
 
 def _of_reports(folder: Path, services: set[str], now: datetime) -> Iterator[Metric]:
@@ -200,8 +199,7 @@ def _of_reports(folder: Path, services: set[str], now: datetime) -> Iterator[Met
     labels = ("rule", "level", "subject", "column")  # the log of requests and its service share a subject
     health = read_health(folder)
     findings = sorted({tuple(str(each.get(label) or "") for label in labels) for each in health["findings"]})
-    standing = dict.fromkeys(findings, 1)
-    yield _gauge("finding", "A finding of the builds that stands.", standing, *labels)
+    yield _gauge("finding", "A finding of the builds that stands.", dict.fromkeys(findings, 1), *labels)
     drift = {
         (service, source, feature, found["state"]): found["statistic"]
         for service, each in health["drift"].items()
@@ -221,9 +219,10 @@ def _of_reports(folder: Path, services: set[str], now: datetime) -> Iterator[Met
     yield _gauge("parity_open_differences", documentation, differing, "service")
 
 
-def _gauge(name: str, documentation: str, value: float | Mapping[Any, float], *labels: str) -> Metric:
+def _gauge(name: str, documentation: str, value: float | Mapping[Any, float | None], *labels: str) -> Metric:
     """A gauge: one number; with labels, a number for each of their values (a tuple of them, if there are several)."""
     family = GaugeMetricFamily(f"asof_{name}", documentation, labels=labels)
     for key, each in value.items() if isinstance(value, Mapping) else (((), value),):
-        family.add_metric([key] if isinstance(key, str) else list(key), float(each))
+        if each is not None:
+            family.add_metric([key] if isinstance(key, str) else list(key), float(each))
     return family

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response
+from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger("asof.serve")
 
@@ -28,8 +29,13 @@ class Problem(Exception):
 
 
 def response_to(error: Exception) -> Response:
-    """The answer to a request that raised. If it is no Problem, the shim is to blame, and the log has the reason."""
-    if isinstance(error, Problem):
-        return error.response()
-    log.exception("a request failed", exc_info=error)
-    return Problem(500, "the shim failed; its log says why").response()
+    """The answer to a request that raised: a Problem, or what Flask raises for a path or method that there is not.
+    For all else the shim is to blame, and the log has the reason.
+    """
+    if isinstance(error, HTTPException):
+        allowed = {name: value for name, value in error.get_headers() if name == "Allow"}
+        error = Problem(error.code or 500, error.description or "", headers=allowed)
+    if not isinstance(error, Problem):
+        log.exception("a request failed", exc_info=error)
+        error = Problem(500, "the shim failed; its log says why")
+    return error.response()

@@ -115,15 +115,13 @@ class RequestLog(BufferingHandler):
                 personal = ", ".join(name for name, each in service.inputs.items() if each.personal)
                 log.error("NOT LOGGING requests of %s: personal, and no --request-log-key: %s", service.id, personal)
 
-    def samples(self) -> bool:
-        """Whether this request is one of the share that is logged."""
-        return random.random() < self._share
-
-    def put(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
-        """Queues an answer's rows, or drops them all. `head` is its JSON up to its rows, `rows` the JSON of each."""
-        if self._may_log(plan.service):
+    def put(self, plan: Plan, head: str, entities: list[Entity], rows: Iterable[str]) -> None:
+        """Queues an answer's rows if it is of the share that is logged, or drops them all. `head` is its JSON up to its
+        rows, `rows` the JSON of each.
+        """
+        if random.random() < self._share and self._may_log(plan.service):
             answer = (self._clock(), plan, head, entities, rows)
-            self._queue.handle(logging.makeLogRecord({"answer": answer, "rows": len(rows)}))
+            self._queue.handle(logging.makeLogRecord({"answer": answer, "rows": len(entities)}))
 
     def _may_log(self, service: Service) -> bool:
         return self._secret is not None or not any(each.personal for each in service.inputs.values())
@@ -172,7 +170,7 @@ class RequestLog(BufferingHandler):
             why = ", ".join(f"{rows}: {reason}" for reason, rows in dropped.items())
             log.warning("the request log dropped %s rows (%s)", dropped.total(), why)
 
-    def _lines(self, at: datetime, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> list[bytes]:
+    def _lines(self, at: datetime, plan: Plan, head: str, entities: list[Entity], rows: Iterable[str]) -> list[bytes]:
         time_ = at.replace(tzinfo=None).isoformat(timespec="microseconds")
         start = f'{{"logged_at":"{time_}Z","request_id":"{uuid.uuid4().hex}","row":'
         requests = [plan.request_json(entity, self._pseudonym) for entity in entities]

@@ -14,7 +14,7 @@ from . import feast, openapi
 from .batching import SQL_SECONDS
 from .catalog import ages
 from .clock import Clock, serving_now
-from .evaluate import Plan, Row
+from .evaluate import CANNOT_COMPUTE, Plan, Row
 from .folder import Folder, Publication
 from .limits import Admission, Environ
 from .lookup import Entity
@@ -28,6 +28,7 @@ from .validation import FieldError, check_body, check_query, parse_object
 
 RETRY_AFTER = {"Retry-After": "5"}  # seconds, while there is no snapshot
 SERVICE = "asof.service"  # in a request's environ: the id of the service that it reached
+FINDING_WITHOUT_VALUES = ("rule", "level", "subject", "column", "since")
 
 log = logging.getLogger("asof.serve")
 audit = logging.getLogger("asof.audit")
@@ -44,7 +45,6 @@ class Shim:
     max_entities: int  # per request
     metrics: Metrics
     request_log: RequestLog | None
-    _openapi: tuple[Snapshot, bytes] | None = None
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
@@ -119,58 +119,59 @@ class Shim:
             "groups": {each.id: each.raw.get("made_at") for each in groups},
             "ages": {each.id: ages(each, now) for each in groups},
             "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
-            "findings": [
-                {name: each.get(name) for name in ("rule", "level", "subject", "column", "since")} for each in findings
-            ],
+            "findings": [{name: each.get(name) for name in FINDING_WITHOUT_VALUES} for each in findings],
         }
 
     def openapi(self, snapshot: Snapshot) -> bytes:
         """The OpenAPI document of a snapshot as JSON, written once."""
-        written = self._openapi
-        if written is None or written[0] is not snapshot:
+        if snapshot.openapi is None:
             found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self.max_entities)
-            written = self._openapi = (snapshot, json.dumps(found).encode())
-        return written[1]
+            snapshot.openapi = json.dumps(found).encode()
+        return snapshot.openapi
 
     # -------------------- answers
 
-    def post_service(self, environ: Environ, path: str) -> bytes:
-        """The JSON that answers `POST /v1/services/<path>`. Raises Problem."""
-        publication, service = self._reach(environ, path)
+    def ask(self, environ: Environ, path: str, arguments: dict[str, list[str]] | None = None) -> bytes:
+        """The JSON that answers a request to `/v1/services/<path>`: a POST, or a GET with these query arguments.
+        Raises Problem.
+        """
+        token, publication = self.authorise(environ), self.publication()
+        service = self.service(environ, publication, path)
+        self.check_scope(environ, token, service)
         with self.admission.of(environ) as body:
-            return self.answer(publication, service, check_body(service, parse_object(body), self.max_entities))
-
-    def get_service(self, environ: Environ, path: str, arguments: dict[str, list[str]]) -> bytes:
-        """The JSON that answers `GET /v1/services/<path>` with these query arguments. Raises Problem."""
-        publication, service = self._reach(environ, path)
-        with self.admission.of(environ):
-            return self.answer(publication, service, check_query(service, arguments))
+            if arguments is None:
+                entities = check_body(service, parse_object(body), self.max_entities)
+            else:
+                entities = check_query(service, arguments)
+            return self.answer(publication, service, entities)
 
     def post_feast(self, environ: Environ) -> str:
         """The answer to a Feast SDK. Raises Problem."""
-        token = self.authorise(environ)
-        publication = self.publication()
+        token, publication = self.authorise(environ), self.publication()
         with self.admission.of(environ) as body:
             request = feast.Request.parse(parse_object(body), self.max_entities)
+            now = self.now(publication)
             if request.service is None:
                 self.check_scope(environ, token, None)
-                answer, statuses = feast.answer_views(publication.snapshot, request, self.now(publication))
+                answer, statuses = feast.answer_views(publication.snapshot, request, now)
                 for group, of_rows in statuses.items():
                     self.metrics.answered_view(group, of_rows)
                 return answer
             service = self.service(environ, publication, request.service)
             self.check_scope(environ, token, service)
             entities = feast.service_entities(service, request, self.max_entities)
-            plan, now = publication.plans[service.id], self.now(publication)
+            plan = publication.plans[service.id]
             rows = self._evaluate(plan, entities, now)
-            self._log(plan, publication.head(service, now), entities, [plan.row_json(row) for row in rows])
+            if self.request_log:
+                self.request_log.put(plan, publication.head(service, now), entities, map(plan.row_json, rows))
             return feast.answer_service(service, request, rows)
 
     def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
         """The JSON that answers for checked entities, from a publication as of now. Raises Problem."""
         plan, now = publication.plans[service.id], self.now(publication)
         head, rows = publication.head(service, now), self._rows_json(publication, plan, entities, now)
-        self._log(plan, head, entities, rows)
+        if self.request_log:
+            self.request_log.put(plan, head, entities, rows)
         return f'{head},"rows":[{",".join(rows)}]}}'.encode()
 
     def _rows_json(self, publication: Publication, plan: Plan, entities: list[Entity], now: datetime) -> list[str]:
@@ -194,7 +195,7 @@ class Shim:
             log.error("service %s: its SQL was interrupted after %s s", service.id, SQL_SECONDS)
             why = f"with these values, or those of a request beside, {service.id} takes more than {SQL_SECONDS:g} s"
             raise Problem(503, why, headers=RETRY_AFTER) from None
-        except duckdb.DataError as error:
+        except CANNOT_COMPUTE as error:
             if len(service.inputs) == len(service.keys):
                 raise
             # The SQL computes with what the caller sent, and cannot: a number too large to multiply, say
@@ -202,15 +203,3 @@ class Shim:
             raise Problem(422, "the service cannot compute with these values", errors=[wrong._asdict()]) from error
         self.metrics.answered(service, rows)
         return rows
-
-    def _log(self, plan: Plan, head: str, entities: list[Entity], rows: list[str]) -> None:
-        """Hands an answer to the request log, if there is one and it is sampled."""
-        if self.request_log and self.request_log.samples():
-            self.request_log.put(plan, head, entities, rows)
-
-    def _reach(self, environ: Environ, path: str) -> tuple[Publication, Service]:
-        token = self.authorise(environ)
-        publication = self.publication()
-        service = self.service(environ, publication, path)
-        self.check_scope(environ, token, service)
-        return publication, service

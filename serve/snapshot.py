@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,13 +54,15 @@ class Pointer(NamedTuple):
             raise SnapshotError(f"current.json: {reason_of(error)}") from None
 
 
+@dataclass(eq=False)
 class Table:
-    """The rows of a group in memory: its columns, and the row of each key."""
+    """The rows of a group in memory: its columns, and the row of each key.
 
-    def __init__(self, rows_by_key: dict[Any, int], columns: dict[str, Column]) -> None:
-        """`rows_by_key`: 0-based; a key is a Python value, of several key columns the tuple of them."""
-        self.rows_by_key = rows_by_key
-        self.columns = columns
+    A row is its 0-based number; a key a Python value, of several key columns the tuple of them.
+    """
+
+    rows_by_key: dict[Any, int]
+    columns: dict[str, Column]
 
     @property
     def rows(self) -> int:
@@ -67,7 +70,7 @@ class Table:
         return len(self.rows_by_key)
 
     def find(self, keys: Sequence[Any]) -> int | None:
-        """The 0-based row of one entity, given its key values in the group's order; None if it is not there."""
+        """The row of one entity, given its key values in the group's order; None if it is not there."""
         return self.rows_by_key.get(keys[0] if len(keys) == 1 else tuple(keys))
 
     def first_keys(self) -> tuple[Any, ...]:
@@ -174,45 +177,27 @@ class Service(Declared):
         self.lookups = tuple(self._lookup(each, groups) for each in raw["groups"])
         if not self.lookups:
             raise ValueError(f"service {id} looks up no group")
-        self._check_hops()
         self.columns = tuple(map(self._column, raw["looked_up"]))
         self.relation = "asof_looked_up" if "source" in raw["looked_up"][0] else "looked_up"
         self.sql: str = raw["sql"]
 
     def _lookup(self, raw: Raw, groups: dict[str, Group]) -> Lookup:
-        group = groups.get(raw["group"])
-        if group is None:
+        if raw["group"] not in groups:
             raise ValueError(f"group {raw['group']!r} is not in the snapshot")
-        if via := raw.get("via"):
-            return Lookup(raw["name"], group, (), (via["group"], via["column"]))
-        if len(raw["keys"]) != len(group.keys) or not set(raw["keys"]) <= set(self.keys):
-            raise ValueError(f"lookup {raw['name']!r}: keys {raw['keys']} do not fit the keys of {group.id}")
-        return Lookup(raw["name"], group, tuple(raw["keys"]), None)
-
-    def _check_hops(self) -> None:
-        for each in self.lookups:
-            if each.via:
-                first = self.lookup(each.via[0])
-                if not first or first.via or each.via[1] not in first.group.features or len(each.group.keys) != 1:
-                    via = ".".join(each.via)
-                    raise ValueError(f"service {self.id}: {each.name} via {via} is not one hop to a key")
+        group, via = groups[raw["group"]], raw.get("via")
+        keys = (via["column"],) if via else tuple(raw["keys"])
+        if len(keys) != len(group.keys) or not (via or set(keys) <= set(self.keys)):
+            raise ValueError(f"service {self.id}: {raw['name']} by {keys} does not fit the keys of {group.id}")
+        return Lookup(raw["name"], group, () if via else keys, (via["group"], via["column"]) if via else None)
 
     def lookup(self, name: str | None) -> Lookup | None:
         """The lookup of a name."""
         return next((each for each in self.lookups if each.name == name), None)
 
     def _column(self, raw: Raw) -> LookedUp:
-        name = raw["name"]
-        found = raw if "source" in raw else self._source_by_name(name)
-        source, lookup, column = found["source"], self.lookup(found.get("lookup")), found.get("column", "")
-        if not (
-            source in ("row_id", "prediction_time")
-            or (source == "input" and name in self.inputs)
-            or (source in ("found", "as_of", "max_age_seconds") and lookup)
-            or (source == "feature" and lookup and column in lookup.group.features)
-        ):
-            raise ValueError(f"service {self.id}: the looked_up column {name!r} comes from nowhere")
-        return LookedUp(name, parse_type(raw["type"]), source, lookup, column)
+        found = raw if "source" in raw else self._source_by_name(raw["name"])
+        lookup = self.lookup(found.get("lookup"))
+        return LookedUp(raw["name"], parse_type(raw["type"]), found["source"], lookup, found.get("column", ""))
 
     def _source_by_name(self, name: str) -> Raw:
         """Where a column comes from, read off its name: older manifests, without aliases, say nothing else."""
@@ -224,18 +209,21 @@ class Service(Declared):
         if self.lookup(lookup) and source in ("found", "as_of", "max_age_seconds"):
             return {"source": source, "lookup": lookup}
         owners = [each.name for each in self.lookups if name in each.group.features]
-        return {"source": "feature", "lookup": owners[0], "column": name} if len(owners) == 1 else {"source": ""}
+        if len(owners) != 1:
+            raise ValueError(f"service {self.id}: the looked_up column {name!r} comes from nowhere")
+        return {"source": "feature", "lookup": owners[0], "column": name}
 
 
 class Snapshot:
     """All groups and services of one snapshot."""
 
-    def __init__(self, raw: Raw, tables: dict[str, Table]) -> None:
-        """`raw` is the manifest, `tables` are those of its groups, by id. Raises what wrong JSON does."""
+    def __init__(self, raw: Raw, groups: dict[str, Group]) -> None:
+        """`raw` is the manifest, `groups` are its groups by id. Raises what wrong JSON does."""
         self.snapshot_id: str = raw["snapshot_id"]
         self.created_at = parse_rfc3339(raw["created_at"])
         self.now_injected = bool(raw["now_injected"])
-        self.groups = {id: Group(id, each, tables[id]) for id, each in raw["groups"].items()}
+        self.groups = groups
+        self.openapi: bytes | None = None  # the document, once somebody asked for it
         self.services = {id: Service(id, each, self.groups) for id, each in raw["services"].items()}
         self.raw = raw
 

@@ -1,5 +1,5 @@
 """The column types of a manifest, in one place: for each, what JSON stands for it, how it is written, stored and
-described. To add a type, add it to _ALL; to _SPELLINGS, too, if DuckDB calls it something else.
+described. To add a type, add it to _ALL.
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
 date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
@@ -13,20 +13,22 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from functools import cache
 from typing import Any
 
+import duckdb
 import numpy as np
 
 from .clock import EPOCH, RFC3339_PATTERN, parse_rfc3339, rfc3339
 
 Schema = dict[str, Any]  # as JSON schemas have it
 
-_DECIMAL_DIGITS = 38
-_EXACT = Context(prec=_DECIMAL_DIGITS)
+_EXACT = Context(prec=38)
+_DUCKDB = duckdb.connect(config={"threads": 1})  # reads how a type is spelled
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +71,15 @@ class SqlType:
 @cache
 def parse_type(text: str) -> SqlType:
     """The type that a manifest or DuckDB spells as `text`; ValueError for one that is not in use here."""
-    spelling = " ".join(text.lower().split())
-    if spelling.endswith("[]"):
-        return _list(parse_type(spelling[:-2]))
-    if match := re.fullmatch(r"(?:decimal|numeric|dec) ?\( ?(\d+) ?, ?(\d+) ?\)", spelling):
-        precision, scale = int(match[1]), int(match[2])
-        if not (1 <= precision <= _DECIMAL_DIGITS and scale <= precision):
-            raise ValueError(f"type {text!r}: a decimal has 1 to 38 digits, and no more of them after the point")
-        return _decimal(precision, scale)
-    if re.fullmatch(r"(?:varchar|character varying) ?\( ?\d+ ?\)", spelling):
-        spelling = "varchar"
-    name = next((name for name, others in _SPELLINGS.items() if spelling in others.split(", ")), spelling)
-    if name not in _SIMPLE:
-        raise ValueError(f"type {text!r} is not supported")
-    return _SIMPLE[name]
+    with suppress(duckdb.Error):
+        name = str(_DUCKDB.sqltype(text)).lower()
+        if name.endswith("[]"):
+            return _list(parse_type(name[:-2]))
+        if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", name):
+            return _decimal(int(match[1]), int(match[2]))
+        if name in _SIMPLE:
+            return _SIMPLE[name]
+    raise ValueError(f"type {text!r} is not supported")
 
 
 # -------------------- texts and the boolean
@@ -246,19 +243,9 @@ _ALL = (
           parse_rfc3339, _SENT_TIME, write=_write_time, **_MICROSECONDS,
           restore=lambda value: EPOCH + timedelta(microseconds=value)),
 )  # fmt: skip
+# By the names that DuckDB gives them
 _SIMPLE = {each.name: each for each in _ALL}
-# How manifests of format 1 may spell them, and, of a time, how DuckDB does
-_SPELLINGS = {
-    "varchar": "text, string, char, bpchar, character varying",
-    "boolean": "bool, logical",
-    "tinyint": "int1",
-    "smallint": "int2, short, int16",
-    "integer": "int, int4, signed, int32",
-    "bigint": "int8, long, int64",
-    "float": "real, float4",
-    "double": "float8, double precision",
-    "timestamptz": "timestamp with time zone",
-}
+_SIMPLE["timestamp with time zone"] = _SIMPLE.pop("timestamptz")
 
 
 # -------------------- any type

@@ -12,7 +12,7 @@ import pytest
 from asof.serve.sqltypes import SqlType, WrongValue, from_json, parse_type
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from publisher import KIND_TYPES
+from publisher import KIND_TYPES, Publisher, service
 
 
 def problem(response, status):
@@ -199,6 +199,25 @@ def test_decimals_that_fit(text, value):
 def test_all_errors_are_collected_up_to_a_hundred(ask):
     assert len(problem(ask("pairs", *[{"left_id": 1, "x": 1}] * 30), 422)["errors"]) == 90
     assert len(problem(ask("pairs", *[{"left_id": 1, "x": 1}] * 50), 422)["errors"]) == 100
+
+
+@pytest.mark.parametrize(("how", "sent"), [("7 // parts", 0), ("7 % parts", 0), ("medium + parts", -1)])
+def test_values_that_the_sql_cannot_compute_with(make_app, tmp_path, how, sent):
+    """Nor does a stored row that it cannot compute with, on which each service is tried, hold the snapshot."""
+    found = [
+        service(name, {"id": "bigint"}, {"parts": ("integer", True)}, {"kinds": ["id"]}, {"n": "integer"}, {"n": sql})
+        for name, sql in {"of_request": how, "of_stored": "7 // (medium - medium)"}.items()
+    ]
+    publisher = Publisher(tmp_path, services={f"{each['name']}@1": each for each in found})
+    publisher.publish()
+    client = make_app(publisher.folder).test_client()
+
+    def ask(name, parts):
+        return client.post(f"/v1/services/{name}", json={"entities": [{"id": 1, "parts": parts}]})
+
+    assert ask("of_request", 5).status_code == 200
+    for response in (ask("of_request", sent), ask("of_stored", 5)):
+        assert "cannot be computed with" in errors(response)["/entities"]
 
 
 def test_more_entities_than_the_limit(ask, make_app, publisher):
