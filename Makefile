@@ -35,7 +35,8 @@ test: lint pytest ## everything: lint, and pytest, which builds the worked examp
 test-versions: $(READY) ## the tests on the lowest and the newest versions that pyproject.toml admits, and on dbt-core 1.12.0 (VERSIONS="--only newest tests/test_example.py": fewer)
 	$(BIN)/python scripts/test_versions.py $(VERSIONS)
 
-test-engines: $(READY) ## the tests of other engines, on real servers (minutes)
+test-engines: $(READY) ## the tests of other engines, on real servers (minutes; Java 17)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock 'asof[spark]'
 	$(BIN)/python -m pytest -m engines
 
 dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests

@@ -36,13 +36,28 @@ class EntityInput:
     is_counted: bool
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a run on the engine starts from.
+
+    folder: the hand-over. as_of: the moment of the run. known_at: by event model, when its known rows are counted.
+    """
+
+    folder: Path
+    clock: Relation
+    moments: list[str]
+    inputs: list[EntityInput]
+    as_of: str
+    known_at: dict[Relation, list[str]]
+
+
 class Engine(Protocol):
     """A session with an engine. Moments are texts such as `2026-05-01 08:58:00.000000+00:00`; all times are UTC."""
 
     name: str
 
-    def prepare(self, clock: Relation, moments: list[str], inputs: list[EntityInput], as_of: str) -> None:
-        """Fills the clock and what each entity starts from, in place: what hangs on these tables stays."""
+    def prepare(self, start: Start) -> dict[str, str]:
+        """Fills the clock and what each entity starts from; returns what is set in the environment of dbt."""
 
     def begin_reading(self) -> None:
         """From here on all reads see one state of the data."""

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +24,13 @@ import duckdb
 import jinja2
 
 from .dbt import DbtError, add_project_options, dbt_program, run_dbt
-from .engine import Engine, EngineError, EntityInput, Relation
+from .engine import Engine, EngineError, EntityInput, Relation, Start
 from .postgres import Postgres
+from .spark import Spark
 
 FOLDER = "handovers"
 FORMAT = 1
-_ENGINES = {"postgres": Postgres}
+_ENGINES: dict[str, Callable[[dict[str, Any]], Engine]] = {"postgres": Postgres, "spark": Spark}
 _GREEN = ("success", "pass", "warn")
 
 
@@ -45,10 +47,10 @@ class Target:
         """Where dbt writes its artifacts of this target, apart from those of DuckDB's."""
         return self.project / "target" / self.name
 
-    def run_dbt(self, *command: str) -> str:
+    def run_dbt(self, *command: str, environment: Mapping[str, str] | None = None) -> str:
         """A dbt command on the engine. Raises DbtError."""
         where = ["--target", self.name, "--target-path", f"target/{self.name}"]
-        return run_dbt(*command, project=self.project, options=[*self.options, *where])
+        return run_dbt(*command, project=self.project, options=[*self.options, *where], environment=environment)
 
     def connect(self) -> Engine:
         """A session by what profiles.yml says. Raises EngineError."""
@@ -104,8 +106,9 @@ def make(target: Target) -> Path:
     ]
     engine = target.connect()
     try:
-        engine.prepare(relations[plan["clock"]], moments, inputs, plan["as_of"])
-        results = build_on_engine(target, plan["select"])
+        known_at = {relations[id_]: each["known_at"] for id_, each in plan["relations"].items() if "known_at" in each}
+        start = Start(folder, relations[plan["clock"]], moments, inputs, plan["as_of"], known_at)
+        results = build_on_engine(target, plan["select"], engine.prepare(start))
         engine.begin_reading()
         for id_, entry in plan["relations"].items():
             if results.get(id_) == "success":
@@ -120,12 +123,12 @@ def make(target: Target) -> Path:
     return folder
 
 
-def build_on_engine(target: Target, select: list[str]) -> dict[str, str]:
+def build_on_engine(target: Target, select: list[str], environment: Mapping[str, str]) -> dict[str, str]:
     """dbt on the engine; returns the status of each node. One that fails is a status, and is shown, but no error."""
     file = target.artifacts / "run_results.json"
     file.unlink(missing_ok=True)
     try:
-        target.run_dbt("build", "--indirect-selection", "empty", "--select", *select)
+        target.run_dbt("build", "--indirect-selection", "empty", "--select", *select, environment=environment)
     except DbtError as error:
         if not file.exists():
             raise

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from .engine import EngineError, EntityInput, Relation
+from .engine import EngineError, EntityInput, Relation, Start
 
 # DuckDB's types for those of PostgreSQL, as format_type() writes them
 _TYPES = {
@@ -64,22 +64,27 @@ class Postgres:
         self._run("set datestyle to iso")
         self._connection.commit()
 
-    def prepare(self, clock: Relation, moments: list[str], inputs: list[EntityInput], as_of: str) -> None:
-        """In one transaction. `asof_run` and `asof_lives_<entity>` are read by the materialization of entities."""
+    def prepare(self, start: Start) -> dict[str, str]:
+        """In one transaction, in place: what hangs on these tables stays.
+
+        `asof_run` and `asof_lives_<entity>` are read by the materialization of entities.
+        """
+        clock = start.clock
         self._run(f'create schema if not exists "{clock.schema}"')
         self._run(f"create table if not exists {clock} (as_of timestamp with time zone)")
         self._run(f"delete from {clock}")
-        self._run(f"insert into {clock} select unnest(%s::timestamptz[])", [moments])
-        for each in inputs:
+        self._run(f"insert into {clock} select unnest(%s::timestamptz[])", [start.moments])
+        for each in start.inputs:
             run = each.relation.beside("asof_run")
             self._run(f'create schema if not exists "{run.schema}"')
             self._run(
                 f"create table if not exists {run} (entity text, at timestamp with time zone, is_counted boolean)"
             )
             self._run(f"delete from {run} where entity = %s", [each.relation.name])
-            self._run(f"insert into {run} values (%s, %s, %s)", [each.relation.name, as_of, each.is_counted])
+            self._run(f"insert into {run} values (%s, %s, %s)", [each.relation.name, start.as_of, each.is_counted])
             self._put_lives(each)
         self._connection.commit()
+        return {}
 
     def _put_lives(self, each: EntityInput) -> None:
         lives = each.relation.beside(f"asof_lives_{each.relation.name}")

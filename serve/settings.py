@@ -68,6 +68,8 @@ ENVIRONMENT = {
     "(`--request-log-key`) and for dbt; not without `ASOF_REQUEST_LOG`",
     "ASOF_WAREHOUSE": "the warehouse of the worked example (its `profiles.yml` reads it)",
     "ASOF_HANDOVER": "the folder of the hand-over that dbt builds from (`asof build --engine` sets it)",
+    "ASOF_ENGINE_FOLDER": "the folder by which dbt on Spark takes and hands over Parquet (`asof build --engine` "
+    "sets it)",
     "ASOF_FAULT_POINT": "of tests: where a dbt command waits to be killed",
     "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
 }

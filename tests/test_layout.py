@@ -35,10 +35,10 @@ def read_macros() -> Macros:
                     calls.add(tokens[at + 2][1].strip("'"))
             elif kind == "name" and tokens[at + 1][1] == "(":
                 calls.add(text)
-    # a dispatched macro calls that of each engine
+    # a dispatched macro calls that of each engine; those of dbt's own macros are called by dbt
     for name in list(macros):
         if match := re.fullmatch(r"[a-z]+__(\w+)", name):
-            macros[match.group(1)][1].add(name)
+            macros.setdefault(match.group(1), (Path("engine", f"{match.group(1)}.sql"), set()))[1].add(name)
     return macros
 
 

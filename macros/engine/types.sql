@@ -11,3 +11,12 @@
 {% macro default__text_of(column) -%}
     regexp_replace(cast({{ column }} as varchar), '^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(\.\d+)?)\+00$', '\1T\2Z')
 {%- endmacro %}
+
+{% macro default__type_double() %}{{ return('double precision') }}{% endmacro %}
+
+{% macro default__time_text(time) -%} cast({{ time }} as {{ dbt.type_string() }}) {%- endmacro %}
+
+{# A row as text, by its alias. #}
+{% macro row_text(alias) %}{{ return(adapter.dispatch('row_text', 'asof')(alias)) }}{% endmacro %}
+
+{% macro default__row_text(alias) -%} cast({{ alias }} as {{ dbt.type_string() }}) {%- endmacro %}

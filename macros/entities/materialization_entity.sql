@@ -16,6 +16,10 @@
     {%- set columns = get_column_schema_from_query(sql) -%}
     {%- if asof.holds_records() -%}{%- do asof.check_entity_columns(keys, columns) -%}{%- endif -%}
     {%- set has_gone_at = 'gone_at' in columns | map(attribute='name') | map('lower') -%}
+    {%- if not asof.has_transactions() -%}
+        {{- return(asof.make_entity_table(declared, asof.entity_select(keys, sql, has_gone_at),
+            asof.entity_lives_sql(keys, declared, **asof.lives_before(keys, target_relation)))) -}}
+    {%- endif -%}
 
     {{ run_hooks(pre_hooks) }}
     {%- set time = asof.type_timestamptz() -%}

@@ -4,7 +4,7 @@
 #}
 {% materialization feature_group, default %}
     {#- an engine that hands over: DuckDB checks and records the text -#}
-    {%- if not asof.holds_records() -%}{{- return(dbt.materialization_view_default()) -}}{%- endif -%}
+    {%- if not asof.holds_records() -%}{{- return(asof.make_group_view()) -}}{%- endif -%}
     {%- do asof.check_parents_are_built(model) -%}
     {%- set own_sql = asof.without_ephemeral(model, compiled_code) -%}
     {%- do asof.check_parsed_sql(model, own_sql, 'feature group') -%}

@@ -30,7 +30,9 @@
 #}
 {% macro problem_of_time(where, name, model_name, type) %}
     {%- set type = type | lower | replace('"', '') -%}
-    {%- if type in ['timestamptz', 'timestamp with time zone', 'null'] -%}{{- return(none) -}}{%- endif -%}
+    {%- if type in ['timestamptz', 'timestamp with time zone', 'null', asof.type_timestamptz()] -%}
+        {{- return(none) -}}
+    {%- endif -%}
     {%- if type.startswith('timestamp') -%}
         {%- set remedy = 'Say in which zone the source keeps it: `<expression> at time zone \'UTC\' as ' ~ name
             ~ "` (or another, such as 'Europe/Berlin')" -%}

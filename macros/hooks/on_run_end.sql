@@ -3,7 +3,10 @@
   what is green is published. Returns SQL that fails where the command must: see failing_sql.
 #}
 {% macro on_run_end(results) %}
-    {%- if execute and asof.holds_records() and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
+    {%- if execute and not asof.holds_records() and flags.WHICH == 'build' -%}
+        {%- do asof.finish_engine_run(results) -%}
+    {%- elif execute and asof.holds_records()
+        and flags.WHICH in ['seed', 'run', 'build', 'test', 'snapshot', 'retry'] -%}
         {#- under a cut-off the tests saw less than all of training: they vouch for nothing -#}
         {%- set vouches = asof.training_cutoff() is none -%}
         {%- set failures = asof.keep_results(results) if vouches else [] -%}

@@ -1,12 +1,12 @@
 -- Every customer is scored each Sunday at midnight, and in the last days also each morning at nine.
 with moment as (
-    select day as prediction_time
-    from generate_series(timestamptz '2026-02-01 00:00+00', timestamptz '2026-05-03 00:00+00', interval '168 hours') as days (day)
+    select days.moment as prediction_time
+    from {{ asof.series('2026-02-01', '2026-05-03', '7 days') }} as days
 
     union
 
-    select day + interval '9 hours' as prediction_time
-    from generate_series(timestamptz '2026-04-24 00:00+00', timestamptz '2026-05-04 00:00+00', interval '24 hours') as days (day)
+    select days.moment + interval '9 hours' as prediction_time
+    from {{ asof.series('2026-04-24', '2026-05-04', '1 day') }} as days
 ),
 
 customer as (
@@ -48,7 +48,7 @@ closure as (
 )
 
 select
-    customer.customer_id || '/' || cast(moment.prediction_time as varchar) as row_id,
+    customer.customer_id || '/' || {{ asof.time_text('moment.prediction_time') }} as row_id,
     customer.customer_id,
     moment.prediction_time,
     purchase.known_at is null as is_churned,

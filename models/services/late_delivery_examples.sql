@@ -44,8 +44,8 @@ outcome as (
 ),
 
 morning as (
-    select cast(day as timestamptz) as day
-    from generate_series(timestamptz '2026-04-20 00:00+00', timestamptz '2026-05-04 00:00+00', interval '24 hours') as days (day)
+    select days.moment as day
+    from {{ asof.series('2026-04-20', '2026-05-04', '1 day') }} as days
 ),
 
 request as (
@@ -53,7 +53,7 @@ request as (
         order_id || '/placed' as row_id,
         order_id,
         placed_at + interval '60 seconds' as prediction_time,
-        cast(distance_km as double precision) as request_distance_km,
+        cast(distance_km as {{ asof.type_double() }}) as request_distance_km,
         carrier as request_carrier,
         is_late,
         label_known_at
@@ -62,11 +62,11 @@ request as (
     union all
 
     select
-        outcome.order_id || '/' || cast(cast(morning.day as date) as varchar) as row_id,
+        outcome.order_id || '/' || cast(cast(morning.day as date) as {{ dbt.type_string() }}) as row_id,
         outcome.order_id,
         morning.day + interval '9 hours' as prediction_time,
-        cast(null as double precision) as request_distance_km,
-        cast(null as varchar) as request_carrier,
+        cast(null as {{ asof.type_double() }}) as request_distance_km,
+        cast(null as {{ dbt.type_string() }}) as request_carrier,
         outcome.is_late,
         outcome.label_known_at
     from outcome

@@ -1,12 +1,12 @@
 -- Every customer is scored each Monday at nine, and in the last days each morning.
 with moment as (
-    select day + interval '9 hours' as prediction_time
-    from generate_series(timestamptz '2026-02-02 00:00+00', timestamptz '2026-05-04 00:00+00', interval '168 hours') as days (day)
+    select days.moment + interval '9 hours' as prediction_time
+    from {{ asof.series('2026-02-02', '2026-05-04', '7 days') }} as days
 
     union
 
-    select day + interval '9 hours' as prediction_time
-    from generate_series(timestamptz '2026-04-24 00:00+00', timestamptz '2026-05-04 00:00+00', interval '24 hours') as days (day)
+    select days.moment + interval '9 hours' as prediction_time
+    from {{ asof.series('2026-04-24', '2026-05-04', '1 day') }} as days
 ),
 
 scored as (
@@ -35,7 +35,7 @@ purchase as (
 )
 
 select
-    scored.customer_id || '/' || cast(scored.prediction_time as varchar) as row_id,
+    scored.customer_id || '/' || {{ asof.time_text('scored.prediction_time') }} as row_id,
     scored.customer_id,
     scored.prediction_time,
     purchase.known_at is not null as has_large_order,

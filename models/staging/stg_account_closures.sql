@@ -1,5 +1,5 @@
 select
-    customer_id || ' on ' || cast(closed_at as varchar) as event_id,
+    customer_id || ' on ' || {{ asof.time_text('closed_at') }} as event_id,
     closed_at as occurred_at,
     loaded_at as known_at,
 

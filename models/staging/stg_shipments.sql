@@ -1,6 +1,6 @@
 -- The loader sends some versions twice, identical in every column: a version is known since it was first loaded.
 select
-    order_id || ' as of ' || cast(updated_at as varchar) as event_id,
+    order_id || ' as of ' || {{ asof.time_text('updated_at') }} as event_id,
     updated_at as occurred_at,
     min(loaded_at) as known_at,
 

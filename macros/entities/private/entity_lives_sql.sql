@@ -41,7 +41,7 @@
             ) as first_seen_at,
             declared.gone_at,
             coalesce(open_life.asof_seen_in_run, declared.asof_seen_in_run) as asof_seen_in_run,
-            cast(null as varchar) as asof_forgotten_in_run
+            cast(null as {{ dbt.type_string() }}) as asof_forgotten_in_run
         from {{ declared }} as declared
         left join going_on as open_life
             on {{ asof.same_keys('open_life', 'declared', keys) }}
@@ -92,7 +92,7 @@
 
 {# A relation in the schema of the model that is built. #}
 {% macro beside(name) %}
-    {{- return(api.Relation.create(database=model.database, schema=model.schema, identifier=name)) -}}
+    {{- return(api.Relation.create(database=model.database or none, schema=model.schema, identifier=name)) -}}
 {% endmacro %}
 
 {# What counts of an entity's table as it stands; a closing by a run that never counted is undone. #}

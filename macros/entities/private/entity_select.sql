@@ -4,8 +4,8 @@
         {% for key in keys %}{{ key }}, {% endfor %}
         first_seen_at,
         cast({{ 'gone_at' if has_gone_at else 'null' }} as {{ time }}) as gone_at,
-        cast('{{ asof.seen_in() }}' as varchar) as asof_seen_in_run,
-        cast(null as varchar) as asof_forgotten_in_run
+        cast('{{ asof.seen_in() }}' as {{ dbt.type_string() }}) as asof_seen_in_run,
+        cast(null as {{ dbt.type_string() }}) as asof_forgotten_in_run
     from ({{ sql }}) as entity
 {% endmacro %}
 

@@ -7,7 +7,7 @@
     select
         '{{ check.rule | replace("'", "''") }}' as problem,
         count(*) as row_count,
-        cast(min(cast(asof_offending as varchar)) as varchar) as for_example
+        cast(min({{ asof.row_text('asof_offending') }}) as {{ dbt.type_string() }}) as for_example
     from (
         {{ check.sql }}
     ) as asof_offending
@@ -17,7 +17,7 @@
     {%- endif %}
     {%- endfor %}
     {%- if not checks %}
-    select 'none' as problem, 0 as row_count, cast(null as varchar) as for_example where false
+    select 'none' as problem, 0 as row_count, cast(null as {{ dbt.type_string() }}) as for_example where false
     {%- endif %}
 {% endmacro %}
 

@@ -1,0 +1,127 @@
+"""A standalone Spark of the tests' own, on loopback, and a copy of the worked example with it as a target."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.world import ROOT
+
+PROFILE = """
+asof:
+  target: dev
+  outputs:
+    dev:
+      type: duckdb
+      path: "{{{{ env_var('ASOF_WAREHOUSE') }}}}"
+      threads: 2
+      settings: {{TimeZone: UTC}}
+    spark:
+      type: spark
+      method: session
+      host: NA
+      schema: asof
+      threads: 2
+      server_side_parameters:
+        spark.master: "{master}"
+        spark.sql.session.timeZone: UTC
+        spark.sql.decimalOperations.allowPrecisionLoss: "false"
+        spark.sql.shuffle.partitions: "2"
+        spark.driver.memory: 1g
+        spark.executor.memory: 512m
+        spark.executor.cores: "1"
+        spark.ui.enabled: "false"
+        spark.ui.showConsoleProgress: "false"
+        spark.sql.warehouse.dir: "{folder}/tables"
+        spark.hadoop.javax.jdo.option.ConnectionURL: "jdbc:derby:;databaseName={folder}/metastore;create=true"
+"""
+
+
+class Cluster:
+    """A master and two workers of one core each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.master = ""
+
+    def start(self) -> None:
+        """Starts all; the master's port is a free one."""
+        self._spawn("master", "org.apache.spark.deploy.master.Master", "--port", "0", "--webui-port", "0")
+        self.master = self._wait_for("master", r"Starting Spark master at (spark://\S+)")
+        for _ in range(2):
+            self.add_worker()
+
+    def add_worker(self) -> None:
+        """Starts one more."""
+        name = f"worker-{len(self.processes)}"
+        options = ["--cores", "1", "--memory", "600m", "--webui-port", "0", "--work-dir", str(self.folder / name)]
+        self._spawn(name, "org.apache.spark.deploy.worker.Worker", *options, self.master)
+        self._wait_for(name, "(Successfully registered with master)")
+
+    def _spawn(self, name: str, *command: str) -> None:
+        found = importlib.util.find_spec("pyspark")
+        assert found
+        assert found.origin
+        program = Path(found.origin).parent / "bin" / "spark-class"
+        environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m"}
+        host = ["--host", "127.0.0.1"]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                ["nice", str(program), command[0], *host, *command[1:]],
+                env=environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.processes.append(process)
+
+    def _wait_for(self, name: str, pattern: str) -> str:
+        deadline = time.monotonic() + 120
+        while not (found := re.search(pattern, (self.folder / f"{name}.log").read_text())):
+            assert self.processes[-1].poll() is None, (self.folder / f"{name}.log").read_text()
+            assert time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
+            time.sleep(0.2)
+        return found[1]
+
+    def stop(self) -> None:
+        """Ends what was started."""
+        while self.processes:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends what was started last and the executors that it started, by SIGKILL."""
+        process = self.processes.pop()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def example(self, folder: Path) -> Path:
+        """A copy of the worked example in a new folder, with this cluster as its target `spark`."""
+        folder.mkdir()
+        for name in ("models", "macros", "seeds", "tests/generic", "dbt_project.yml", "selectors.yml"):
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name)
+            elif source.exists():
+                shutil.copy(source, folder / name)
+        (folder / "profiles.yml").write_text(PROFILE.format(master=self.master, folder=folder))
+        return folder
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
+    """A cluster with its logs in a new folder; it ends with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="asof-spark-"))
+    cluster = Cluster(folder)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
