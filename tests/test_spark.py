@@ -50,8 +50,8 @@ def project(cluster: Cluster, tmp_path: Path) -> SparkProject:
 @pytest.mark.engines
 @pytest.mark.timeout(3600)
 def test_ten_moments_and_a_live_build_equal_those_of_duckdb(project: SparkProject, tmp_path: Path) -> None:
-    """History, lives, rows and training sets, by value and type."""
-    alone = Project(tmp_path / "alone")
+    """History, lives, rows and training sets, by value and type; then the project on DuckDB moves to Spark."""
+    alone = SparkProject(tmp_path / "alone")
     shutil.copytree(project.folder, alone.folder)
     project.build("2026-05-02T00:00:00Z", f"--dbt=--vars '{BACKFILL}'")
     project.build("2026-05-03T00:00:00Z")
@@ -64,6 +64,16 @@ def test_ten_moments_and_a_live_build_equal_those_of_duckdb(project: SparkProjec
     assert expected.keys() == found.keys()
     assert [name for name in expected if expected[name] != found[name]] == []
     assert sum(map(len, expected.values())) > 7000
+
+    # docs/move-to-spark.md, from the first build on
+    said = alone.build("2026-05-04T00:00:00Z", fails=True)
+    assert "card@1" in said
+    assert alone.sequence_number == 1
+    for group in ("card", "customer", "customer_value", "shipment", "warehouse"):
+        arguments = f"{{id: {group}@1, reason: moved to Spark}}"
+        alone.dbt("2026-05-04T00:00:00Z", "run-operation", "accept_definition", "--args", arguments)
+    alone.build("2026-05-04T00:01:00Z")
+    assert alone.sequence_number == 2
 
 
 @pytest.mark.engines
