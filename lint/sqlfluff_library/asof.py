@@ -58,3 +58,15 @@ def first_by(x, by):
 
 def cutoff():
     return "(select 1)"
+
+
+def series(first, last, every):
+    return "(select moment from generate_series(1, 2) as series (moment))"
+
+
+def time_text(time):
+    return f"cast({time} as varchar)"
+
+
+def type_double():
+    return "double precision"

@@ -1,0 +1,5 @@
+"""The same of dbt's own macros."""
+
+
+def type_string():
+    return "varchar"
