@@ -38,18 +38,28 @@
         {%- if not outside and node.depends_on.nodes
                 and node.test_metadata.name not in ['feature_group', 'examples'] -%}
             {%- do select.append(node.name) -%}
-            {%- if not asof.is_rebuilt_here(node) -%}{%- do stay.append(node.name) -%}{%- endif -%}
+            {#- what reads nothing that stays runs on DuckDB too -#}
+            {%- for parent in node.depends_on.nodes if relations[parent].role not in ['entity', 'group']
+                and node.name not in stay -%}
+                {%- do stay.append(node.name) -%}
+            {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
+    {#- the newest one, which a change of engine is compared at, and others by lot -#}
     {%- set samples_sql -%}
-        select distinct as_of
-        from {{ asof.registry('counted_moments') }}
+        select as_of
+        from (
+            select distinct as_of, as_of = max(as_of) over () as is_newest
+            from {{ asof.registry('counted_moments') }}
+        ) as counted
+        order by is_newest desc, random()
+        limit 8
     {%- endset -%}
-    {%- set counted = run_query('select as_of from (' ~ samples_sql ~ ') as counted order by random() limit 8') -%}
     {%- set samples = [] -%}
-    {%- for row in counted.rows -%}{%- do samples.append(asof.time_literal(row[0])) -%}{%- endfor -%}
+    {%- for row in run_query(samples_sql).rows -%}{%- do samples.append(asof.time_literal(row[0])) -%}{%- endfor -%}
+    {%- set specs = asof.group_specs() -%}
     {%- set moments = asof.run_moments() -%}
-    {%- for spec in asof.group_specs() -%}
+    {%- for spec in specs -%}
         {%- do relations[spec.node.unique_id].update({'columns': asof.typed_columns(spec['keys']
             + [{'name': 'as_of', 'type': 'timestamptz'}] + spec.features)}) -%}
         {%- for event in spec.events -%}
@@ -70,7 +80,7 @@
         {%- endif -%}
         {%- set typed = {} -%}
         {%- for key in keys -%}{%- do typed.update({key: 'text'}) -%}{%- endfor -%}
-        {%- for spec in asof.group_specs() if spec.entity.unique_id == node.unique_id -%}
+        {%- for spec in specs if spec.entity.unique_id == node.unique_id -%}
             {%- do typed.update(asof.typed_columns(spec['keys'])) -%}
         {%- endfor -%}
         {%- do relations[node.unique_id].update({'keys': typed, 'lives': file,

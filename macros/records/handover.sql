@@ -55,13 +55,3 @@
     {%- endif -%}
     {{- return(known[moment]) -}}
 {% endmacro %}
-
-{# Whether a test has all that it reads on DuckDB too, and so runs there. #}
-{% macro is_rebuilt_here(node) %}
-    {%- if node.resource_type != 'test' -%}{{- return(false) -}}{%- endif -%}
-    {%- set roles = [] -%}
-    {%- for parent in node.depends_on.nodes if parent in graph.nodes -%}
-        {%- do roles.append(asof.role(graph.nodes[parent])) -%}
-    {%- endfor -%}
-    {{- return(roles | reject('in', ['entity', 'group', 'clock']) | list | length == 0) -}}
-{% endmacro %}
