@@ -86,10 +86,23 @@ def _env_var(name: str, default: str | None = None) -> str:
 
 
 def make(target: Target) -> Path:
-    """Runs the engine's part and seals its hand-over; returns the folder. Raises EngineError or DbtError."""
+    """Runs the engine's part and seals its hand-over; returns the folder. Raises EngineError or DbtError.
+
+    What was not sealed is deleted, and so is what a process that was killed left, by the next build.
+    """
     folder = (target.project / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}").absolute()
     folder.mkdir(parents=True)
-    (folder.parent / ".gitignore").write_text("*\n")
+    try:
+        (folder.parent / ".gitignore").write_text("*\n")
+        fill(folder, target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def fill(folder: Path, target: Target) -> None:
+    """Puts into a hand-over's folder all that belongs there, the manifest last."""
     arguments = json.dumps({"folder": str(folder)})
     plan = json.loads(
         run_dbt("run-operation", "handover_plan", "--args", arguments, project=target.project, options=target.options)
@@ -120,7 +133,6 @@ def make(target: Target) -> Path:
     for each in inputs:
         each.lives.unlink(missing_ok=True)
     seal(folder, {**plan, "format": FORMAT, "engine": engine.name, "target": target.name, "results": results})
-    return folder
 
 
 def build_on_engine(target: Target, select: list[str], environment: Mapping[str, str]) -> dict[str, str]:

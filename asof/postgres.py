@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Postgres:
         self._error: type[Exception] = psycopg2.Error
         self._run("set time zone 'UTC'")
         self._run("set datestyle to iso")
-        self._connection.commit()
+        self._commit()
 
     def prepare(self, start: Start) -> dict[str, str]:
         """In one transaction, in place: what hangs on these tables stays.
@@ -83,7 +84,7 @@ class Postgres:
             self._run(f"delete from {run} where entity = %s", [each.relation.name])
             self._run(f"insert into {run} values (%s, %s, %s)", [each.relation.name, start.as_of, each.is_counted])
             self._put_lives(each)
-        self._connection.commit()
+        self._commit()
         return {}
 
     def _put_lives(self, each: EntityInput) -> None:
@@ -95,23 +96,30 @@ class Postgres:
             "asof_seen_in_run text, asof_forgotten_in_run text)"
         )
         if each.lives.exists():
-            with each.lives.open() as file, self._connection.cursor() as cursor:
+            with each.lives.open() as file, self._session(str(lives)), self._connection.cursor() as cursor:
                 cursor.copy_expert(f"copy {lives} from stdin (format csv)", file)
 
     def begin_reading(self) -> None:
         """A transaction of its own, repeatable read: it sees what was committed before."""
-        self._connection.commit()
+        self._commit()
         self._connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
 
     def columns(self, relation: Relation) -> dict[str, str]:
-        """By the catalogue, which has the digits of a numeric."""
+        """By the catalogue, which has the digits of a numeric. Raises for text that is ordered by a language too."""
         found = {}
         rows = self._run(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
+            "select attname, format_type(atttypid, atttypmod), collname, "
+            "collprovider in ('d', 'b') or collcollate in ('C', 'POSIX') "
+            "from pg_attribute left join pg_collation on pg_collation.oid = attcollation "
             "where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
             [str(relation)],
         )
-        for name, type_ in rows:
+        for name, type_, collation, is_by_bytes in rows:
+            if is_by_bytes is False:
+                raise EngineError(
+                    f"{relation.name}: its column {name} has the collation {collation}, and DuckDB orders text by "
+                    f'bytes. Write in staging `{name} collate "C" as {name}`'
+                )
             same = duckdb_type(re.sub(r"(timestamp)\(\d\)", r"\1", type_))
             if same is None:
                 wanted = "numeric(18, 3)" if type_ == "numeric" else "text"
@@ -135,17 +143,19 @@ class Postgres:
         return found
 
     def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
-        """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away."""
+        """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away, or there
+        is no space left.
+        """
         text = path.with_suffix(".csv")
         picked = [f'to_json("{name}")' if type_.endswith("[]") else f'"{name}"' for name, type_ in columns.items()]
         where = f" where as_of = '{as_of}'" if as_of else ""
         copy = f"copy (select {', '.join(picked)} from {relation}{where}) to stdout (format csv, force_quote *)"
         try:
-            with text.open("w") as file, self._connection.cursor() as cursor:
+            with self._session(relation.name), text.open("w") as file, self._connection.cursor() as cursor:
                 cursor.copy_expert(copy, file)
             return csv_to_parquet(text, columns, path)
-        except self._error as error:
-            raise EngineError(f"{relation.name} could not be read from PostgreSQL: {str(error).strip()}") from None
+        except (OSError, duckdb.IOException) as error:
+            raise EngineError(f"{relation.name} could not be written to {path.parent}: {error}") from None
         finally:
             text.unlink(missing_ok=True)
 
@@ -154,12 +164,22 @@ class Postgres:
         self._connection.close()
 
     def _run(self, statement: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        with self._session(), self._connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def _commit(self) -> None:
+        with self._session():
+            self._connection.commit()
+
+    @contextmanager
+    def _session(self, what: str = "") -> Iterator[None]:
+        """Errors of the driver, such as that the server went away, as EngineError. what: the relation in hand."""
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
+            yield
         except self._error as error:
-            raise EngineError(f"PostgreSQL: {str(error).strip()}") from None
+            where = f" ({what})" if what else ""
+            raise EngineError(f"PostgreSQL{where}: {str(error).strip()}") from None
 
 
 def csv_to_parquet(text: Path, columns: dict[str, str], path: Path) -> int:
