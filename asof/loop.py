@@ -1,4 +1,4 @@
-"""Builds, tests and publishes over and over: `dbt build` every so often, one at a time, and a line per round.
+"""Builds, tests and publishes over and over, by `dbt build` or `asof build --engine`: a line per round, one at a time.
 
 Several loops of a project, each for what it selects, take turns at the warehouse.
 """
@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -142,8 +143,9 @@ class Loop:
         with tempfile.TemporaryFile("w+", errors="replace") as printed:
             try:
                 self._build = subprocess.Popen(
-                    [dbt_program(), "--no-use-colors", "build", *selection_of(self._options), *self._options.dbt],
+                    command_of(self._options),
                     cwd=self._options.project,
+                    env={**os.environ, "DBT_USE_COLORS": "false"},
                     stdin=subprocess.DEVNULL,
                     stdout=printed,
                     stderr=subprocess.STDOUT,
@@ -164,6 +166,14 @@ class Loop:
         except (SnapshotError, OSError) as error:
             return f"; NOT PRUNED: {error}"
         return ""
+
+
+def command_of(options: argparse.Namespace) -> list[str]:
+    """What a round runs: `dbt build`, or with an engine `asof build`, which runs dbt on both."""
+    if options.engine:
+        on_engine = [sys.executable, "-m", "asof", "build", "--engine", options.engine]
+        return [*on_engine, f"--dbt={shlex.join(options.dbt)}"]
+    return [dbt_program(), "build", *selection_of(options), *options.dbt]
 
 
 def selection_of(options: argparse.Namespace) -> list[str]:
@@ -229,6 +239,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--select", nargs="+", metavar="MODEL", help="build a part: what dbt's --select takes")
     parser.add_argument("--selector", metavar="NAME", help="the same, by a selector of selectors.yml")
+    parser.add_argument(
+        "--engine", metavar="TARGET", help="groups are evaluated on this target's engine: `asof build --engine TARGET`"
+    )
     parser.add_argument("--keep", type=_positive, metavar="N", help="prune then: N snapshots of each group stay")
     parser.add_argument(
         "--on-alert", metavar="COMMAND", help="run once per finding of the builds, with its JSON on standard input"
@@ -241,6 +254,12 @@ def _run(options: argparse.Namespace) -> int:
     if not (options.project / "dbt_project.yml").exists():
         print(
             f"loop: there is no dbt_project.yml in {options.project.resolve()}; name it by --project", file=sys.stderr
+        )
+        return 2
+    if options.engine and selection_of(options):
+        print(
+            "loop: an engine hands over all groups of a project: leave out --select and --selector, or --engine",
+            file=sys.stderr,
         )
         return 2
     try:
