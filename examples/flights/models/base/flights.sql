@@ -3,7 +3,7 @@
 -- delay: no guess is needed about the day of a late departure or about a change of daylight saving time on the way.
 with flight as (
     select
-        make_date(cast(year as bigint), cast(month as bigint), cast(day as bigint)) as flight_date,
+        make_date(cast(year as integer), cast(month as integer), cast(day as integer)) as flight_date,
         carrier,
         cast(flight as integer) as flight_number,
         tailnum,
@@ -50,7 +50,7 @@ select
     origin,
     dest,
     distance_miles,
-    sched_dep_time // 100 as scheduled_hour,
+    cast(floor(sched_dep_time / 100.0) as integer) as scheduled_hour,
     dep_time,
     arr_time,
     dep_delay,
@@ -60,10 +60,10 @@ select
     time_zone,
     scheduled_departure_at,
     scheduled_arrival_at,
-    scheduled_departure_at + to_minutes(dep_delay) as departed_at,
-    scheduled_arrival_at + to_minutes(arr_delay) as landed_at,
+    scheduled_departure_at + dep_delay * interval '1 minute' as departed_at,
+    scheduled_arrival_at + arr_delay * interval '1 minute' as landed_at,
     -- a flight that was cancelled or diverted never arrives within the quarter of an hour
     coalesce(arr_delay > 15, true) as is_late,
     -- which is certain a minute after that quarter, whenever it was decided
-    coalesce(scheduled_arrival_at + to_minutes(arr_delay), scheduled_arrival_at + interval '16 minutes') as outcome_known_at
+    coalesce(scheduled_arrival_at + arr_delay * interval '1 minute', scheduled_arrival_at + interval '16 minutes') as outcome_known_at
 from timed
