@@ -4,10 +4,17 @@
   guarded: {unique_id, role, name, keys, labels, known_within, yaml} of each event model (that is rebuilt), entity,
   group, examples model, rows model and service; known_within in seconds. records: {relation, time} of what the
   as-served rows are looked up in and of what was asked, and the column that says since when it was there. Reads
-  nothing but the project.
+  nothing but the project, and of the warehouse which engine evaluated the last build: that is refused where it is
+  another one, since staging is rebuilt in DuckDB.
 #}
 {% macro proof_plan() %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- set engine = asof.last_handover().engine if load_relation(asof.registry('handovers')) is not none -%}
+    {%- if engine -%}
+        {{- asof.refuse('asof prove rebuilds staging in DuckDB, and the sources of this project are in ' ~ engine
+            ~ ', which evaluated the last build. Prove a copy: load the sources, or a part of them, into a DuckDB '
+            ~ 'file, build on that by `dbt build --target NAME`, and run asof prove --dbt="--target NAME".') -}}
+    {%- endif -%}
     {%- set guarded, records, leaves, recorded = [], [], [], [] -%}
     {%- for node in asof.models_of('event') if not asof.is_leaf(node) -%}
         {%- do guarded.append(asof.proven(node, node.name, ['event_id'])) -%}

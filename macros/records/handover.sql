@@ -7,22 +7,25 @@
     {%- if not execute or not asof.holds_records() -%}{{- return(none) -}}{%- endif -%}
     {%- set folder = env_var('ASOF_HANDOVER', '') -%}
     {%- if not folder and flags.WHICH != 'test' -%}{{- return(none) -}}{%- endif -%}
-    {%- if not folder -%}
-        {%- set sql -%}
-            select folder
-            from {{ asof.registry('handovers') }}
-            where run_id = (
-                select run_id from {{ asof.registry('runs') }}
-                where command in ('run', 'build')
-                order by run_number desc
-                limit 1
-            )
-        {%- endset -%}
-        {%- set found = run_query(sql).rows -%}
-        {%- if not found | length -%}{{- return(none) -}}{%- endif -%}
-        {%- set folder = found[0][0] -%}
-    {%- endif -%}
+    {%- if not folder -%}{%- set folder = asof.last_handover().folder -%}{%- endif -%}
+    {%- if not folder -%}{{- return(none) -}}{%- endif -%}
     {{- return(asof.sealed(folder)) -}}
+{% endmacro %}
+
+{# {engine, folder} of the hand-over that the last build was made from; nothing in it where that was built on DuckDB. #}
+{% macro last_handover() %}
+    {%- set sql -%}
+        select engine, folder
+        from {{ asof.registry('handovers') }}
+        where run_id = (
+            select run_id from {{ asof.registry('runs') }}
+            where command in ('run', 'build')
+            order by run_number desc
+            limit 1
+        )
+    {%- endset -%}
+    {%- set found = run_query(sql).rows -%}
+    {{- return({'engine': found[0][0], 'folder': found[0][1]} if found | length else {}) -}}
 {% endmacro %}
 
 {#

@@ -8,17 +8,21 @@
     {%- set id = asof.versioned_id(node) -%}
     {%- set text = asof.unqualified(node, compiled_sql) -%}
     {%- set handover = asof.handover() if asof.role(graph.nodes[node.unique_id]) == 'group' else none -%}
-    {%- set hashed = asof.normalised(text) ~ (' evaluated by ' ~ handover.engine if handover is not none else '') -%}
     {%- call statement('forget_definition', auto_begin=true) -%}
         delete from {{ asof.registry('definitions') }} where id = '{{ id }}'
     {%- endcall -%}
     {%- do asof.fault_point('within_definition') -%}
     {%- call statement('record_definition', auto_begin=true) -%}
-        {{ asof.insert_sql('definitions', [[id, 'sha256:' ~ asof.sha256(hashed), invocation_id,
-            text]]) }}
+        {{ asof.insert_sql('definitions', [[id, asof.definition_hash(text, handover.engine if handover else none),
+            invocation_id, text]]) }}
     {%- endcall -%}
     {%- do adapter.commit() -%}
     {%- do asof.fault_point('after_definition') -%}
+{% endmacro %}
+
+{# The definition of a group's or service's text (see asof.unqualified). engine: what evaluates it, none for DuckDB. #}
+{% macro definition_hash(text, engine=none) %}
+    {{- return('sha256:' ~ asof.sha256(asof.normalised(text) ~ (' evaluated by ' ~ engine if engine else ''))) -}}
 {% endmacro %}
 
 {# Compiled SQL with the models it reads by their bare names. #}

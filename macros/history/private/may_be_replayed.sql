@@ -20,6 +20,9 @@
                 ),
                 {{ asof.sql_time('1970-01-01 00:00:00+00:00') }}
             )
+            {%- if asof.handover() is not none %}
+            and as_of in ({% for moment in asof.handover().samples -%} {{ asof.sql_time(moment) }}, {% endfor %}null)
+            {%- endif %}
             {%- if floors %}
             and as_of > {{ asof.sql_time(asof.time_literal(
                 asof.as_datetime(asof.run_as_of()) - modules.datetime.timedelta(seconds=floors | min))) }}

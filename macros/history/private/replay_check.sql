@@ -24,10 +24,6 @@
             select as_of
             from {{ asof.registry('counted_moments') }}
             where {{ asof.may_be_replayed(spec) }}
-            {%- if asof.handover() is not none %}
-            and as_of in ({% for moment in asof.handover().samples -%}
-                {{ asof.sql_time(moment) }}, {% endfor %}null)
-            {%- endif %}
         ),
         asof_late as (
             {%- set streams = asof.events_with(spec, keys) %}

@@ -45,6 +45,12 @@
         else none, 'file': spec.node.original_file_path,
         'moment': moment, 'row': row, 'events': []}) -%}
     {%- if row is not none and row.is_tombstone == 'false' -%}
+        {%- set engine = asof.last_handover().engine -%}
+        {%- if engine -%}
+            {%- do at.update({'evaluated_again': 'not known, and no events are shown: both are in ' ~ engine
+                ~ ', which explain does not read'}) -%}
+            {{- return(at) -}}
+        {%- endif -%}
         {%- set only_it = compiled_sql is not none and not asof.reads_other_entities(compiled_sql) -%}
         {%- set entity -%}
             select asof_found.*
