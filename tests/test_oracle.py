@@ -7,7 +7,8 @@ microsecond around every border. The last test counts that each kind really occu
 Features bear names that the machinery once used inside; keys are text and integers that no double holds; values are of
 every kind of type, -0.0 among them; one service looks groups up twice under aliases; columns have declared ranges.
 There are two components over one entity. A build is of one of them, or a planted test of one fails: then the other is
-carried over. SEED=7 makes up other worlds, and draws other builds.
+carried over. SEED=7 makes up other worlds, and draws other builds. ENGINE=postgres evaluates the groups there, at twice
+as many moments (make test-engines).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,7 @@ from tests.test_types import Number, spelled
 from tests.world import World
 
 SEED = int(os.environ.get("SEED", "20240229"))
+ENGINE = os.environ.get("ENGINE")
 WORLDS = 200
 MICROSECOND = timedelta(microseconds=1)
 LAG = timedelta(minutes=1)
@@ -52,8 +56,8 @@ def utc(text: str) -> datetime:
 LEAP_DAY = utc("2024-02-29 00:00")
 CLOCK_CHANGES = [utc("2024-03-10 07:00"), utc("2024-03-31 01:00")]
 # One moment as the leap day begins, one within two hours of each change of clocks, and the days between them.
-EVERY = timedelta(hours=62, minutes=14, seconds=30)
-BACKFILL = [LEAP_DAY + n * EVERY for n in range(14)]
+EVERY = timedelta(hours=62, minutes=14, seconds=30) / (2 if ENGINE else 1)
+BACKFILL = [LEAP_DAY + n * EVERY for n in range(28 if ENGINE else 14)]
 BUILDS = [utc(f"2024-04-03 {hour}:00") for hour in (10, 12, 14, 15, 19)]
 ROLLBACK = utc("2024-04-03 12:30")
 MOMENTS = BACKFILL + BUILDS
@@ -110,7 +114,8 @@ def draw_parts() -> list[PartBuild]:
     """The builds between the first and the last: one of either component before the rollback, and both after it."""
     rng = random.Random(SEED)
     first, then = (rng.sample(list(COMPONENTS), 2) for _ in range(2))
-    return [PartBuild(out, rng.random() < 0.5) for out in (first[0], *then)]
+    # an engine hands over all groups: its builds are not of a part
+    return [PartBuild(out, rng.random() < 0.5 or bool(ENGINE)) for out in (first[0], *then)]
 
 
 PARTS = draw_parts()
@@ -658,7 +663,7 @@ def add_beat(world: World) -> None:
         world,
         {
             "features/pulse_v1.sql": "select point.thing_id, point.as_of,\n"
-            f"    {count % WINDOWS['2h']} as beats, {last % WINDOWS['lifetime']} as strength\n"
+            f"    {count % WINDOWS['2h']} as beats, cast({last % WINDOWS['lifetime']} as decimal(12, 2)) as strength\n"
             "from {{ asof.points(ref('things')) }} as point\n"
             "{{ asof.left_join_known(ref('stg_events'), as='event', on='thing_id', corrected=true) }} group by 1, 2\n",
             "features/pulse.yml": "models:\n"
@@ -794,11 +799,29 @@ class BuiltOracle:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> BuiltOracle:
+def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Iterator[BuiltOracle]:
     """The tale in a project, run on a machine in New York (or TZ): backfilled, built, rolled back, released, built in
     parts.
     """
-    world, tale = World(tmp_path_factory.mktemp("oracle") / "world", template=parsed_world), make_up()
+    with engine_of_oracle() as made:
+        yield build_oracle(made(tmp_path_factory.mktemp("oracle") / "world", template=parsed_world))
+
+
+@contextmanager
+def engine_of_oracle() -> Iterator[Callable[..., World]]:
+    """What makes the project: on DuckDB, or where ENGINE says so on a server of that engine."""
+    if not ENGINE:
+        yield World
+        return
+    from tests.postgres import LAST, PostgresWorld, running
+
+    with running() as server:
+        server.execute(LAST)
+        yield partial(PostgresWorld, server=server)
+
+
+def build_oracle(world: World) -> BuiltOracle:
+    tale = make_up()
     oracle = Oracle(tale)
     asking = Asking(world, oracle)
     make_project(world)
@@ -813,7 +836,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> Built
         *[(e.event_id, e.thing, e.amount, e.occurred_at, e.known_at, e.is_retracted) for e in tale.events],
     )
     zone = {"TZ": os.environ.get("TZ", "America/New_York")}
-    every = "62 hours 14 minutes 30 seconds"
+    every = f"{EVERY.total_seconds():.0f} seconds"
     first, second, rolled_back, third, last = PUBLICATIONS
     world.backfill("2024-02-29T00:00", "2024-04-03T00:00", every, now="2024-04-03 09:00", **zone)
     world.dbt("build", now="2024-04-03 10:00", **zone)
