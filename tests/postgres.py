@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shlex
 import shutil
@@ -119,6 +120,12 @@ class PostgresWorld(World):
         self.server = server
         with (folder / "profiles.yml").open("a") as profile:
             profile.write(TARGET.format(**server.address))
+
+    def copied(self, folder: Path) -> PostgresWorld:
+        """The project in a copy of its folder."""
+        made = copy.copy(self)
+        made.folder = folder
+        return made
 
     def build(self, now: str, *arguments: str, fails: bool = False, **environment: str) -> Run:
         """`asof build --engine postgres`, to its end."""
