@@ -36,7 +36,7 @@
         {%- for parent in node.depends_on.nodes if parent not in ids -%}{%- do outside.append(parent) -%}{%- endfor -%}
         {#- groups and examples are tested as they are published and trained on: on DuckDB -#}
         {%- if not outside and node.depends_on.nodes
-                and node.test_metadata.name not in ['feature_group', 'examples'] -%}
+                and (node.get('test_metadata') or {}).get('name') not in ['feature_group', 'examples'] -%}
             {%- do select.append(node.name) -%}
             {#- what reads nothing that stays runs on DuckDB too -#}
             {%- for parent in node.depends_on.nodes if relations[parent].role not in ['entity', 'group']
