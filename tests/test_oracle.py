@@ -57,7 +57,7 @@ LEAP_DAY = utc("2024-02-29 00:00")
 CLOCK_CHANGES = [utc("2024-03-10 07:00"), utc("2024-03-31 01:00")]
 # One moment as the leap day begins, one within two hours of each change of clocks, and the days between them.
 EVERY = timedelta(hours=62, minutes=14, seconds=30) / (2 if ENGINE else 1)
-BACKFILL = [LEAP_DAY + n * EVERY for n in range(28 if ENGINE else 14)]
+BACKFILL = [LEAP_DAY + n * EVERY for n in range(27 if ENGINE else 14)]
 BUILDS = [utc(f"2024-04-03 {hour}:00") for hour in (10, 12, 14, 15, 19)]
 ROLLBACK = utc("2024-04-03 12:30")
 MOMENTS = BACKFILL + BUILDS
@@ -1116,4 +1116,5 @@ def test_the_tale_holds_every_kind_of_trouble(built: BuiltOracle) -> None:
     }
     assert min(counts.values()) >= 10, counts
     ((raw, once),) = world.query("select (select count(*) from raw.events), (select count(*) from stg_events)")
-    assert (raw, once) == (len(tale.events), len(set(tale.events)))
+    # what stays on an engine is an empty table in DuckDB
+    assert (raw, once) == (len(tale.events), 0 if ENGINE else len(set(tale.events)))
