@@ -30,7 +30,8 @@ serve: $(READY) ## the same build, then keep the shim running on 127.0.0.1:8000 
 prove: $(READY) ## build the worked example and prove on it that nothing from the future enters (your own project: asof prove)
 	$(BIN)/python scripts/demo.py --prove
 
-test: lint pytest ## everything: lint, and pytest, which builds the worked example with its data and unit tests as dbt-test does
+test: $(READY) ## everything: lint, and pytest, which builds the worked example with its data and unit tests as dbt-test does
+	$(MAKE) --jobs 2 lint pytest
 
 test-versions: $(READY) ## the tests on the lowest and the newest versions that pyproject.toml admits, and on dbt-core 1.12.0 (VERSIONS="--only newest tests/test_example.py": fewer)
 	$(BIN)/python scripts/test_versions.py $(VERSIONS)

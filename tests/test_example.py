@@ -485,39 +485,36 @@ def test_nothing_from_the_future_enters_it(example: BuiltExample) -> None:
     assert "0" not in dict(counts).values()
 
 
-def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: BuiltExample, tmp_path: Path) -> None:
-    """In a copy of the project and its warehouse, churn@2 is written anew, accepted and published."""
+@pytest.fixture(scope="module")
+def copy(example: BuiltExample, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A copy of the project, its warehouse and what the third build published."""
+    folder = tmp_path_factory.mktemp("copy")
     for name in ("models", "macros", "seeds"):
-        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
+        shutil.copytree(ROOT / name, folder / name, symlinks=True)
     for name in ("dbt_project.yml", "profiles.yml", ".dbtignore"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copy(example.warehouse, tmp_path / "asof.duckdb")
-    shutil.copytree(example.published(3), tmp_path / "published")
-    (tmp_path / "training").mkdir()
-    sql = tmp_path / "models" / "services" / "churn_v2.sql"
-    text = sql.read_text()
-    assert "/ 24 as days_since_last_purchase" in text
-    sql.write_text(text.replace("/ 24 as days_since_last_purchase", "/ 24 + 1 as days_since_last_purchase"))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
-    environment |= {"ASOF_WAREHOUSE": str(tmp_path / "asof.duckdb"), "ASOF_PUBLISHED": str(tmp_path / "published")}
-    environment |= {"ASOF_TRAINING": str(tmp_path / "training"), "ASOF_NOW": "2026-05-05T09:30:00Z"}
-    for arguments in (
-        ["run"],
-        ["run-operation", "accept_definition", "--args", "{id: churn@2, reason: a test}"],
-        ["test"],
-    ):
-        run = subprocess.run(
-            [str(Path(sys.executable).with_name("dbt")), *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-    pointer = json.loads((tmp_path / "published" / "current.json").read_text())
-    assert pointer["sequence_number"] == 4
-    now, before = json.loads((tmp_path / "published" / pointer["manifest"]).read_text()), example.manifest(3)
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copy(example.warehouse, folder / "asof.duckdb")
+    shutil.copytree(example.published(3), folder / "published")
+    (folder / "training").mkdir()
+    return World.at(folder)
+
+
+PATHS = {"ASOF_WAREHOUSE": "asof.duckdb", "ASOF_PUBLISHED": "published", "ASOF_TRAINING": "training"}
+
+
+def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: BuiltExample, copy: World) -> None:
+    """In a copy of the project and its warehouse, churn@2 is written anew, accepted and published."""
+    copy.replace(
+        "models/services/churn_v2.sql",
+        "/ 24 as days_since_last_purchase",
+        "/ 24 + 1 as days_since_last_purchase",
+    )
+    copy.dbt("run", now="2026-05-05 09:05", **PATHS)
+    accept = ("run-operation", "accept_definition", "--args", "{id: churn@2, reason: a test}")
+    copy.dbt(*accept, now="2026-05-05 09:05", **PATHS)
+    copy.dbt("test", "--exclude", "test_type:unit", now="2026-05-05 09:05", **PATHS)
+    assert copy.pointer["sequence_number"] == 4
+    now, before = copy.manifest, example.manifest(3)
     changed = {
         service
         for service in before["services"]
@@ -529,31 +526,22 @@ def test_changing_one_version_leaves_the_definition_of_the_other_alone(example: 
     }
 
 
-def test_columns_gone_null_and_stopped_feeds_are_held(example: BuiltExample, tmp_path: Path) -> None:
-    """In a copy: carrier, distance and warehouse null for all shipments; then no row of any feed for 56 days."""
-    for name in ("models", "macros", "seeds"):
-        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
-    for name in ("dbt_project.yml", "profiles.yml", ".dbtignore"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copy(example.warehouse, tmp_path / "asof.duckdb")
-    shutil.copytree(example.published(3), tmp_path / "published")
-    (tmp_path / "training").mkdir()
-    project = World.at(tmp_path)
-    paths = {"ASOF_WAREHOUSE": "asof.duckdb", "ASOF_PUBLISHED": "published", "ASOF_TRAINING": "training"}
-
-    seed = tmp_path / "seeds" / "raw_shipments.csv"
+def test_columns_gone_null_and_stopped_feeds_are_held(copy: World) -> None:
+    """In the copy: carrier, distance and warehouse null for all shipments; then no row of any feed for 56 days."""
+    before = copy.manifest["groups"]
+    seed = copy.folder / "seeds" / "raw_shipments.csv"
     loaded = seed.read_text()
     newest = {row["order_id"]: row for row in csv.DictReader(io.StringIO(loaded))}
     nulled = {"carrier": "", "distance_km": "", "origin_warehouse_id": ""}
     nulled |= {"updated_at": "2026-05-05T09:10:00+00:00", "loaded_at": "2026-05-05T09:11:00+00:00"}
     with seed.open("a") as file:
         csv.DictWriter(file, newest["O-101"], lineterminator="\n").writerows(row | nulled for row in newest.values())
-    run = project.build("2026-05-05 09:30", "--exclude", "test_type:unit", fails=True, **paths)
+    run = copy.build("2026-05-05 09:30", "--exclude", "test_type:unit", fails=True, **PATHS)
     for column in nulled.keys() - {"updated_at", "loaded_at"}:
         assert run.says(f"held by its health: shipment@1.{column}: null_rate is 1.0 and was")
     assert run.says("the limit is 0.5 (held, since 2026-05-05T09:30:00.000000Z). Next: look at the")
     assert run.says("carried over: late_delivery@1, shipment@1, warehouse@1: ")
-    before, now = example.manifest(3)["groups"], project.manifest["groups"]
+    now = copy.manifest["groups"]
     assert {id_ for id_ in now if now[id_]["as_of"] != before[id_]["as_of"]} == {
         "card@1",
         "customer@1",
@@ -561,11 +549,11 @@ def test_columns_gone_null_and_stopped_feeds_are_held(example: BuiltExample, tmp
     }
 
     seed.write_text(loaded)
-    run = project.build("2026-06-30 09:30", "--exclude", "test_type:unit", fails=True, **paths)
+    run = copy.build("2026-06-30 09:30", "--exclude", "test_type:unit", fails=True, **PATHS)
     assert run.says("nothing published: card@1, fraud@1: stg_card_transactions: gap is")
     for feed in ("stg_scans", "stg_purchases", "stg_queue_measurements"):
         assert run.says(f"held by its health: {feed}: gap is")
-    assert project.manifest["groups"] == now
+    assert copy.manifest["groups"] == now
 
 
 # ------------------------------------------------------------------------- the stored features, worked out anew
