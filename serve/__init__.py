@@ -3,17 +3,17 @@
 It knows snapshots and services, never a feature's meaning: rows are looked up in memory, and the SQL text of the
 manifest is run over them.
 
-A request:   server (granian) -> app (routes) -> shim (token, limits, answer) -> validation -> evaluate, which batches
-             (batching), looks rows up (lookup) and runs the SQL; or answers, those that the build published
-             -> shim (the JSON, request_log, metrics)
+A request:   server (granian) -> app (routes) -> shim.ask: token, limits, validation, then shim.answer: what the build
+             published (published_answers), else evaluate, which batches (batching), looks rows up (lookup) and runs
+             the SQL -> shim (the JSON, request_log, metrics)
 A snapshot:  folder (watches current.json) -> loader (files against hashes) -> columns (tables in memory)
-             -> snapshot (groups and services) -> evaluate (plans) -> folder (the swap)
+             -> snapshot (groups and services) -> evaluate (plans) -> folder (the swap: a Publication)
 
 For people: catalog, openapi and metrics, from the snapshot and from what builds leave beside it (reports).
 
-To add a route: `app._register_routes` or `_register_pages`, a method of `shim.Shim`, and templates/openapi.json.
-To add a type: `_ALL` in sqltypes, and macros/base/column_types.sql for the build.
+To add a route: `app._pages` (with a token) or `_register_services`, a method of `shim.Shim`, templates/openapi.json.
+To add a type: the docstring of sqltypes says where.
 To add an option: `OPTIONS` in settings.
 The shim evaluates with DuckDB, whatever engine built: what engines do differently is in macros/engine, never here.
-Imports point one way: snapshot, then engine, then HTTP (tests/test_imports.py has the list of modules).
+Imports point one way: snapshot, then evaluation, then HTTP (tests/test_imports.py has the list of modules).
 """

@@ -52,7 +52,7 @@ def create_app(
     metrics = Metrics(watched, clock, is_logging=request_log is not None)
     known = Tokens(Path(tokens)) if tokens else None
     watched.on_refuse = metrics.snapshots_refused.inc
-    watched.on_look = [metrics.count, *([known.reload] if known else [])]
+    watched.on_look = [metrics.flush, *([known.reload] if known else [])]
     if request_log:
         watched.on_load = request_log.check_services
         request_log.on_drop = metrics.request_log_dropped.inc

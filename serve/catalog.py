@@ -91,26 +91,17 @@ def _service(service: Service, now: datetime, parity: Parity | None) -> dict[str
         "owner": service.owner,
         "definition": service.definition,
         "path": f"/v1/services/{service.id}",
-        "parity": _parity(parity, now) if parity else None,
+        "parity": parity and parity.as_json(now),
         "keys": [_column(each) for each in service.raw["keys"]],
-        "request": [_sent_column(each) for each in service.raw["request"]],
+        "request": [_column(each, required=each.get("required", True)) for each in service.raw["request"]],
         "groups": service.raw["groups"],
         "features": [_column(each) | {rule: each.get(rule) for rule in rules} for each in service.raw["features"]],
     }
 
 
-def _column(raw: dict[str, Any]) -> dict[str, Any]:
-    return {"name": raw["name"], "type": parse_type(raw["type"]).name, "description": raw.get("description") or ""}
-
-
-def _sent_column(raw: dict[str, Any]) -> dict[str, Any]:
-    name, kind, description = _column(raw).values()
-    return {"name": name, "type": kind, "required": raw.get("required", True), "description": description}
-
-
-def _parity(parity: Parity, now: datetime) -> dict[str, Any]:
-    times = {"compared_at": rfc3339(parity.compared_at), "age_seconds": parity.age_seconds(now)}
-    return times | {name: count for name, count in parity._asdict().items() if name not in times}
+def _column(raw: dict[str, Any], **more: Any) -> dict[str, Any]:
+    declared = {"name": raw["name"], "type": parse_type(raw["type"]).name}
+    return declared | more | {"description": raw.get("description") or ""}
 
 
 # -------------------- what the page adds

@@ -1,6 +1,6 @@
 """Runs a service's SQL text over the rows that were looked up in memory. No formula stands here.
 
-DuckDB evaluates; it is given nothing but parameters: no file, no network, one thread, UTC.
+DuckDB evaluates; it is given nothing but the rows: no file, no network, one thread, UTC.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ CANNOT_COMPUTE = (duckdb.DataError, duckdb.InvalidInputException)
 
 
 class Row(NamedTuple):
-    """One evaluated row. `features` are in the service's order, None if `rejected`, which names the columns why."""
+    """One evaluated row. `lookups` are their statuses, `features` the values, both in the service's order; `features`
+    None if `rejected`, which names the columns why.
+    """
 
     status: str
-    groups: tuple[str, ...]
+    lookups: tuple[str, ...]
     features: tuple[Any, ...] | None
     rejected: tuple[str, ...]
 
 
-class Engine:
+class Evaluator:
     """One in-memory DuckDB for the process, and the threads that run batches."""
 
     def __init__(self) -> None:
@@ -57,7 +59,7 @@ class Engine:
 class Plan:
     """A service made ready to evaluate: its SQL planned once."""
 
-    def __init__(self, service: Service, engine: Engine) -> None:
+    def __init__(self, service: Service, evaluator: Evaluator) -> None:
         """Plans the SQL. Raises duckdb.Error, LookupError, ValueError: it does not run, or answers other columns."""
         self.service = service
         finder = Finder(service)
@@ -71,15 +73,15 @@ class Plan:
         selected = ", ".join(fetchable(name, kind) for name, kind in answer.items())
         # The text may end in a comment, hence the line breaks
         query = f"{text} select {selected} from (\n{service.sql}\n)"
-        answered = engine.cursor(f"{text} select * from (\n{service.sql}\n)", ["[]"]).description
+        answered = evaluator.cursor(f"{text} select * from (\n{service.sql}\n)", ["[]"]).description
         found = [(name, parse_type(str(kind))) for name, kind, *_ in answered]
         if found != list(answer.items()):
             answers, wanted = (", ".join(f"{name} {kind.name}" for name, kind in of) for of in (found, answer.items()))
             raise ValueError(f"it answers ({answers}), the manifest says ({wanted})")
         # Requests with many rows have a queue of their own: those with few do not wait for them. They do not hold the
         # plan: a circle would keep tables that nobody uses
-        run, prepare = partial(_evaluate, service, finder), f"prepare answer as {query}"
-        self._few, self._many = (Batcher(run, engine.cursor(prepare), engine.threads) for _ in range(2))
+        run, prepare = partial(_run_batch, service, finder), f"prepare answer as {query}"
+        self._few, self._many = (Batcher(run, evaluator.cursor(prepare), evaluator.threads) for _ in range(2))
 
     def rows(self, entities: list[Entity], now: datetime) -> list[Row]:
         """One Row per entity, in order, at `now` (aware UTC). Raises duckdb.Error, LookupError."""
@@ -90,11 +92,11 @@ class Plan:
 
     def row_json(self, row: Row) -> str:
         """A row as the JSON of the answer: status, groups, features, and `rejected` on a REJECTED row only."""
-        head = self._heads.get((row.status, row.groups))
+        head = self._heads.get((row.status, row.lookups))
         if head is None:
-            groups = dict(zip([lookup.name for lookup in self.service.lookups], row.groups, strict=True))
+            groups = dict(zip([lookup.name for lookup in self.service.lookups], row.lookups, strict=True))
             head = json.dumps({"status": row.status, "groups": groups}, separators=(",", ":"))
-            head = self._heads[row.status, row.groups] = f'{head[:-1]},"features":'
+            head = self._heads[row.status, row.lookups] = f'{head[:-1]},"features":'
         if row.features is None:
             return f'{head}null,"rejected":{json.dumps(row.rejected)}}}'
         values = zip(self._writers, row.features, strict=True)
@@ -112,11 +114,11 @@ class Plan:
         return f"{{{','.join(parts)}}}"
 
 
-def _evaluate(
+def _run_batch(
     service: Service, finder: Finder, cursor: duckdb.DuckDBPyConnection, batch: list[tuple[Entity, datetime]]
 ) -> list[Row]:
     """Evaluates entities, each at its own prediction time."""
-    # A statement that was prepared by SQL takes no parameters, only literals
+    # EXECUTE takes no parameters, only literals
     rows = literal(finder.argument(*map(list, zip(*batch, strict=True))))
     answers = cursor.execute(f"execute answer({rows})").fetchall()
     by_id = {row[0]: row for row in answers}
@@ -145,7 +147,7 @@ def fetchable(name: str, kind: SqlType) -> str:
     return quote(name) if fetched == kind.name else f"{quote(name)}::{fetched} as {quote(name)}"
 
 
-def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Plan]:
+def plan_all(snapshot: Snapshot, evaluator: Evaluator, now: datetime) -> dict[str, Plan]:
     """A plan for every service of a snapshot, each run once on a known and an unknown entity at `now` (aware UTC).
 
     So the first request after a swap is as fast as any, and text that does not bind is found before. SnapshotError.
@@ -157,7 +159,7 @@ def plan_all(snapshot: Snapshot, engine: Engine, now: datetime) -> dict[str, Pla
         for lookup in service.lookups:
             known.update(zip(lookup.keys, lookup.group.table.first_keys(), strict=False))
         with refusing(f"service {id}: its SQL does not run"):
-            plan = plans[id] = Plan(service, engine)
+            plan = plans[id] = Plan(service, evaluator)
             try:
                 plan.rows([known, unknown], now)
             except CANNOT_COMPUTE as error:  # of the nulls in request columns, which real requests may have to send

@@ -206,7 +206,7 @@ def answer_service(service: Service, request: Request, rows: list[Row]) -> str:
         for row in rows:
             text, status = ("null", INVALID) if row.features is None else write(row.features[at])
             if status == NULL:
-                status = _BY_GROUP_STATUS.get(row.status if of is None else row.groups[of], NULL)
+                status = _BY_GROUP_STATUS.get(row.status if of is None else row.lookups[of], NULL)
             cells.append((text, status, _NEVER if status in (NOT_FOUND, INVALID) else as_of))
         features[request.name_of(request.service or "", feature.name)] = cells
     return _answer(request, service.keys, features, {service.name: service.version})

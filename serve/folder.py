@@ -13,11 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .answers import Answers, load_answers
 from .clock import Clock, rfc3339, serving_now
 from .columns import CHUNK
-from .evaluate import Engine, Plan, plan_all
+from .evaluate import Evaluator, Plan, plan_all
 from .loader import load_snapshot
+from .published_answers import PublishedAnswers, load_answers
 from .snapshot import Pointer, Service, Snapshot, SnapshotError
 
 POLL_SECONDS = 0.2
@@ -33,11 +33,11 @@ class Publication:
     pointer: Pointer
     snapshot: Snapshot
     plans: dict[str, Plan]
-    answers: dict[str, Answers]  # by service id: those that the build published
+    answers: dict[str, PublishedAnswers]  # by service id: those that the build published
     heads: dict[str, str] = field(default_factory=dict)  # by service id: the answer's JSON up to the prediction time
 
     def head(self, service: Service, now: datetime) -> str:
-        """An answer's JSON up to its rows: but for the prediction time the same for every request."""
+        """An answer's JSON up to its rows, not closed: but for the prediction time the same for every request."""
         head = self.heads.get(service.id)
         if head is None:
             fields = {
@@ -71,7 +71,7 @@ class Folder:
         refused, and what is in `on_look` with each look at the folder.
         """
         self.path = Path(path)
-        self.engine = Engine()
+        self.evaluator = Evaluator()
         self.current: Publication | None = None
         self.refused: Refusal | None = None
         self.on_load: Callable[[Iterable[Service]], None] = lambda services: None
@@ -152,7 +152,7 @@ class Folder:
         if same:
             return Publication(pointer, snapshot, same.plans, same.answers)  # a hold, or published again
         now = serving_now(self._clock, pointer.published_at)
-        plans = plan_all(snapshot, self.engine, now)
+        plans = plan_all(snapshot, self.evaluator, now)
         answers = load_answers(self.path, plans, before.answers if before else {})
         self.on_load(snapshot.services.values())
         for group in snapshot.groups.values():

@@ -1,4 +1,4 @@
-"""The limits of requests to services: how large a body may be, and how many are under way at a time."""
+"""The limits of requests for features: how large a body may be, and how many are under way at a time."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Environ = dict[str, Any]  # of a request, as WSGI (PEP 3333) has it
 
 
 class Admission:
-    """Bounds the requests to services that are under way. Small ones are not held up by large ones."""
+    """Bounds the requests for features that are under way. Small ones are not held up by large ones."""
 
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
-        self._small = threading.BoundedSemaphore(SMALL_AT_ONCE)
-        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+        self._lock = threading.Lock()
+        self._under_way = {"small": 0, "large": 0}
         self._computing = threading.BoundedSemaphore(LARGE_COMPUTED)
 
     @contextmanager
@@ -37,17 +37,18 @@ class Admission:
         Problem 413, 415, and 503 at once if too many are under way.
         """
         size = _size(environ)
-        large = size is None or size > LARGE_BODY
-        under_way, most = (self._large, LARGE_AT_ONCE) if large else (self._small, SMALL_AT_ONCE)
-        if not under_way.acquire(blocking=False):
-            why = f"{most} {'large' if large else 'small'} requests are under way: try again"
-            raise Problem(503, why, headers={"Retry-After": "1"})
+        kind, most = ("small", SMALL_AT_ONCE) if size is not None and size <= LARGE_BODY else ("large", LARGE_AT_ONCE)
+        with self._lock:
+            if self._under_way[kind] == most:
+                raise Problem(503, f"{most} {kind} requests are under way: try again", headers={"Retry-After": "1"})
+            self._under_way[kind] += 1
         try:
             body = _read_body(environ, size, self._max_body) if environ["REQUEST_METHOD"] == "POST" else b""
-            with self._computing if large else nullcontext():
+            with self._computing if kind == "large" else nullcontext():
                 yield body
         finally:
-            under_way.release()
+            with self._lock:
+                self._under_way[kind] -= 1
 
 
 def _size(environ: Environ) -> int | None:

@@ -1,4 +1,4 @@
-"""Loads a snapshot: every file held against its hash and its declared schema, then its columns and the row of each key.
+"""Loads a snapshot: each file, checked against its hash and declared schema, as columns and the row of each key.
 
 Done by the thread that watches the folder, in chunks, so that requests go on meanwhile. Whole, or refused.
 """

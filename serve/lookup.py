@@ -38,7 +38,10 @@ class Finder:
         self.relation = self._relation(service)
 
     def _relation(self, service: Service) -> str:
-        """The SQL of the rows that the service's SQL runs over, from $1, an `argument`. What all rows share is text."""
+        """The SQL of the rows that the service's SQL runs over, from $1, an `argument`. What all rows share is text.
+
+        A literal in EXECUTE stands for $1: what a caller sends is in it, and `sql.literal` keeps it a value.
+        """
         columns = []
         for each in service.columns:
             if each.source == "as_of" and each.lookup:
@@ -64,7 +67,7 @@ class Finder:
         return to_argument(columns)
 
 
-def finder(lookup: Lookup) -> Callable[[list[Entity]], Rows]:
+def row_finder(lookup: Lookup) -> Callable[[list[Entity]], Rows]:
     """A function that finds the rows of entities by the keys that the caller sends."""
     find, keys = lookup.group.table.rows_by_key.get, lookup.keys
     if len(keys) == 1:
@@ -73,7 +76,7 @@ def finder(lookup: Lookup) -> Callable[[list[Entity]], Rows]:
 
 
 def _by_keys(lookup: Lookup) -> Callable[[_Batch], Rows]:
-    find = finder(lookup)
+    find = row_finder(lookup)
     return lambda batch: find(batch.entities)
 
 

@@ -78,7 +78,7 @@ class Metrics:
         counters = self._services.get(service.id)
         if counters is None or counters.service is not service:
             if counters:
-                counters.count()
+                counters.flush()
             counters = self._services[service.id] = _ServiceCounters(self, service)
         if published:
             counters.published.inc(published)
@@ -89,14 +89,16 @@ class Metrics:
         for status, count in Tally(statuses).items():
             self._view_rows.labels(group, status).inc(count)
 
-    def count(self) -> None:
-        """Counts the rows that wait. Called now and then: of other workers one can read the counters only."""
+    def flush(self) -> None:
+        """Counts the rows that wait. The folder's thread does, with each look: of other workers one can read the
+        counters only.
+        """
         for counters in list(self._services.values()):
-            counters.count()
+            counters.flush()
 
     def text(self) -> bytes:
         """All of it, in the text format of Prometheus."""
-        self.count()
+        self.flush()
         counted = self._counted
         if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             counted = CollectorRegistry()
@@ -123,9 +125,9 @@ class _ServiceCounters:
         """Takes note of rows."""
         self._pending.extend(rows)
         if len(self._pending) >= MAX_PENDING:
-            self.count()
+            self.flush()
 
-    def count(self) -> None:
+    def flush(self) -> None:
         """Counts what was noted: statuses, and of each feature the nulls and the values of no known category."""
         rows: list[Row] = []
         with suppress(IndexError):

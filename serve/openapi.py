@@ -17,15 +17,14 @@ from .sqltypes import Schema
 
 FEAST = "/get-online-features"
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")), trim_blocks=True, lstrip_blocks=True
-)
+_FOLDER = Path(__file__).with_name("templates")
+_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), trim_blocks=True, lstrip_blocks=True)
 _TEMPLATES.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
 
 def document(snapshot: Snapshot, *, with_tokens: bool, max_entities: int) -> dict[str, Any]:
     """The document, ready for JSON. `with_tokens`: whether the shim asks for them; `max_entities`: per request."""
-    written: dict[str, Any] = json.loads(_TEMPLATES.get_template("openapi.json").render())
+    written: dict[str, Any] = json.loads((_FOLDER / "openapi.json").read_text())
     others, components = written["paths"], written["components"]
     paths = written["paths"] = {}
     for service in snapshot.services.values():
@@ -116,9 +115,9 @@ def _feature_schema(feature: Field) -> Schema:
         parts.append(f"declared categories {', '.join(map(str, feature.categories))}")
     schema = feature.type.schema
     # By older manifests, a float that must not be missing could be NaN, written as null
-    if feature.missing != "reject" or (feature.type.kind in ("float", "double") and not feature.is_range_held):
+    if feature.missing != "reject" or (feature.type.kind in ("float", "double") and not feature.is_range_enforced):
         schema = _nullable(schema)
-    if feature.is_range_held:
+    if feature.is_range_enforced:
         schema = _bounded(schema, *feature.range)
     return _described(schema, feature.description, "; ".join(parts))
 

@@ -44,6 +44,11 @@ class Parity(NamedTuple):
         """Seconds since the comparison, at `now` (UTC)."""
         return max(0.0, (now - self.compared_at).total_seconds())
 
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """As the catalog shows it, with its age at `now` (UTC)."""
+        counts = dict(zip(self._fields[1:], self[1:], strict=True))
+        return {"compared_at": rfc3339(self.compared_at), "age_seconds": self.age_seconds(now)} | counts
+
 
 class Held(NamedTuple):
     """Why a group or service is carried over, and since when: the now of the first build that failed by it (UTC)."""
@@ -62,18 +67,16 @@ def read_parity(folder: Path) -> dict[str, Parity]:
     def parity(compared_at: str, **counts: int) -> Parity:
         return Parity(compared_at=parse_rfc3339(compared_at), **counts)
 
-    return read_report(
-        folder / "parity.json", lambda raw: {id_: parity(**each) for id_, each in raw["services"].items()}
-    )
+    return _read(folder / "parity.json", lambda raw: {id_: parity(**each) for id_, each in raw["services"].items()})
 
 
 def read_held(folder: Path) -> dict[str, Held]:
     """By the id of a group or service."""
 
-    def held(raw: dict[str, Any]) -> dict[str, Held]:
-        return {id_: Held(parse_rfc3339(each["since"]), each["reason"]) for id_, each in raw["held"].items()}
+    def held(since: str, reason: str, **_: Any) -> Held:
+        return Held(parse_rfc3339(since), reason)
 
-    return read_report(folder / "held.json", held)
+    return _read(folder / "held.json", lambda raw: {id_: held(**each) for id_, each in raw["held"].items()})
 
 
 def read_health(folder: Path) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def read_health(folder: Path) -> dict[str, Any]:
                 parse_rfc3339(each["newest_known_at"])
         return {"findings": raw["findings"]} | {part: dict(raw.get(part) or {}) for part in _PARTS}
 
-    return read_report(folder / "health.json", understood) or {"findings": []} | {part: {} for part in _PARTS}
+    return _read(folder / "health.json", understood) or {"findings": []} | {part: {} for part in _PARTS}
 
 
 def findings_of(health: dict[str, Any], ids: Iterable[str]) -> list[Finding]:
@@ -101,7 +104,7 @@ def findings_of(health: dict[str, Any], ids: Iterable[str]) -> list[Finding]:
     return [each for each in health["findings"] if each["subject"] in subjects]
 
 
-def read_report(path: Path, understood: Callable[[dict[str, Any]], dict[str, T]]) -> dict[str, T]:
+def _read(path: Path, understood: Callable[[dict[str, Any]], dict[str, T]]) -> dict[str, T]:
     """What `understood` makes of a file; empty where there is none, or it cannot be read, which the log says."""
     try:
         raw = orjson.loads(path.read_bytes())

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
     # Not forked: what has threads does not survive that
     multiprocessing.set_start_method("spawn", force=True)
-    server = Granian(__name__, **_settings(options, port))
+    server = Granian("asof", **_settings(options, port))  # a name that it wants; `create_worker` is what it loads
     scheme = "https" if options.tls_certificate else "http"
     url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
     threading.Thread(target=announce, args=[url, f"asof serves on {url}"], daemon=True).start()

@@ -95,19 +95,19 @@ class Shim:
 
     # -------------------- services
 
-    def service(self, environ: Environ, publication: Publication, path: str) -> Service:
-        """The service that a path names, "name" (its latest version) or "name@version". Problem 404 if unknown."""
-        service = publication.snapshot.service(path)
+    def service(self, environ: Environ, publication: Publication, asked: str) -> Service:
+        """The service that a caller asks for: "name" (its latest version) or "name@version". Problem 404 if unknown."""
+        service = publication.snapshot.service(asked)
         if service is None:
             existing = sorted(publication.snapshot.services)
-            raise Problem(404, f"no service {path!r}; there are: {', '.join(existing) or 'none'}", services=existing)
+            raise Problem(404, f"no service {asked!r}; there are: {', '.join(existing) or 'none'}", services=existing)
         environ[SERVICE] = service.id
         return service
 
-    def readiness(self, environ: Environ, path: str) -> dict[str, Any]:
+    def readiness(self, environ: Environ, asked: str) -> dict[str, Any]:
         """How a service and its groups stand. Problem 503 where one is stale, 404 for an unknown service."""
         publication = self.publication()
-        found, now = self.service(environ, publication, path), self.now(publication)
+        found, now = self.service(environ, publication, asked), self.now(publication)
         groups = [each.group for each in found.lookups]
         if stale := [each for each in groups if each.is_stale(now)]:
             old = [f"{each.id} is {each.age_seconds(now):.0f} s old, of {each.max_age_seconds} s" for each in stale]
@@ -131,12 +131,12 @@ class Shim:
 
     # -------------------- answers
 
-    def ask(self, environ: Environ, path: str, arguments: dict[str, list[str]] | None = None) -> bytes:
-        """The JSON that answers a request to `/v1/services/<path>`: a POST, or a GET with these query arguments.
+    def ask(self, environ: Environ, asked: str, arguments: dict[str, list[str]] | None = None) -> bytes:
+        """The JSON that answers a request to `/v1/services/<asked>`: a POST, or a GET with these query arguments.
         Raises Problem.
         """
         token, publication = self.authorise(environ), self.publication()
-        service = self.service(environ, publication, path)
+        service = self.service(environ, publication, asked)
         self.check_scope(environ, token, service)
         with self.admission.of(environ) as body:
             if arguments is None:
@@ -161,7 +161,7 @@ class Shim:
             self.check_scope(environ, token, service)
             entities = feast.service_entities(service, request, self.max_entities)
             plan = publication.plans[service.id]
-            rows = self._evaluate(plan, entities, now)
+            rows = self._evaluated(plan, entities, now)
             if self.request_log:
                 self.request_log.put(plan, publication.head(service, now), entities, map(plan.row_json, rows))
             return feast.answer_service(service, request, rows)
@@ -178,15 +178,15 @@ class Shim:
         """The JSON of each row: as the build published it while that holds, else evaluated. Raises Problem."""
         published = publication.answers.get(plan.service.id)
         if published is None or now > published.valid_until:
-            return [plan.row_json(row) for row in self._evaluate(plan, entities, now)]
+            return [plan.row_json(row) for row in self._evaluated(plan, entities, now)]
         found = published.find(entities)
         known = [published.like(row) for row in found if row is not None]
         self.metrics.answered(plan.service, known, published=len(known))
         others = [entity for entity, row in zip(entities, found, strict=True) if row is None]
-        evaluated = iter(self._evaluate(plan, others, now) if others else ())
+        evaluated = iter(self._evaluated(plan, others, now) if others else ())
         return [plan.row_json(next(evaluated)) if row is None else published.row_json(row) for row in found]
 
-    def _evaluate(self, plan: Plan, entities: list[Entity], now: datetime) -> list[Row]:
+    def _evaluated(self, plan: Plan, entities: list[Entity], now: datetime) -> list[Row]:
         """The rows, counted. Problem 422 where the SQL cannot compute them, 503 if it takes too long."""
         service = plan.service
         try:

@@ -92,7 +92,7 @@ class Field:
         self.categories: tuple[Any, ...] = tuple(raw.get("categories") or ())  # all that it may be; empty: anything
         self.missing: str | None = raw.get("missing")
         # Older manifests do not hold answers to their ranges
-        self.is_range_held = "out_of_range" in raw
+        self.is_range_enforced = "out_of_range" in raw
         self.rejects = self.missing == "reject" or (bool(raw.get("range")) and raw.get("out_of_range") == "reject")
 
 
@@ -184,7 +184,7 @@ class Service(Declared):
     def _lookup(self, raw: Raw, groups: dict[str, Group]) -> Lookup:
         if raw["group"] not in groups:
             raise ValueError(f"group {raw['group']!r} is not in the snapshot")
-        group, via = groups[raw["group"]], raw.get("via")
+        group, via = groups[raw["group"]], raw.get("via")  # its "group" is the name of a lookup
         keys = (via["column"],) if via else tuple(raw["keys"])
         if len(keys) != len(group.keys) or not (via or set(keys) <= set(self.keys)):
             raise ValueError(f"service {self.id}: {raw['name']} by {keys} does not fit the keys of {group.id}")
@@ -225,13 +225,12 @@ class Snapshot:
         self.groups = groups
         self.openapi: bytes | None = None  # the document, once somebody asked for it
         self.services = {id: Service(id, each, self.groups) for id, each in raw["services"].items()}
+        self._asked = {each.name: each for each in self.services.values() if each.is_latest} | self.services
         self.raw = raw
 
-    def service(self, path: str) -> Service | None:
+    def service(self, asked: str) -> Service | None:
         """The service of "name@version", or the latest of "name"; None if there is no such service."""
-        if "@" in path:
-            return self.services.get(path)
-        return next((each for each in self.services.values() if each.name == path and each.is_latest), None)
+        return self._asked.get(asked)
 
 
 def require_format(found: Any) -> None:

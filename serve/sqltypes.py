@@ -1,5 +1,7 @@
 """The column types of a manifest, in one place: for each, what JSON stands for it, how it is written, stored and
-described. To add a type, add it to _ALL.
+described. To add a type, add it to _ALL, and see who decides by `kind`: evaluate.fetchable, columns.check_times,
+loader._load_rows (keys), metrics and openapi (floats). Beside the shim: macros/base/column_types.sql,
+macros/engine/json_values.sql, asof/feast_repository.py and asof/postgres.py.
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
 date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
@@ -39,7 +41,7 @@ class SqlType:
     "list" without what they are made of. `item` is set for lists only.
 
     Requests: `words` tells what a caller must send, `accepts` which parsed JSON (numbers with a fraction are parsed as
-    Decimal); `read` makes the value, or raises ValueError. `comparable` makes what is held against declared bounds.
+    Decimal); `read` makes the value, or raises ValueError. `comparable` makes what is compared with declared bounds.
     Answers: `write` gives the JSON text. OpenAPI: `schema` is of what is answered, `sent` of what may be sent.
     Memory: `stored` is the SQL of what is stored, over a quoted column; `dtype` numpy's type of it, "T" for text;
     `restore` makes the value of it, None where it is the value.

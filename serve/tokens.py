@@ -48,7 +48,7 @@ class Tokens:
         return found[-1] if found else None
 
     def reload(self) -> None:
-        """Reads the file again if it changed; called now and then."""
+        """Reads the file again if it changed. The folder's thread does, with each look."""
         try:
             content = self._path.read_bytes()
         except OSError:

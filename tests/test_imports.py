@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The shim, from what is called to what calls: a module imports its own layer and those above it in this list
 LAYERS = {
     "snapshot": "settings clock sql sqltypes columns snapshot loader reports",
-    "engine": "lookup batching evaluate answers folder",
+    "evaluation": "lookup batching evaluate published_answers folder",
     "http": "validation problem limits tokens request_log feast openapi plots catalog metrics shim app server "
     "__main__ __init__",
 }

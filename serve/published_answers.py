@@ -16,7 +16,7 @@ from .clock import parse_rfc3339
 from .columns import CHUNK, count
 from .evaluate import Plan, Row, answer_columns, fetchable, row_of
 from .loader import check_file, opened, refusing
-from .lookup import Entity, Rows, finder
+from .lookup import Entity, Rows, row_finder
 from .snapshot import Raw, plain_name
 from .sql import parquet, quote
 
@@ -26,17 +26,17 @@ _Written = tuple[memoryview, "array[int]", "array[int]", list[Row]]
 _AT_ONCE = 64  # rows that are written without letting a request run
 
 
-class Answers:
+class PublishedAnswers:
     """The answers of a service up to `valid_until` (UTC). A row has its number in the table of the first group."""
 
-    def __init__(self, folder: Path, plan: Plan, raw: Raw, before: Answers | None) -> None:
+    def __init__(self, folder: Path, plan: Plan, raw: Raw, before: PublishedAnswers | None) -> None:
         """Loads what the manifest's entry `raw` names; what `before`, served until now, made of the same is used again.
 
         Raises ValueError, OSError, duckdb.Error.
         """
         service, first = plan.service, plan.service.lookups[0]
         self.valid_until = parse_rfc3339(raw["valid_until"])
-        self._find = finder(first)
+        self._find = row_finder(first)
         self._source = (raw["sha256"], service.definition, service.raw["features"])
         path = folder / plain_name(raw["file"])
         check_file(path, raw)
@@ -67,14 +67,19 @@ class Answers:
         return examples[kinds[row]]
 
 
-def load_answers(folder: Path, plans: dict[str, Plan], before: dict[str, Answers]) -> dict[str, Answers]:
+ByService = dict[str, PublishedAnswers]  # by the id of the service
+
+
+def load_answers(
+    folder: Path, plans: dict[str, Plan], before: dict[str, PublishedAnswers]
+) -> dict[str, PublishedAnswers]:
     """The published answers by service id; `before` are those that are served until now. Raises SnapshotError."""
     loaded = {}
     for id_, plan in plans.items():
         raw = plan.service.raw.get("answers")
         if raw:  # else it is evaluated, or the manifest is of before
             with refusing(f"the answers of {id_}: {raw.get('file')}"):
-                loaded[id_] = Answers(folder, plan, raw, before.get(id_))
+                loaded[id_] = PublishedAnswers(folder, plan, raw, before.get(id_))
     return loaded
 
 
