@@ -20,15 +20,7 @@ from .sqltypes import SqlType
 CHUNK = 8192  # rows that are Python objects at a time
 
 
-class Column:
-    """A column. `get` makes the Python value at a 0-based row, None for null."""
-
-    def __init__(self, get: Callable[[int], Any], nulls: np.ndarray | None) -> None:
-        """`get` is only called where `nulls`, a mask, is false."""
-        self.get = get
-        if nulls is not None:
-            is_null = nulls.data
-            self.get = lambda row: None if is_null[row] else get(row)
+Column = Callable[[int], Any]  # makes the Python value at a 0-based row, None for null
 
 
 def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, kind: SqlType) -> Column:
@@ -37,11 +29,18 @@ def load_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, ki
     if kind.item:
         return _load_list(connection, table, column, kind.item)
     check_times(connection, table, column, kind)
-    restore = kind.restore
     values, nulls = _load(connection, table, kind.stored.format(column), kind.dtype)
     # A memoryview is faster, where there is one
-    item: Callable[[int], Any] = values.item if values.dtype.kind == "T" else values.data.__getitem__
-    return Column(item if restore is None else lambda row: restore(item(row)), nulls)
+    get: Column = values.item if values.dtype.kind == "T" else values.data.__getitem__
+    restore = kind.restore
+    return _with_nulls(get if restore is None else lambda row: restore(get(row)), nulls)
+
+
+def _with_nulls(get: Column, nulls: np.ndarray | None) -> Column:
+    if nulls is None:
+        return get
+    is_null = nulls.data
+    return lambda row: None if is_null[row] else get(row)
 
 
 def check_times(connection: duckdb.DuckDBPyConnection, table: str, column: str, kind: SqlType) -> None:
@@ -83,6 +82,6 @@ def _load_list(connection: duckdb.DuckDBPyConnection, table: str, column: str, i
     lengths, nulls = _load(connection, table, f"len({column})", "i8")
     items = f"items_of_{table}"
     connection.execute(f"create or replace temp table {items} as select unnest({column}) as v from {table}")
-    item, end = load_column(connection, items, "v", item_type).get, np.cumsum(lengths).data
+    item, end = load_column(connection, items, "v", item_type), np.cumsum(lengths).data
     connection.execute(f"drop table {items}")
-    return Column(lambda row: [item(at) for at in range(end[row - 1] if row else 0, end[row])], nulls)
+    return _with_nulls(lambda row: [item(at) for at in range(end[row - 1] if row else 0, end[row])], nulls)

@@ -115,7 +115,7 @@ def answer_views(snapshot: Snapshot, request: Request, now: datetime) -> tuple[s
     features = {}
     for view, _, feature in (each.partition(":") for each in request.features):
         group = groups[view]
-        write, get = value_writer(group.features[feature]), group.table.columns[feature].get
+        write, get = value_writer(group.features[feature]), group.table.columns[feature]
         as_of = rfc3339(group.as_of)
         cells = []
         for row, row_status in zip(rows[view], statuses[view], strict=True):

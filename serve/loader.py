@@ -37,7 +37,13 @@ def load_snapshot(folder: Path, pointer: Pointer, before: Snapshot | None) -> Sn
     """The snapshot that a pointer names. Tables of `before`, served until now, are used again. Raises SnapshotError."""
     known = list(before.groups.values()) if before else []
     with refusing(pointer.manifest):
-        raw = _read_manifest(folder, pointer)
+        text = (folder / pointer.manifest).read_bytes()
+        if hashlib.sha256(text).hexdigest() != pointer.manifest_sha256:
+            raise ValueError("its sha256 is not the one in current.json")
+        raw: Raw = json.loads(text)
+        require_format(raw["format"])
+        if raw["snapshot_id"] != pointer.snapshot_id:
+            raise ValueError(f"snapshot_id is {raw['snapshot_id']!r}, current.json says {pointer.snapshot_id!r}")
         return Snapshot(raw, {id: _load_group(folder, id, each, known) for id, each in raw["groups"].items()})
 
 
@@ -50,18 +56,6 @@ def refusing(what: str) -> Iterator[None]:
         raise SnapshotError(f"{what}: {error.strerror}") from None
     except (duckdb.Error, ValueError, TypeError, LookupError, AttributeError) as error:
         raise SnapshotError(f"{what}: {reason_of(error)}") from None
-
-
-def _read_manifest(folder: Path, pointer: Pointer) -> Raw:
-    """The manifest that `pointer` names, byte for byte."""
-    text = (folder / pointer.manifest).read_bytes()
-    if hashlib.sha256(text).hexdigest() != pointer.manifest_sha256:
-        raise ValueError("its sha256 is not the one in current.json")
-    raw: Raw = json.loads(text)
-    require_format(raw["format"])
-    if raw["snapshot_id"] != pointer.snapshot_id:
-        raise ValueError(f"snapshot_id is {raw['snapshot_id']!r}, current.json says {pointer.snapshot_id!r}")
-    return raw
 
 
 def _load_group(folder: Path, id: str, raw: Raw, known: list[Group]) -> Group:

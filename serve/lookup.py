@@ -84,7 +84,7 @@ def _hop(lookup: Lookup, service: Service) -> Callable[[_Batch], Rows]:
     """One hop through a stored value of another group: as stored, so a stale group still leads on."""
     through, column = lookup.via or ("", "")
     first = next(each for each in service.lookups if each.name == through)
-    get, find = first.group.table.columns[column].get, lookup.group.table.rows_by_key.get
+    get, find = first.group.table.columns[column], lookup.group.table.rows_by_key.get
     return lambda batch: [
         None if row is None or (key := get(row)) is None else find(key) for row in batch.rows[through]
     ]
@@ -102,7 +102,7 @@ def _values(column: LookedUp) -> _Values:
     alias = lookup.name
     if column.source == "found":
         return lambda batch: [row is not None for row in batch.rows[alias]]
-    get = lookup.group.table.columns[column.column].get
+    get = lookup.group.table.columns[column.column]
     return lambda batch: [None if row is None else get(row) for row in batch.rows[alias]]
 
 

@@ -12,6 +12,7 @@ from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from .clock import Clock, serving_now
 from .evaluate import Row
@@ -39,8 +41,7 @@ class Metrics:
     def __init__(self, folder: Folder, clock: Clock, *, is_logging: bool) -> None:
         """`folder` and `clock` are what the shim serves from; `is_logging`: whether it has a request log."""
         self._counted = CollectorRegistry()
-        self._gauges = CollectorRegistry()
-        self._gauges.register(_Gauges(folder, clock, is_logging))
+        self._gauges = _Gauges(folder, clock, is_logging)
         seconds = "Requests, and how long the shim took for them. service is empty where none was reached."
         labels = ["path", "service", "status"]
         self._seconds = Histogram("asof_request_seconds", seconds, labels, buckets=BUCKETS, registry=self._counted)
@@ -147,26 +148,23 @@ class _ServiceCounters:
                 unseen.inc(strange)
 
 
-class _Gauges:
+@dataclass
+class _Gauges(Collector):
     """Gauges of what is served at this moment, read from the folder with each scrape."""
 
-    def __init__(self, folder: Folder, clock: Clock, is_logging: bool) -> None:
-        self._folder = folder
-        self._clock = clock
-        self._is_logging = is_logging
-
-    def describe(self) -> list[Metric]:
-        return []  # without it, the registry would collect at once, to see the names
+    folder: Folder
+    clock: Clock
+    is_logging: bool
 
     def collect(self) -> Iterator[Metric]:
-        folder, current = self._folder, self._folder.current
+        folder, current = self.folder, self.folder.current
         yield _gauge("ready", "Whether a snapshot is served.", current is not None)
         yield _gauge("snapshot_refused", "Whether what current.json names is refused.", folder.refused is not None)
         yield _gauge("folder_missing", "Whether current.json cannot be read.", folder.missing)
-        yield _gauge("request_log", "Whether requests are logged.", self._is_logging)
+        yield _gauge("request_log", "Whether requests are logged.", self.is_logging)
         if current is None:
             return
-        pointer, now = current.pointer, serving_now(self._clock, current.pointer.published_at)
+        pointer, now = current.pointer, serving_now(self.clock, current.pointer.published_at)
         loaded = folder.loaded_at.timestamp() if folder.loaded_at else math.nan
         age = (now - pointer.published_at).total_seconds()
         yield _gauge("sequence_number", "Of the publication that is served.", pointer.sequence_number)

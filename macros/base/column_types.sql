@@ -1,7 +1,8 @@
 {#
   The one statement of the types that a column may have, be it of a group, a service, a request or a label, and of
   those a key. The checks of the graph, those of built SQL and the data tests read it here; the manifest gives each
-  column its canonical name, and the shim reads no other.
+  column its canonical name. (The shim reads other spellings only in manifests of older versions.) What else decides
+  by the name of a type: casts.sql, engine/json_values.sql, engine/types.sql. Of Python, serve/sqltypes.py says it.
 
   spellings: by canonical name what else a YAML or an engine may write. Beside these there are decimal(p,s) and a list
   of any one type (`varchar[]`). not_keys: what equality does not tell apart for sure; lists are no keys either.

@@ -1,7 +1,7 @@
 {#
   total / count, rounded to `scale` digits half away from zero: decimal(18, scale). total: a decimal or integer
-  expression; count: an integer one, at least 0; null where it is 0. In whole numbers, so that nothing is rounded on
-  the way.
+  expression, null where count is 0, as a sum is; count: an integer one, at least 0. Null where total is; DuckDB fails
+  for any other total over 0. In whole numbers, so that nothing is rounded on the way.
 #}
 {% macro exact_quotient(total, count, scale) %}
     {{- return(adapter.dispatch('exact_quotient', 'asof')(total, count, scale)) -}}

@@ -80,7 +80,7 @@ def test_a_value_survives_the_argument_and_the_column(connection, kind, is_list,
     written = sent if write is None else [None if each is None else write(each) for each in sent]
     connection.execute(f"create or replace temp table stored as {select}", [to_argument([written])])
     column = load_column(connection, "stored", "v", kind)
-    assert [bits(column.get(at)) for at in range(len(sent))] == [bits(each) for each in sent]
+    assert [bits(column(at)) for at in range(len(sent))] == [bits(each) for each in sent]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
