@@ -45,7 +45,7 @@ def _with_nulls(get: Column, nulls: np.ndarray | None) -> Column:
 
 def check_times(connection: duckdb.DuckDBPyConnection, table: str, column: str, kind: SqlType) -> None:
     """Raises ValueError for times that Python has none for; `column` is quoted."""
-    if kind.kind in ("date", "timestamptz"):
+    if kind.is_time:
         in_python = f"{column} >= '0001-01-01'::{kind.name} and {column} < '10000-01-01'::{kind.name}"
         if outside := count(connection, f"{table} where not ({in_python})"):
             raise ValueError(f"column {column} holds {outside} times that are infinite or not in the years 1 to 9999")

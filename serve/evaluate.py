@@ -142,9 +142,8 @@ def answer_columns(service: Service) -> dict[str, SqlType]:
 
 
 def fetchable(name: str, kind: SqlType) -> str:
-    """The column so that Python can fetch it: timestamptz needs pytz, and in UTC timestamp is equal; uuid is text."""
-    fetched = kind.name.replace("timestamptz", "timestamp").replace("uuid", "varchar")
-    return quote(name) if fetched == kind.name else f"{quote(name)}::{fetched} as {quote(name)}"
+    """The column so that Python can fetch it."""
+    return f"{quote(name)}::{kind.fetched} as {quote(name)}" if kind.fetched else quote(name)
 
 
 def plan_all(snapshot: Snapshot, evaluator: Evaluator, now: datetime) -> dict[str, Plan]:

@@ -117,7 +117,7 @@ def _load_rows(connection: duckdb.DuckDBPyConnection, keys: dict[str, SqlType]) 
     if not keys:
         raise ValueError("a group without key columns")
     for name, kind in keys.items():
-        if kind.kind in ("list", "float", "double"):
+        if kind.item or kind.is_float:
             raise ValueError(f"key column {name!r} is {kind.name}, which cannot be looked up by equality")
         if count(connection, f"{_TABLE} where {quote(name)} is null"):
             raise ValueError(f"key column {name!r} holds a null")

@@ -119,8 +119,7 @@ class _ServiceCounters:
         for each in service.features:
             known = frozenset(() if each.type.item else each.categories)
             unseen = metrics.unseen.labels(service.id, each.name) if known else None
-            is_float = each.type.kind in ("float", "double")
-            self._features.append((metrics.nulls.labels(service.id, each.name), is_float, known, unseen))
+            self._features.append((metrics.nulls.labels(service.id, each.name), each.type.is_float, known, unseen))
 
     def add(self, rows: list[Row]) -> None:
         """Takes note of rows."""

@@ -115,7 +115,7 @@ def _feature_schema(feature: Field) -> Schema:
         parts.append(f"declared categories {', '.join(map(str, feature.categories))}")
     schema = feature.type.schema
     # By older manifests, a float that must not be missing could be NaN, written as null
-    if feature.missing != "reject" or (feature.type.kind in ("float", "double") and not feature.is_range_enforced):
+    if feature.missing != "reject" or (feature.type.is_float and not feature.is_range_enforced):
         schema = _nullable(schema)
     if feature.is_range_enforced:
         schema = _bounded(schema, *feature.range)

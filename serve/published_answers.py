@@ -84,7 +84,7 @@ def load_answers(
 
 
 def _write(connection: duckdb.DuckDBPyConnection, plan: Plan, rows: int) -> _Written:
-    known = [None if each.type.kind == "list" else each.categories for each in plan.service.features]
+    known = [None if each.type.item else each.categories for each in plan.service.features]
     columns = ", ".join([fetchable(name, kind) for name, kind in answer_columns(plan.service).items()])
     texts, ends, kinds = bytearray(), array("q", [0]), array("I")
     examples: dict[tuple[object, ...], tuple[int, Row]] = {}

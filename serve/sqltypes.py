@@ -1,6 +1,5 @@
 """The column types of a manifest, in one place: for each, what JSON stands for it, how it is written, stored and
-described. To add a type, add it to _ALL, and see who decides by `kind`: evaluate.fetchable, columns.check_times,
-loader._load_rows (keys), metrics and openapi (floats). Beside the shim: macros/base/column_types.sql,
+described. To add a type, add it to _ALL. Beside the shim: macros/base/column_types.sql,
 macros/engine/json_values.sql, asof/feast_repository.py and asof/postgres.py.
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
@@ -37,19 +36,19 @@ _DUCKDB = duckdb.connect(config={"threads": 1})  # reads how a type is spelled
 class SqlType:
     """A declared type: one object for each. What takes or gives a value does so for all but null.
 
-    `name` is its one spelling and valid DuckDB SQL; `kind` the name, but "integer" for every width, "decimal" and
-    "list" without what they are made of. `item` is set for lists only.
+    `name` is its one spelling and valid DuckDB SQL. `item` is set for lists only. Floats may be NaN, and are no keys;
+    times may be out of Python's range.
 
     Requests: `words` tells what a caller must send, `accepts` which parsed JSON (numbers with a fraction are parsed as
     Decimal); `read` makes the value, or raises ValueError. `comparable` makes what is compared with declared bounds.
     Answers: `write` gives the JSON text. OpenAPI: `schema` is of what is answered, `sent` of what may be sent.
     Memory: `stored` is the SQL of what is stored, over a quoted column; `dtype` numpy's type of it, "T" for text;
     `restore` makes the value of it, None where it is the value.
-    DuckDB: `as_text` makes the text that keeps every digit, None where plain JSON does.
+    DuckDB: `as_text` makes the text that keeps every digit, None where plain JSON does; `fetched` is the type to cast
+    to so that Python can fetch it, None where it can.
     """
 
     name: str
-    kind: str
     words: str
     accepts: tuple[type, ...]
     read: Callable[[Any], Any]
@@ -62,6 +61,9 @@ class SqlType:
     restore: Callable[[Any], Any] | None = None
     as_text: Callable[[Any], Any] | None = None
     comparable: Callable[[Any], Any] = lambda number: Decimal(str(number))
+    fetched: str | None = None
+    is_float: bool = False
+    is_time: bool = False
     item: SqlType | None = None
 
     @property
@@ -92,7 +94,7 @@ def _text(name: str, words: str, example: str, read: Callable[[str], Any], sent:
     schema = {"type": "string"} | {key: value for key, value in sent.items() if key != "pattern"}
     write = more.pop("write", json.dumps)
     words = words.format(f'"{example}"')
-    return SqlType(name, name, words, (str,), read, write, schema, {"type": "string"} | sent, example, **more)
+    return SqlType(name, words, (str,), read, write, schema, {"type": "string"} | sent, example, **more)
 
 
 def _read_varchar(value: str) -> str:
@@ -135,7 +137,7 @@ def _integer(name: str, bits: int) -> SqlType:
 
     schema = {"type": "integer", "minimum": low, "maximum": high}
     words, dtype = f"an integer from {low} to {high}", f"i{bits // 8}"
-    return SqlType(name, "integer", words, (int,), read, int.__repr__, schema, schema, 1, dtype=dtype)
+    return SqlType(name, words, (int,), read, int.__repr__, schema, schema, 1, dtype=dtype)
 
 
 def _float(name: str, bits: int, largest: float, comparable: Callable[[Any], float]) -> SqlType:
@@ -157,8 +159,9 @@ def _float(name: str, bits: int, largest: float, comparable: Callable[[Any], flo
         return float.__repr__(value) if math.isfinite(value) else "null"
 
     schema = {"type": "number", "format": name, "minimum": -largest, "maximum": largest}
-    stored: dict[str, Any] = {"dtype": f"f{bits // 8}", "as_text": float.__repr__, "comparable": comparable}
-    return SqlType(name, name, f"a {bits}-bit number", (int, Decimal), read, write, schema, schema, 1.5, **stored)
+    more: dict[str, Any] = {"dtype": f"f{bits // 8}", "as_text": float.__repr__, "comparable": comparable}
+    words = f"a {bits}-bit number"
+    return SqlType(name, words, (int, Decimal), read, write, schema, schema, 1.5, is_float=True, **more)
 
 
 @cache
@@ -186,7 +189,7 @@ def _decimal(precision: int, scale: int) -> SqlType:
         # In the widest type: 18 digits leave no room to multiply
         unscaled = f"cast({{}}::decimal(38,{scale}) * {10**scale} as bigint)"
         stored = {"stored": unscaled, "dtype": "i8", "restore": lambda value: Decimal(value).scaleb(-scale)}
-    return SqlType(name, "decimal", words, (int, Decimal), read, write, schema, sent, 1, as_text=write, **stored)
+    return SqlType(name, words, (int, Decimal), read, write, schema, sent, 1, as_text=write, **stored)
 
 
 def _require_finite(value: int | Decimal) -> None:
@@ -217,22 +220,24 @@ def _list(item: SqlType) -> SqlType:
     schema = {"type": "array", "items": item.schema | {"type": [item.schema["type"], "null"]}}
     sent = {"type": "array", "items": item.sent}
     as_text = item_text and (lambda value: [None if each is None else item_text(each) for each in value])
-    return SqlType(f"{item.name}[]", "list", words, (list,), read, write, schema, sent, [], as_text=as_text, item=item)
+    more: dict[str, Any] = {"as_text": as_text, "fetched": item.fetched and f"{item.fetched}[]", "item": item}
+    return SqlType(f"{item.name}[]", words, (list,), read, write, schema, sent, [], **more)
 
 
 # -------------------- all of them
 
 _BOOLEAN = {"type": "boolean"}
-_DAYS = {"stored": "cast({} - date '1970-01-01' as integer)", "dtype": "i4"}
-# As integers: numpy's datetime64 has no zone, and DuckDB needs a further package to hand over a timestamptz
-_MICROSECONDS = {"stored": "epoch_us({})", "dtype": "i8"}
+_DAYS = {"stored": "cast({} - date '1970-01-01' as integer)", "dtype": "i4", "is_time": True}
+# As integers: numpy's datetime64 has no zone. As a timestamp, which is equal in UTC: for the other DuckDB needs pytz
+_MICROSECONDS = {"stored": "epoch_us({})", "dtype": "i8", "is_time": True, "fetched": "timestamp"}
 _UUID = "6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11"
 _SENT_TIME = {"format": "date-time", "pattern": f"^{RFC3339_PATTERN}$"}
 
 _ALL = (
     _text("varchar", "a string", "...", _read_varchar, {}),
-    _text("uuid", "a string such as {}", _UUID, _read_uuid, {"format": "uuid"}, stored="{}::varchar"),
-    SqlType("boolean", "boolean", "true or false", (bool,), bool, json.dumps, _BOOLEAN, _BOOLEAN, True, dtype="?"),
+    _text("uuid", "a string such as {}", _UUID, _read_uuid, {"format": "uuid"}, stored="{}::varchar",
+          fetched="varchar"),
+    SqlType("boolean", "true or false", (bool,), bool, json.dumps, _BOOLEAN, _BOOLEAN, True, dtype="?"),
     _integer("tinyint", 8),
     _integer("smallint", 16),
     _integer("integer", 32),
@@ -266,7 +271,7 @@ def from_json(kind: SqlType, value: Any) -> Any:
 
     Strict: true is no integer, "5" no number, 1.0 no integer. Raises WrongValue.
     """
-    if type(value) is str and kind.kind == "varchar" and value.isascii():  # nearly every key
+    if type(value) is str and kind.name == "varchar" and value.isascii():  # nearly every key
         return value
     try:
         if type(value) not in kind.accepts:

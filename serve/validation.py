@@ -90,7 +90,7 @@ def check_body(service: Service, body: dict[str, Any], max_entities: int) -> lis
         raise Problem(413, f"{len(entities)} entities were sent, {max_entities} are allowed")
     checked: list[Entity] = []
     (first, *others) = service.inputs.values()
-    only = first.name if not others and first.type.kind == "varchar" else None
+    only = first.name if not others and first.type.name == "varchar" else None
     for index, entity in enumerate(entities):
         # Most rows are one text key and nothing else, and are taken as they are
         if type(entity) is dict and len(entity) == 1 and type(key := entity.get(only)) is str and key.isascii():

@@ -26,18 +26,18 @@ TEXTS = ["", "null", "'", "''\\", '"', "\0", "a\0b", "\x1e\x1f\x1a", "\x7f", "\n
 
 
 def values(kind: SqlType) -> st.SearchStrategy:
-    match kind.kind:
+    match "list" if kind.item else kind.name.partition("(")[0]:
         case "varchar":
             return st.sampled_from(TEXTS) | st.text(st.characters(codec="utf-8"), max_size=6)
         case "uuid":
             return st.uuids().map(str)
         case "boolean":
             return st.booleans()
-        case "integer":
+        case "tinyint" | "smallint" | "integer" | "bigint":
             return st.integers(kind.schema["minimum"], kind.schema["maximum"])
         case "float" | "double":
             special = [0.0, -0.0, float("nan"), float("inf"), float("-inf")]
-            return st.sampled_from(special) | st.floats(width=32 if kind.kind == "float" else 64)
+            return st.sampled_from(special) | st.floats(width=32 if kind.name == "float" else 64)
         case "decimal":
             precision, scale = map(int, re.findall(r"\d+", kind.name))
             most = 10**precision - 1
