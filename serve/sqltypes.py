@@ -1,6 +1,6 @@
 """The column types of a manifest, in one place: for each, what JSON stands for it, how it is written, stored and
 described. To add a type, add it to _ALL. Beside the shim: macros/base/column_types.sql,
-macros/engine/json_values.sql, asof/feast_repository.py and asof/postgres.py.
+macros/engine/json_values.sql, asof/feast_repository.py, asof/postgres.py and asof/spark.py.
 
 Types: varchar, uuid, boolean, tinyint, smallint, integer, bigint, float (32 bit), double, decimal(p,s) with p <= 38,
 date, timestamptz (UTC, microseconds), and lists of these ("double[]"). The build refuses all others
