@@ -11,7 +11,7 @@
 #}
 {% macro check_entity_sql(node, sql) %}
     {%- for parsed in asof.parsed_sql([sql]) -%}
-        {%- do asof.check_volatile(node.original_file_path ~ ': the entity ' ~ node.name, parsed, 'Its times are those of knowing (known_at) '
-            ~ 'that its event models carry.') -%}
+        {%- do asof.check_volatile(node.original_file_path ~ ': the entity ' ~ node.name, parsed,
+            'Its times are those of knowing (known_at) that its event models carry.') -%}
     {%- endfor -%}
 {% endmacro %}
