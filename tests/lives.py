@@ -86,9 +86,10 @@ def render(folder: Path) -> tuple[str, str]:
         {{% macro lives() %}}
             {{%- do asof.write_text('profiles.sql', asof.profile_findings_sql('profiles', '{{run}}', 'findings',
                 'accepted')) -%}}
-            {{%- do asof.write_text('events.sql', asof.event_findings_sql('events', {{'name': 'events',
-                'columns': {columns}, 'error_after_seconds': none}}, "cast($1 as timestamptz)",
-                "cast($2 as timestamptz)", 'accepted')) -%}}
+            {{%- set measured = asof.event_measures_sql('events', {{'name': 'events', 'columns': {columns},
+                'error_after_seconds': none}}, "cast($1 as timestamptz)", "cast($2 as timestamptz)", 'accepted') -%}}
+            {{%- do asof.write_text('events.sql', 'with measured as materialized (' ~ measured ~ ') select * from ('
+                ~ asof.event_findings_sql('measured', 'accepted') ~ ')') -%}}
         {{% endmacro %}}"""
     (folder / "macros" / "lives.sql").write_text(macro)
     world.dbt("run-operation", "lives", now=None)

@@ -45,10 +45,10 @@ def inline() -> str:
         for name, type_ in COLUMNS.items()
     ]
     return (
-        "{{ asof.profile_sql({'kind': 'group', 'subject': 'thing@1', 'rows': 'rows_of_all', 'details': none, "
+        "{{ asof.profile_sql([{'kind': 'group', 'subject': 'thing@1', 'rows': 'rows_of_all', 'details': none, "
         f"'known': {{'whole': {{'bins': {EDGES}}}, 'word': {{'categories': {SEEN}}}}}, "
         f"'columns': [{', '.join(columns)}]"
-        "}, 'run', '2026-05-01 10:00:00+00:00') }}"
+        "}], 'run', '2026-05-01 10:00:00+00:00') }}"
     )
 
 
@@ -57,7 +57,7 @@ def profile(parsed_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Call
     """What the compiled SQL gives for rows, by column."""
     world = World(tmp_path_factory.mktemp("profiles") / "world", template=parsed_world)
     said = world.dbt("--quiet", "compile", "--inline", inline(), now="2026-05-01 10:00").output
-    sql = said[said.index("with asof_whole") :]
+    sql = said[said.index("with\n") :]
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(f"create table rows_of_all ({', '.join(f'{name} {type_}' for name, type_ in COLUMNS.items())})")

@@ -18,14 +18,15 @@
     {%- if not subjects -%}{{- return(none) -}}{%- endif -%}
     {%- set as_of = asof.run_as_of() -%}
     {%- set known = asof.known_of_profiles() -%}
-    {%- set statements = [] -%}
     {%- for subject in subjects -%}
         {%- do subject.update({'known': known.get(subject.kind ~ ':' ~ subject.subject, {})}) -%}
-        {%- do statements.append('insert into ' ~ asof.registry('profiles') ~ ' '
-            ~ asof.profile_sql(subject, invocation_id, as_of)) -%}
     {%- endfor -%}
-    {%- do statements.append(asof.forget_profiles_sql()) -%}
-    {%- do run_query(statements | join(';\n')) -%}
+    {%- set statements %}
+        insert into {{ asof.registry('profiles') }}
+        {{ asof.profile_sql(subjects, invocation_id, as_of) }};
+        {{ asof.forget_profiles_sql() }}
+    {%- endset -%}
+    {%- do run_query(statements) -%}
 {% endmacro %}
 
 {# What there is to profile of the models that were built, as asof.profile_sql takes it, `known` aside. #}

@@ -5,20 +5,24 @@
 #}
 {% macro judge_profiles(run_id) %}
     {%- set sql %}
-        select kind, subject, max(as_of)
+        select
+            kind,
+            subject,
+            max(as_of) filter (where run_id = {{ asof.literal(run_id) }}) as judged_at,
+            kind <> 'events' and {{ asof.health_has_enough() }} as has_enough
         from {{ asof.registry('profiles') }}
-        where run_id = {{ asof.literal(run_id) }}
+        where column_name = ''
         group by kind, subject
+        having judged_at is not null
     {%- endset -%}
-    {%- set judged, statements, ns = [], [], namespace(as_of=none) -%}
-    {%- for kind, subject, as_of in run_query(sql).rows -%}
+    {%- set judged, measured, ns = [], [], namespace(as_of=none, has_enough=false) -%}
+    {%- for kind, subject, as_of, has_enough in run_query(sql).rows -%}
         {%- do judged.append([kind, subject]) -%}
+        {%- set ns.has_enough = ns.has_enough or has_enough -%}
         {%- set ns.as_of = asof.sql_time(asof.time_literal(as_of)) -%}
     {%- endfor -%}
     {%- if not judged -%}{{- return({'findings': [], 'judged': []}) -}}{%- endif -%}
     {%- set options, accepted = asof.health_options(), asof.accepted_normals_sql() -%}
-    {%- do statements.append(asof.profile_findings_sql(asof.counted_profiles_sql(), run_id, asof.registry('findings'),
-        accepted, options)) -%}
     {%- set events = {} -%}
     {%- for name, event in asof.event_relations().items() if ['events', name] in judged -%}
         {%- do events.update({name: event}) -%}
@@ -30,8 +34,8 @@
         {%- for column, type in types[event.relation | string].items() -%}
             {%- do spec.columns.append({'name': column, 'type': type}) -%}
         {%- endfor -%}
-        {%- do statements.append(asof.event_findings_sql(event.relation, spec, ns.as_of,
-            asof.profiled_before_sql('events', name, ns.as_of), accepted, options)) -%}
+        {%- do measured.append(asof.event_measures_sql(event.relation, spec, ns.as_of,
+            asof.profiled_before_sql('events', name, ns.as_of), accepted)) -%}
     {%- endfor -%}
     {%- set names = ['rule', 'level', 'kind', 'subject', 'column_name', 'was', 'found', 'allowed'] -%}
     {#- one after the other: planned as one query they take five times as long -#}
@@ -39,11 +43,22 @@
         create or replace temporary table asof_found (
             {%- for name in names %}{{ name }} varchar{{ ', ' if not loop.last }}{% endfor -%}
         );
-        {%- for statement in statements %}
+        {%- if ns.has_enough %}
         insert into asof_found select {{ names | join(', ') }} from (
-            {{ statement }}
+            {{ asof.profile_findings_sql(asof.counted_profiles_sql(), run_id, asof.registry('findings'), accepted,
+                options) }}
         ) as found;
+        {%- endif %}
+        {%- for rows in measured %}
+        {{ 'create or replace temporary table asof_measured as' if loop.first else 'insert into asof_measured' }}
+        {{ rows }};
         {%- endfor %}
+        {%- if measured %}
+        insert into asof_found select {{ names | join(', ') }} from (
+            {{ asof.event_findings_sql('asof_measured', accepted, options) }}
+        ) as found;
+        drop table asof_measured;
+        {%- endif %}
         select * from asof_found order by level, kind, subject, column_name, rule
     {%- endset -%}
     {%- set findings, held = [], [] -%}

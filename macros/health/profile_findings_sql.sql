@@ -169,7 +169,8 @@ two_before as (
 judged as materialized (
     select
         measured.*, past.* exclude (judged_run, kind, subject, column_name), two_before.lower_rank,
-        two_before.higher_rank, coalesce(past.builds >= 8 and past.span >= interval '156 hours', false) as has_past
+        two_before.higher_rank,
+        coalesce(past.builds >= 8 and past.span >= {{ asof.health_least_span() }}, false) as has_past
     from measured
     left join past
         on
@@ -485,6 +486,20 @@ order by run_id, level, kind, subject, column_name, rule
         'rejected': ('most_rejected', 'rows')}[rule] -%}
     {{- return(asof.health_at_least(limit, '4 * ' ~ asof.health_error(rate, amount))) -}}
 {% endmacro %}
+
+{#
+  Whether the rules can find anything in the profiles of a subject: holds need an earlier build and some rows, warnings
+  a past that is long enough. An aggregate over the profiles of the whole (column '').
+#}
+{% macro health_has_enough() -%}
+    (
+        count(*) > 1 and max(rows) >= {{ asof.health_least_rows() }}
+        or max(as_of) - min(as_of) >= {{ asof.health_least_span() }}
+    )
+{%- endmacro %}
+
+{# How long the past must be for the rules that warn. #}
+{% macro health_least_span() %}{{ return("interval '156 hours'") }}{% endmacro %}
 
 {# How many rows a group or a service must have for the rules that hold: of a handful a share says nothing. #}
 {% macro health_least_rows() %}{{ return(20) }}{% endmacro %}

@@ -11,7 +11,7 @@
     {%- set sql %}
         select column_name, {{ asof.json_object(measures) }}
         from (
-            {{ asof.profile_sql(subject, invocation_id, asof.now()) }}
+            {{ asof.profile_sql([subject], invocation_id, asof.now()) }}
         ) as measured
         where column_name <> ''
     {%- endset -%}

@@ -41,15 +41,12 @@
 {% macro components_of(finding, components) %}
     {%- set concerned = [] -%}
     {%- for component in components -%}
-        {%- set read = [] -%}
+        {%- set tops = [] -%}
         {%- if finding.kind == 'events' -%}
-            {%- for spec in component.groups -%}
-                {%- do read.extend(asof.lineage_of([spec.node])) -%}
-            {%- endfor -%}
-            {%- for spec in component.services -%}
-                {%- do read.extend(asof.lineage_of([spec.examples_node])) -%}
-            {%- endfor -%}
+            {%- do tops.extend(component.groups | map(attribute='node')) -%}
+            {%- do tops.extend(component.services | map(attribute='examples_node')) -%}
         {%- endif -%}
+        {%- set read = asof.lineage_of(tops) -%}
         {%- set models = [] -%}
         {%- for unique_id in read if unique_id in graph.nodes and graph.nodes[unique_id].name == finding.subject -%}
             {%- do models.append(unique_id) -%}
