@@ -40,6 +40,9 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
         ],
     )
     world.add("events", *[(thing, thing, 2, *["2026-05-01 08:30+00"] * 2, False) for thing in THINGS])
+    # a service that gives what it looked up under a name of its own
+    world.replace("models/services/score.yml", "{name: color,", "{name: hue,")
+    world.replace("models/services/score_v1.sql", "as color,", "as hue,")
     # a kill after the publication leaves the report to the next command
     world.killed_at("before_health", "build", now="2026-05-01 10:00")
     assert not (world.folder / "published" / "health.json").exists()
@@ -56,6 +59,8 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
     assert columns["amount_total"]["mean"] == [2.0]
     assert world.manifest["groups"]["thing@1"]["features"][1]["profile"]["rows"] == 100
 
+    for place, thing in enumerate(["t000", "t000", "t001", "t001"]):
+        world.example(f"r{place}", thing, "2026-05-01 10:30")
     colors(world, "2026-05-01 10:30", None)
     world.add("departures", *[(thing, *["2026-05-01 10:40+00"] * 2) for thing in THINGS[50:]])
     run = world.build("2026-05-01 11:00", fails=True)
@@ -102,8 +107,9 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
     assert world.pointer["sequence_number"] == 3
 
     # a value that only one person had is gone from the profiles with that person
-    top = "select count(*) from asof_profiles where top like '%ultraviolet%' or maximum = 'ultraviolet'"
-    assert world.query(top)[0][0] > 0
+    top = "select count(*) from asof_profiles where (top like '%ultraviolet%' or maximum = 'ultraviolet')"
+    assert world.query(f"{top} and column_name = 'color'")[0][0] > 0
+    assert world.query(f"{top} and column_name = 'hue'")[0][0] > 0
     erase = "{entity: things, key: {thing_id: t000}, reason: request 117}"
     world.dbt("run-operation", "erase", "--args", erase, now="2026-05-01 12:40")
     assert world.query(top) == [(0,)]

@@ -109,7 +109,7 @@
     )
 {%- endmacro %}
 
-{# The statuses of answers and how many rows each column rejected, as a JSON object; an aggregate. #}
+{# The statuses of answers and how many of the REJECTED each column rejected, as a JSON object; an aggregate. #}
 {% macro statuses_sql(spec, answered='status') %}
     {%- set statuses, rejected = {}, {} -%}
     {%- for status in ['OK', 'PARTIAL', 'STALE', 'NOT_FOUND', 'REJECTED'] -%}
@@ -117,7 +117,7 @@
     {%- endfor -%}
     {%- for feature in spec.features -%}
         {%- do rejected.update({feature.name: "count(*) filter (where position('," ~ feature.name
-            ~ ",' in ',' || rejected_columns || ',') > 0)"}) -%}
+            ~ ",' in ',' || rejected_columns || ',') > 0 and " ~ answered ~ " = 'REJECTED')"}) -%}
     {%- endfor -%}
     {{- return(asof.json_object({'statuses': statuses, 'rejected': rejected})) -}}
 {% endmacro %}
