@@ -598,6 +598,83 @@ def planted_feed(sql: str, name: str, season: str, cadence: str, seed: int, buil
     return Found(None)
 
 
+# ---- a life through dbt
+
+
+class DbtLife:
+    """A small project with a hundred things, to whose events a feed adds hour by hour, and its `dbt build`."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.world = World(folder)
+        self.hour = FEED_WARM_UP + 9.0  # a Saturday morning
+        self.loaded = 0.0  # up to this hour
+        self.published = 0  # the number of the newest publication
+        self.feed = feed_life(seed, Season("weekly"), "hourly", self.hour + 72)
+        begin = "2026-01-05 00:00+00"
+        self.things = [f"t{number:02}" for number in range(100)]
+        self.world.add("places", ("p", 7, begin, begin))
+        self.world.add("things", *[(thing, "p", "red", begin, begin) for thing in self.things])
+
+    def load(self) -> None:
+        """What became known since the last time."""
+        known = (self.feed["known_at"] > self.loaded) & (self.feed["known_at"] <= self.hour)
+        rows = pd.DataFrame({name: values[known] for name, values in self.feed.items()})
+        for name in ("occurred_at", "known_at"):
+            rows[name] = moment(rows[name].to_numpy())
+        with self.world.warehouse(read_only=False) as warehouse:
+            warehouse.register("arrived", rows)
+            warehouse.execute(
+                "insert into raw.events select event_id, 't' || lpad(cast(cast(event_id as integer) % 100 as varchar), "
+                "2, '0'), amount, occurred_at, known_at, false from arrived"
+            )
+        self.loaded = self.hour
+
+    def build(self) -> tuple[set[tuple[str, str, str]], bool]:
+        """The findings that stand after a build, (rule, level, where), and whether it was published."""
+        run = self.world.build(str(moment(self.hour))[:19].replace("T", " "), fails=None)
+        found = set(
+            self.world.query(
+                "select rule, level, concat_ws('.', subject, nullif(column_name, '')) from asof_findings "
+                "where ended_at is null"
+            )
+        )
+        before, self.published = self.published, self.world.pointer["sequence_number"]
+        assert (run.code == 0) == (self.published > before), run.output
+        for rule, level, where in found:
+            assert level != "hold" or run.says(f"held by its health: {where}: {rule} is"), run.output
+        self.hour += 1
+        return found, self.published > before
+
+
+def show_dbt_life(folder: Path, seed: int, honest: int) -> None:
+    """Honest builds, one with a column gone null, one with it restored, and builds after the feed stopped."""
+    life = DbtLife(folder, seed)
+    say("through `dbt build`", "builds", "published", "findings")
+    say(*["---"] * 4)
+
+    def show(name: str, builds: int, is_fed: bool = True) -> None:
+        """Until something is held, if the feed stopped."""
+        found, published, done = set(), 0, 0
+        while done < builds:
+            done += 1
+            if is_fed:
+                life.load()
+            standing, is_published = life.build()
+            found |= standing
+            published += is_published
+            if not (is_fed or is_published):
+                break
+        say(name, done, published, ", ".join(f"{rule} ({level}) of {where}" for rule, level, where in sorted(found)))
+
+    show("honest", honest)
+    at = f"{moment(life.hour - 0.5)}+00"
+    life.world.add("things", *[(thing, "p", None, at, at) for thing in life.things])
+    show("a column null", 1)
+    life.world.execute("delete from raw.things where color is null")
+    show("restored", 1)
+    show("the feed stopped", 48, is_fed=False)
+
+
 # ---- the tables
 
 
@@ -658,17 +735,20 @@ def show_detection(
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=len(REPORTED), help="lives of each kind")
-    parser.add_argument("--only", choices=["groups", "feeds", "silence", "detection"], action="append")
+    parser.add_argument("--only", choices=["groups", "feeds", "dbt", "silence", "detection"], action="append")
     parser.add_argument("--cadence", choices=list(CADENCES), action="append")
+    parser.add_argument("--builds", type=int, default=24, help="honest ones of the life that goes through dbt")
     parser.add_argument("--no-holiday", action="store_true")
     arguments = parser.parse_args()
     seeds = range(REPORTED.start, REPORTED.start + arguments.seeds)
     only = arguments.only or []
-    about = [each for each in ("groups", "feeds") if each in only] or ["groups", "feeds"]
+    about = [each for each in ("groups", "feeds", "dbt") if each in only] or ["groups", "feeds", "dbt"]
     what = [each for each in ("silence", "detection") if each in only] or ["silence", "detection"]
     cadences = arguments.cadence or list(CADENCES)
     holidays = (False,) if arguments.no_holiday else (False, True)
     with tempfile.TemporaryDirectory() as folder:
+        if "dbt" in about:
+            show_dbt_life(Path(folder) / "life", seeds[0], arguments.builds)
         profiles, events = render(Path(folder) / "world")
 
     def plant_group(name: str, cadence: str, seed: int) -> Found:

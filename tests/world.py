@@ -215,14 +215,17 @@ class World:
         process.start()
         return process
 
-    def dbt(self, *arguments: str, now: str | None, fails: bool = False, **environment: str) -> Run:
-        """A dbt command at a now ('2026-05-01 10:00'). Asserts that it succeeded, or with `fails` that it did not."""
+    def dbt(self, *arguments: str, now: str | None, fails: bool | None = False, **environment: str) -> Run:
+        """A dbt command at a now ('2026-05-01 10:00'). Asserts that it succeeded, or with `fails` that it did not.
+
+        fails=None: either.
+        """
         log = self.folder / "command.log"
         process = self.started(log, *arguments, now=now, **environment)
         process.join(timeout=300)
         output = log.read_text()
         assert process.exitcode is not None, f"it has not ended after 300 s: {output}"
-        assert bool(process.exitcode) == fails, output
+        assert fails in (None, bool(process.exitcode)), output
         return Run(process.exitcode, output)
 
     @contextmanager
@@ -248,7 +251,7 @@ class World:
                 paused.pass_by()
             paused.kill()
 
-    def build(self, now: str, *arguments: str, fails: bool = False, **environment: str) -> Run:
+    def build(self, now: str, *arguments: str, fails: bool | None = False, **environment: str) -> Run:
         return self.dbt("build", *arguments, now=now, fails=fails, **environment)
 
     def backfill(
