@@ -160,7 +160,7 @@ def test_the_docs_have_every_rule() -> None:
 
 
 def test_a_service_is_compared_with_the_set_its_model_was_trained_on(world: World) -> None:
-    """Amounts that are five times as large are drift, the same colors are not."""
+    """Of the examples the amounts drift, which are five times as large; of what callers sent the colors, all green."""
     at = "2026-05-01 09:00+00"
     things = [f"t{number}" for number in range(90)]
     world.add("things", *((thing, None, ["red", "blue"][len(thing) % 2], at, at) for thing in things))
@@ -178,10 +178,17 @@ def test_a_service_is_compared_with_the_set_its_model_was_trained_on(world: Worl
     lookups = "lookups: {place: thing.place_id}"
     world.replace("models/services/score.yml", lookups, f"{lookups}, trained_on: {name}")
     asked(11, times=5)
+    sent = [{"thing_id": thing, "request_amount": n, "request_color": "green"} for n, thing in enumerate(things, 1)]
+    world.ask("score", sent, "2026-05-01 11:30", is_logged=True)
     world.build("2026-05-01 12:00")
     found = world.query("select column_name, source, training_rows, rows, state from asof_drift order by 1")
     assert ("request_amount", "examples", 90, 180, "drifted") in found
     assert ("color", "examples", 90, 180, "alike") in found
+    assert ("request_amount", "requests", 90, 90, "alike") in found
+    assert ("color", "requests", 90, 90, "drifted") in found
     drift = json.loads((world.folder / "published" / "health.json").read_text())["drift"]["score@1"]
     assert drift["trained_on"] == name
-    assert drift["columns"]["request_amount"]["examples"]["state"] == "drifted"
+    assert {source: each["state"] for source, each in drift["columns"]["request_amount"].items()} == {
+        "examples": "drifted",
+        "requests": "alike",
+    }
