@@ -7,7 +7,7 @@ FEAST := .venv-feast/.ready
 # Inherited settings would point the example at somebody else's warehouse or clock.
 unexport ASOF_NOW ASOF_WAREHOUSE ASOF_PUBLISHED ASOF_TRAINING ASOF_FOLDER ASOF_HOST ASOF_PORT ASOF_TOKENS ASOF_REQUEST_LOG DBT_PROFILES_DIR DBT_PROJECT_DIR DBT_TARGET
 
-.PHONY: help env demo serve prove bench-serve bench-build endurance kills freshness fuzz feast test test-versions dbt-test pytest lint flights flights-story time-machine lives lock clean test-engines
+.PHONY: help env demo serve prove bench-serve bench-build bench-engines endurance kills freshness fuzz feast test test-versions dbt-test pytest lint flights flights-story time-machine lives lock clean test-engines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +82,10 @@ bench-serve: $(READY) $(FEAST) ## what the shim serves per second beside a bare 
 
 bench-build: $(READY) ## what a build costs: with the default tests, without them, and of one component
 	$(BIN)/python benchmarks/build_cost.py
+
+bench-engines: $(READY) ## a live build and a backfill of 90 moments with the events in DuckDB, PostgreSQL and Spark (minutes; Java 17)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock 'asof[spark]'
+	$(BIN)/python benchmarks/engines.py $(ENGINES)
 
 fuzz: $(READY) ## 20,000 requests that the OpenAPI document allows, forbids or never thought of, against a running shim (minutes)
 	$(BIN)/python benchmarks/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(STEADY),--steady $(STEADY)) $(if $(SEED),--seed $(SEED))
