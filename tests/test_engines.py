@@ -372,6 +372,20 @@ def test_the_loop_builds_with_an_engine(server: Server, tmp_path: Path, parsed_w
     assert (part.returncode, part.stderr.decode().count("leave out --select and --selector, or --engine")) == (2, 1)
 
 
+def test_explain_and_prove_say_what_they_cannot_do(small: PostgresWorld) -> None:
+    def said(*command: str) -> str:
+        run = subprocess.run(
+            [sys.executable, "-m", "asof", *command],
+            cwd=small.folder, env=small.environment("2026-05-01 10:05"), capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        return re.sub(r"\s+", " ", run.stdout + run.stderr)
+
+    explained = said("explain", "score", "thing_id=t", "request_amount=1", "2026-05-01T10:04:00Z")
+    assert "row recorded at 2026-05-01T10:00:00Z" in explained
+    assert "evaluated again now: not known, and no events are shown: both are in postgres" in explained
+    assert "rebuilds staging in DuckDB, and the sources of this project are in postgres" in said("prove")
+
+
 def test_prune_keeps_the_newest_that_were_sealed(tmp_path: Path) -> None:
     for number in range(5):
         folder = tmp_path / f"2026050{number}"
