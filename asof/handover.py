@@ -196,7 +196,7 @@ def build(options: argparse.Namespace) -> int:
         print(f"asof: no hand-over was made, and nothing was built of it. {error}", file=sys.stderr)
         return 1
     manifest = json.loads((folder / "handover.json").read_text())
-    failed = [f"{each['name']}+" for each in manifest["relations"].values() if not each["columns"]]
+    failed = [f"{each['selector']}+" for each in manifest["relations"].values() if not each["columns"]]
     # what stays on the engine is named one by one: its tests on DuckDB are to run
     command = [dbt_program(), "build", "--indirect-selection", "empty", "--exclude", *manifest["stay"], *failed]
     run = subprocess.run(

@@ -1,7 +1,7 @@
 {#
   For `asof build --engine`: prints what an engine is to hand over, as JSON: {as_of, kind, moments, samples, select,
   stay, lives, groups, examples, events}. moments: those of this run, as time literals; samples: past moments to replay.
-  select: models, seeds and tests for the engine, by name; stay: those of them that do not run on DuckDB.
+  select: models, seeds and tests for the engine, as dbt selects them; stay: those of them that do not run on DuckDB.
   lives: by entity, its keys with types, its counted lives as CSV in `folder`, and whether its moment counts already.
   groups, examples, events: by unique_id; events with the moments that known rows are to be counted at.
 #}
@@ -26,10 +26,11 @@
             {{- asof.refuse(node.original_file_path ~ ': ' ~ node.name ~ ' is ephemeral, and an engine hands over '
                 ~ 'relations. Write `config: {materialized: view}`.') -}}
         {%- endif -%}
-        {%- do select.append(name) -%}
-        {%- if role not in ['entity', 'group'] -%}{%- do stay.append(name) -%}{%- endif -%}
-        {%- do relations.update({unique_id: {'name': name, 'role': role or node.resource_type | string,
-            'checksum': node.checksum.checksum}}) -%}
+        {%- set selector = asof.selector_of(node) -%}
+        {%- do select.append(selector) -%}
+        {%- if role not in ['entity', 'group'] -%}{%- do stay.append(selector) -%}{%- endif -%}
+        {%- do relations.update({unique_id: {'name': name, 'selector': selector,
+            'role': role or node.resource_type | string, 'checksum': node.checksum.checksum}}) -%}
     {%- endfor -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'test' -%}
         {%- set outside = [] -%}
@@ -37,11 +38,12 @@
         {#- groups and examples are tested as they are published and trained on: on DuckDB -#}
         {%- if not outside and node.depends_on.nodes
                 and (node.get('test_metadata') or {}).get('name') not in ['feature_group', 'examples'] -%}
-            {%- do select.append(node.name) -%}
+            {%- set selector = asof.selector_of(node) -%}
+            {%- do select.append(selector) -%}
             {#- what reads nothing that stays runs on DuckDB too -#}
             {%- for parent in node.depends_on.nodes if relations[parent].role not in ['entity', 'group']
-                and node.name not in stay -%}
-                {%- do stay.append(node.name) -%}
+                and selector not in stay -%}
+                {%- do stay.append(selector) -%}
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}

@@ -16,8 +16,7 @@
     {%- for unique_id, status in handover.results.items() if unique_id in graph.nodes -%}
         {%- set node = graph.nodes[unique_id] -%}
         {#- what failed there is not built here -#}
-        {%- if status not in ['success', 'pass', 'warn'] or (handover.relations.get(unique_id) or node).name
-            in handover.stay -%}
+        {%- if status not in ['success', 'pass', 'warn'] or asof.selector_of(node) in handover.stay -%}
             {%- do results.append([unique_id, node.resource_type | string, status, run_number, invocation_id,
                 none, asof.definition_of(node) if node.resource_type == 'model' else none]) -%}
         {%- endif -%}
