@@ -339,7 +339,8 @@ def seal(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 # Loads a group's file of the oldest snapshot that is there.
-OLD = """(folder: Path, raw: dict[str, Any], known: list[Group]) -> Table:
+LOADED = "def _load_group(folder: Path, id: str, raw: Raw, known: list[Group]) -> Group:"
+OLD = """def _load_group(folder: Path, id: str, raw: dict[str, Any], known: list[Group]) -> Group:
     import json
     oldest = json.loads(min(folder.glob("snapshot-*.json")).read_bytes())["groups"][f"{raw['name']}@{raw['version']}"]
     raw = raw | {name: oldest[name] for name in ("file", "rows", "bytes", "sha256")}"""
@@ -380,7 +381,7 @@ def test_mistakes_in_serving_and_in_training_are_found(world: World) -> None:
     )
     mistaken.ask("another null fill", "homeless", "2026-05-01 11:50", serve=fill)
     # the values of the first snapshot under the name of the current one; and a shim that never saw another than that
-    stale = mistaken.shim("stale values", ("loader.py", "(folder: Path, raw: Raw, known: list[Group]) -> Table:", OLD))
+    stale = mistaken.shim("stale values", ("loader.py", LOADED, OLD))
     mistaken.ask("stale values", "a", "2026-05-01 11:50", serve=stale)
     mistaken.ask("an old snapshot", "a", "2026-05-01 11:50", published=first)
 

@@ -185,13 +185,17 @@
     {%- for subject in subjects -%}
         {%- set number = loop.index -%}
         {%- for column in subject.columns -%}
-            {%- set decimal = modules.re.match('^decimal\((\d+), ?(\d+)\)', column.type) -%}
+            {%- set decimal = modules.re.match('^decimal\((\d+), ?(\d+)\)$', column.type) -%}
             {%- set scale = none -%}
             {%- if decimal and decimal.group(1) | int <= 18 -%}{%- set scale = decimal.group(2) | int -%}
             {%- elif not decimal and asof.is_number(column.type) and column.type not in ['float', 'double'] -%}
                 {%- set scale = 0 -%}
             {%- endif -%}
-            {%- set units = 'null' if scale is none else column.sql ~ (' * 1' ~ '0' * scale if scale else '') -%}
+            {%- set units = 'null' if scale is none else column.sql -%}
+            {%- if scale -%}
+                {#- with room for all digits -#}
+                {%- set units = 'cast(' ~ units ~ ' as decimal(38, ' ~ scale ~ ')) * 1' ~ '0' * scale -%}
+            {%- endif -%}
             {%- do found.append({
                 'place': found | length, 'of': number, 'kind': subject.kind, 'subject': subject.subject,
                 'column': column, 'known': subject.known.get(column.name, {}), 'scale': scale,
