@@ -26,6 +26,14 @@ class Relation:
         return f'"{self.schema}"."{self.name}"'
 
 
+def no_same_type(relation: Relation, column: str, type_: str, wanted: str) -> EngineError:
+    """The error of a column whose type has none of the same values in DuckDB. wanted: what to cast it to."""
+    return EngineError(
+        f"{relation.name}: its column {column} is {type_}, of which DuckDB has no type of the same values. Write a "
+        f"cast in the model, as in `cast({column} as {wanted}) as {column}`"
+    )
+
+
 @dataclass(frozen=True)
 class EntityInput:
     """What an entity's run starts from. lives: a CSV of its lives that count; is_counted: its moment counts already."""

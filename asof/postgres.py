@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from .engine import EngineError, EntityInput, Relation, Start
+from .engine import EngineError, EntityInput, Relation, Start, no_same_type
 
 # DuckDB's types for those of PostgreSQL, as format_type() writes them
 _TYPES = {
@@ -122,11 +122,7 @@ class Postgres:
                 )
             same = duckdb_type(re.sub(r"(timestamp)\(\d\)", r"\1", type_))
             if same is None:
-                wanted = "numeric(18, 3)" if type_ == "numeric" else "text"
-                raise EngineError(
-                    f"{relation.name}: its column {name} is {type_}, of which DuckDB has no type of the same values. "
-                    f"Write a cast in the model, as in `cast({name} as {wanted}) as {name}`"
-                )
+                raise no_same_type(relation, name, type_, "numeric(18, 3)" if type_ == "numeric" else "text")
             found[name] = same
         return found
 

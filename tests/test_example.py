@@ -35,7 +35,7 @@ from asof.handover import Target, make
 from scripts import demo
 from tests.exact import mean
 from tests.postgres import running
-from tests.world import ROOT, World
+from tests.world import ROOT, World, copy_example
 
 REQUESTED = demo.REQUESTED
 BUILDS = [demo.FIRST_BUILD, demo.SECOND_BUILD, demo.LABELLED_BUILD]
@@ -489,10 +489,7 @@ def test_nothing_from_the_future_enters_it(example: BuiltExample) -> None:
 def copy(example: BuiltExample, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A copy of the project, its warehouse and what the third build published."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("models", "macros", "seeds"):
-        shutil.copytree(ROOT / name, folder / name, symlinks=True)
-    for name in ("dbt_project.yml", "profiles.yml", ".dbtignore"):
-        shutil.copy(ROOT / name, folder / name)
+    copy_example(folder, (ROOT / "profiles.yml").read_text())
     shutil.copy(example.warehouse, folder / "asof.duckdb")
     shutil.copytree(example.published(3), folder / "published")
     (folder / "training").mkdir()
