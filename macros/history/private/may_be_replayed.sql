@@ -3,7 +3,7 @@
   its sources.
 #}
 {% macro may_be_replayed(spec) %}
-    {%- set accepted = ["'" ~ spec.id ~ "'"] -%}
+    {%- set accepted, handover = ["'" ~ spec.id ~ "'"], asof.handover() -%}
     {%- set floors = [] -%}
     {%- for event in spec.events -%}
         {%- do accepted.append("'" ~ event.name ~ "'") -%}
@@ -20,8 +20,8 @@
                 ),
                 {{ asof.sql_time('1970-01-01 00:00:00+00:00') }}
             )
-            {%- if asof.handover() is not none %}
-            and as_of in ({% for moment in asof.handover().samples -%} {{ asof.sql_time(moment) }}, {% endfor %}null)
+            {%- if handover is not none %}
+            and as_of in ({% for moment in handover.samples -%} {{ asof.sql_time(moment) }}, {% endfor %}null)
             {%- endif %}
             {%- if floors %}
             and as_of > {{ asof.sql_time(asof.time_literal(
