@@ -23,7 +23,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-import psycopg2
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -32,9 +31,6 @@ PROFILE = """bench:
   target: dev
   outputs:
     dev: {type: duckdb, path: warehouse.duckdb, threads: 2, settings: {TimeZone: UTC}}
-"""
-POSTGRES = """    postgres: {{type: postgres, host: "{host}", port: {port}, user: "{user}", password: "",
-      dbname: "{dbname}", schema: asof, threads: 2}}
 """
 FILES = {
     "dbt_project.yml": """name: bench
@@ -170,27 +166,23 @@ def place(engine: str, folder: Path, events: Path) -> Iterator[None]:
             connection.execute(f"create schema raw; create table raw.events as from '{events}'")
         yield
     elif engine == "postgres":
+        from tests.postgres import TARGET as POSTGRES
         from tests.postgres import running as running_postgres
 
         with running_postgres() as server:
             make_project(folder, POSTGRES.format(**server.address))
             text = folder / "events.csv"
             duckdb.sql(f"set TimeZone = 'UTC'; copy (from '{events}') to '{text}' (format csv, header false)")
-            server.execute(
-                "create schema raw; create table raw.events (event_id text, thing_id text, amount numeric(12, 2), "
-                "occurred_at timestamptz, known_at timestamptz)"
-            )
-            closing = contextlib.closing(psycopg2.connect(**server.address))
-            with closing as connection, connection, connection.cursor() as cursor, text.open() as file:
-                cursor.copy_expert("copy raw.events from stdin (format csv)", file)
+            server.execute("create schema raw")
+            columns = {"event_id": "text", "thing_id": "text", "amount": "numeric(12, 2)"}
+            server.put("raw.events", columns | dict.fromkeys(["occurred_at", "known_at"], "timestamptz"), text)
             yield
     else:
-        from tests.spark import PROFILE as SPARK
+        from tests.spark import TARGET as SPARK
         from tests.spark import running as running_spark
 
         with running_spark() as cluster:
-            target = SPARK.format(master=cluster.master, folder=folder)
-            make_project(folder, target[target.index("    spark:") :])
+            make_project(folder, SPARK.format(master=cluster.master, folder=folder))
             there = folder / "events"
             there.mkdir()
             shutil.copy(events, there / "events.parquet")

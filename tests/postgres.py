@@ -23,16 +23,6 @@ from psycopg2.extensions import parse_dsn
 
 from tests.world import ROOT, Run, World, copy_example
 
-PROFILE = """
-asof:
-  target: dev
-  outputs:
-    dev:
-      type: duckdb
-      path: "{{{{ env_var('ASOF_WAREHOUSE') }}}}"
-      threads: 2
-      settings: {{TimeZone: UTC}}
-"""
 TARGET = """
     postgres:
       type: postgres
@@ -101,7 +91,7 @@ class Server:
 
     def example(self, folder: Path) -> Path:
         """A copy of the worked example in a new folder, with this server as its target `postgres`."""
-        copy_example(folder, (PROFILE + TARGET).format(**self.address))
+        copy_example(folder, TARGET.format(**self.address))
         return folder
 
 

@@ -16,15 +16,7 @@ from pathlib import Path
 
 from tests.world import copy_example
 
-PROFILE = """
-asof:
-  target: dev
-  outputs:
-    dev:
-      type: duckdb
-      path: "{{{{ env_var('ASOF_WAREHOUSE') }}}}"
-      threads: 2
-      settings: {{TimeZone: UTC}}
+TARGET = """
     spark:
       type: spark
       method: session
@@ -103,7 +95,7 @@ class Cluster:
 
     def example(self, folder: Path) -> Path:
         """A copy of the worked example in a new folder, with this cluster as its target `spark`."""
-        copy_example(folder, PROFILE.format(master=self.master, folder=folder))
+        copy_example(folder, TARGET.format(master=self.master, folder=folder))
         return folder
 
 

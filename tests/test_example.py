@@ -489,7 +489,7 @@ def test_nothing_from_the_future_enters_it(example: BuiltExample) -> None:
 def copy(example: BuiltExample, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A copy of the project, its warehouse and what the third build published."""
     folder = tmp_path_factory.mktemp("copy")
-    copy_example(folder, (ROOT / "profiles.yml").read_text())
+    copy_example(folder)
     shutil.copy(example.warehouse, folder / "asof.duckdb")
     shutil.copytree(example.published(3), folder / "published")
     (folder / "training").mkdir()

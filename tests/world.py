@@ -68,13 +68,13 @@ def run_dbt(arguments: list[str], folder: Path, environment: dict[str, str], log
     cli(["--no-use-colors", *arguments], prog_name="dbt")
 
 
-def copy_example(folder: Path, profiles: str) -> None:
-    """The dbt project of the worked example in a folder, which need not exist, with the text of its profiles.yml."""
+def copy_example(folder: Path, target: str = "") -> None:
+    """The dbt project of the worked example in a folder, which need not exist. target: YAML of one beside DuckDB's."""
     for name in ("models", "macros", "seeds"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("dbt_project.yml", "selectors.yml"):
         shutil.copy(ROOT / name, folder / name)
-    (folder / "profiles.yml").write_text(profiles)
+    (folder / "profiles.yml").write_text((ROOT / "profiles.yml").read_text() + target)
 
 
 class Run:
