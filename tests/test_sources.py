@@ -1,11 +1,13 @@
 """Sources that do not keep their word."""
 
+import re
 from typing import Any
 
+import duckdb
 import pytest
 
 from asof.lateness import advice, lateness, lines
-from tests.world import World
+from tests.world import ROOT, World
 
 
 def test_a_source_whose_rows_turn_up_after_their_known_at_is_named_with_the_delay(
@@ -135,3 +137,42 @@ def test_a_person_can_be_erased_from_history_and_from_what_is_served(world: Worl
     world.execute("delete from thing_v1_history where thing_id = 'z'")
     run = world.dbt("test", "--select", "asof_feature_group_thing_v1_", now=None, fails=True)
     assert run.says(f"{rule} | 1 | {{'what': rows changed, 'as_of': '2026-05-01 09:00:00+00")
+
+
+def put_file(world: World, name: str, occurred: str, loaded: str) -> None:
+    """A file of the lake, as docs/lake.md lays it out, with one transaction."""
+    folder = world.folder / "lake" / "transactions" / f"loaded_on={loaded[:10]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    sql = f"""
+        select '{name}' as transaction_id, 'c' as card_id, cast(1 as decimal(12, 2)) as amount,
+            timestamptz '{occurred}+00' as occurred_at, timestamptz '{loaded}+00' as loaded_at
+    """
+    with duckdb.connect() as connection:
+        connection.sql(sql).write_parquet(str(folder / f"{name}.parquet"))
+
+
+def test_events_in_a_lake_are_read_as_the_docs_say(world: World) -> None:
+    """docs/lake.md to the letter; a file that comes after its settle time holds the build."""
+    text = (ROOT / "docs" / "lake.md").read_text()
+    source, model = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)[0] for kind in ("yaml", "sql"))
+    (world.folder / "models/lake.yml").write_text(source)
+    (world.folder / "models/staging/stg_transactions.sql").write_text(model)
+    (world.folder / "models/staging/stg_events.sql").write_text(
+        "select event_id, occurred_at, known_at, card_id as thing_id, amount, false as is_retracted\n"
+        "from {{ ref('stg_transactions') }}\n"
+    )
+    world.thing("c", "2026-04-01 00:00")
+    put_file(world, "before_the_first_day", "2024-12-31 20:00", "2024-12-31 20:01")
+    put_file(world, "a", "2026-04-30 20:00", "2026-04-30 20:01")
+    put_file(world, "b", "2026-05-01 09:51", "2026-05-01 09:52")
+    world.backfill(
+        "2026-05-01 10:00", "2026-05-01 10:15", "15 minutes", now="2026-05-01 10:16", groups="thing_v1_history"
+    )
+    assert world.history(columns="strftime(as_of, '%H:%M'), events_lifetime") == [("10:00", 1), ("10:15", 2)]
+
+    put_file(world, "within_its_settle_time", "2026-05-01 10:05", "2026-05-01 10:06")
+    put_file(world, "later", "2026-05-01 10:03", "2026-05-01 10:04")
+    run = world.dbt("run", "--select", "+thing_v1_history", now="2026-05-01 10:30", fails=True)
+    assert run.says("the source stg_events backdates: 2 of its rows were known at 2026-05-01 10:15:00")
+    assert run.says("and now 3 are")
+    assert world.dbt("source", "freshness", now="2026-05-01 11:30").says("WARN freshness of lake.transactions")
