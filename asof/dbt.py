@@ -27,10 +27,12 @@ def run_dbt(
     project: str | Path = ".",
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
 ) -> str:
     """Runs a dbt command in a project; returns the last line that it prints. Raises DbtError.
 
-    options: of dbt, such as --target. environment: what is set for it besides this process's own.
+    options: of dbt, such as --target. environment: what is set for it besides this process's own. timeout: seconds
+    after which it is killed.
     """
     try:
         check_environment(os.environ)
@@ -43,13 +45,28 @@ def run_dbt(
             env={**os.environ, **(environment or {})},
             capture_output=True,
             text=True,
+            timeout=timeout,
         )
+    except subprocess.TimeoutExpired:
+        raise DbtError(
+            f"dbt {command[0]} did not end within {timeout:g} seconds (--timeout), and was killed. logs/dbt.log ends "
+            "with what it waited for. Spark waits for a worker where none is left: start one, and build again",
+            "",
+        ) from None
     except OSError as error:
         raise DbtError(f"dbt cannot be run in {project}: {error.strerror}", "") from None
     output = run.stdout + run.stderr
     if run.returncode:
         raise DbtError(message_in(output), output)
     return run.stdout.strip().rsplit("\n", 1)[-1]
+
+
+def duration(text: str) -> float:
+    """Seconds of an option such as 30s, 1m or 2h."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not found or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time such as 30s, 1m or 2h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def dbt_program() -> str:

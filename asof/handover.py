@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 import jinja2
 
-from .dbt import DbtError, add_project_options, dbt_program, run_dbt
+from .dbt import DbtError, add_project_options, dbt_program, duration, run_dbt
 from .engine import Engine, EngineError, EntityInput, Relation, Start
 from .postgres import Postgres
 from .spark import Spark
@@ -41,6 +41,7 @@ class Target:
     project: Path
     name: str
     options: list[str]
+    timeout: float | None = None  # seconds, of a dbt command on the engine
 
     @property
     def artifacts(self) -> Path:
@@ -50,7 +51,13 @@ class Target:
     def run_dbt(self, *command: str, environment: Mapping[str, str] | None = None) -> str:
         """A dbt command on the engine. Raises DbtError."""
         where = ["--target", self.name, "--target-path", f"target/{self.name}"]
-        return run_dbt(*command, project=self.project, options=[*self.options, *where], environment=environment)
+        return run_dbt(
+            *command,
+            project=self.project,
+            options=[*self.options, *where],
+            environment=environment,
+            timeout=self.timeout,
+        )
 
     def connect(self) -> Engine:
         """A session by what profiles.yml says. Raises EngineError."""
@@ -161,7 +168,10 @@ def hand_over(folder: Path, engine: Engine, relation: Relation, entry: dict[str,
         entry["known"] = engine.known(relation, entry.pop("known_at", []))
     files = []
     for name, moment in parts:
-        rows = engine.write(relation, columns, moment, folder / name)
+        try:
+            rows = engine.write(relation, columns, moment, folder / name)
+        except (OSError, duckdb.IOException) as error:
+            raise EngineError(f"{relation.name} could not be written to {folder}: {error}") from None
         with (folder / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
@@ -191,7 +201,7 @@ def prune(folder: Path, keep: int) -> None:
 def build(options: argparse.Namespace) -> int:
     """`asof build`: the engine's part, then DuckDB's. Returns 1 if either failed."""
     try:
-        folder = make(Target(options.project, options.engine, options.dbt))
+        folder = make(Target(options.project, options.engine, options.dbt, options.timeout))
     except (EngineError, DbtError, duckdb.Error, OSError) as error:
         print(f"asof: no hand-over was made, and nothing was built of it. {error}", file=sys.stderr)
         return 1
@@ -212,5 +222,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser("build", help="dbt build, with the groups evaluated on another engine")
     parser.add_argument("--engine", required=True, metavar="TARGET", help="the engine's target, as in postgres")
     parser.add_argument("--keep", type=int, default=3, metavar="N", help="keep so many hand-overs (default: 3)")
+    parser.add_argument("--timeout", type=duration, help="after so long dbt on the engine is killed (default: never)")
     add_project_options(parser)
     parser.set_defaults(run=build)

@@ -24,11 +24,10 @@ from types import FrameType
 from typing import IO
 
 from .alerts import Alerts
-from .dbt import add_project_options, dbt_program
+from .dbt import add_project_options, dbt_program, duration
 from .prune import prune
 from .serve.snapshot import Pointer, SnapshotError
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 _LOOK_SECONDS = 0.2  # how soon a signal is noticed while waiting
 _LOGS = Path("logs")  # dbt's folder for what is not kept in git
 _TURN = "asof-loop.lock"  # held while a build runs
@@ -172,7 +171,8 @@ def command_of(options: argparse.Namespace) -> list[str]:
     """What a round runs: `dbt build`, or with an engine `asof build`, which runs dbt on both."""
     if options.engine:
         on_engine = [sys.executable, "-m", "asof", "build", "--engine", options.engine]
-        return [*on_engine, f"--dbt={shlex.join(options.dbt)}"]
+        limit = [f"--timeout={options.timeout}s"] if options.timeout else []
+        return [*on_engine, *limit, f"--dbt={shlex.join(options.dbt)}"]
     return [dbt_program(), "build", *selection_of(options), *options.dbt]
 
 
@@ -214,13 +214,6 @@ def _text(time: datetime) -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _duration(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time such as 30s, 1m or 2h")
-    return float(found[1]) * _UNITS[found[2]]
-
-
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
@@ -230,9 +223,9 @@ def _positive(text: str) -> int:
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `loop` to the command line."""
     parser = commands.add_parser("loop", help="dbt build over and over, publishing what is green")
-    parser.add_argument("--every", type=_duration, default=60.0, help="from start to start: 30s, 1m (the default), 2h")
+    parser.add_argument("--every", type=duration, default=60.0, help="from start to start: 30s, 1m (the default), 2h")
     parser.add_argument(
-        "--back-off", type=_duration, default=900.0, help="after failures it waits ever longer, up to so long (15m)"
+        "--back-off", type=duration, default=900.0, help="after failures it waits ever longer, up to so long (15m)"
     )
     parser.add_argument(
         "--folder", type=Path, default=os.environ.get("ASOF_PUBLISHED") or "published", help="where it publishes to"
@@ -242,6 +235,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--engine", metavar="TARGET", help="groups are evaluated on this target's engine: `asof build --engine TARGET`"
     )
+    parser.add_argument("--timeout", type=duration, help="after so long dbt on the engine is killed (default: never)")
     parser.add_argument("--keep", type=_positive, metavar="N", help="prune then: N snapshots of each group stay")
     parser.add_argument(
         "--on-alert", metavar="COMMAND", help="run once per finding of the builds, with its JSON on standard input"

@@ -139,9 +139,7 @@ class Postgres:
         return found
 
     def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
-        """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away, or there
-        is no space left.
-        """
+        """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away."""
         text = path.with_suffix(".csv")
         picked = [f'to_json("{name}")' if type_.endswith("[]") else f'"{name}"' for name, type_ in columns.items()]
         where = f" where as_of = '{as_of}'" if as_of else ""
@@ -150,8 +148,6 @@ class Postgres:
             with self._session(relation.name), text.open("w") as file, self._connection.cursor() as cursor:
                 cursor.copy_expert(copy, file)
             return csv_to_parquet(text, columns, path)
-        except (OSError, duckdb.IOException) as error:
-            raise EngineError(f"{relation.name} could not be written to {path.parent}: {error}") from None
         finally:
             text.unlink(missing_ok=True)
 

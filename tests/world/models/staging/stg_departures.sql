@@ -1,2 +1,2 @@
-select thing_id || ' ' || cast(occurred_at as varchar) as event_id, occurred_at, known_at, thing_id
+select thing_id || ' ' || {{ asof.time_text('occurred_at') }} as event_id, occurred_at, known_at, thing_id
 from {{ source('raw', 'departures') }}
