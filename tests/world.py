@@ -205,7 +205,9 @@ class World:
         )
 
     def environment(self, now: str | None) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+        # few: for each line that it may print dbt looks through all of them
+        kept = ("PATH", "HOME", "LANG", "LC_", "LD_", "TMP", "TZ", "PYTHON", "VIRTUAL_ENV")
+        inherited = {name: value for name, value in os.environ.items() if name.startswith(kept)}
         logged = {"ASOF_REQUEST_LOG": "request_log"} if (self.folder / "request_log").exists() else {}  # by the shim
         fixed = {"ASOF_NOW": now.replace(" ", "T") + ("Z" if len(now) > 16 else ":00Z")} if now else {}
         # nobody reads dbt's debug log and artifacts here, and they take a tenth of each command
