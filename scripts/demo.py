@@ -20,6 +20,7 @@ from pathlib import Path
 import duckdb
 
 ROOT = Path(__file__).resolve().parent.parent
+DBT = Path(sys.executable).with_name("dbt")
 SCRATCH = ROOT / ".demo"
 PATHS = {
     "ASOF_WAREHOUSE": SCRATCH / "asof.duckdb",
@@ -57,7 +58,7 @@ def dbt(*arguments: str, now: str) -> None:
     """Runs dbt in the project as a user would, shows what asof says, and stops the demo if it fails."""
     started = time.monotonic()
     environment = {**os.environ, **{name: str(path) for name, path in PATHS.items()}, "ASOF_NOW": now}
-    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments]
+    command = [str(DBT), "--no-use-colors", *arguments]
     shown = " ".join(f"'{word}'" if " " in word else word for word in arguments)
     print(f"\n$ ASOF_NOW={now} dbt {shown}", flush=True)
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -28,7 +28,7 @@ from tests.engines import EngineWorld, recorded
 from tests.postgres import PostgresWorld, Server, running
 from tests.spark import SparkWorld
 from tests.spark import running as running_spark
-from tests.world import ROOT, World
+from tests.world import ROOT, World, inherited
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(3600)]
 BACKFILL = "--vars '{backfill: {from: 2026-04-02, to: 2026-05-01T12:00:00Z, every: 1 day}}'"
@@ -49,9 +49,8 @@ class Project:
         self.warehouse = folder / "asof.duckdb"
 
     def environment(self, now: str) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
         own = {"ASOF_WAREHOUSE": str(self.warehouse), "ASOF_NOW": now, "ASOF_TRAINING": str(self.folder / "training")}
-        return {**inherited, **own, "ASOF_PUBLISHED": str(self.folder / "published")}
+        return {**inherited(), **own, "ASOF_PUBLISHED": str(self.folder / "published")}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "asof", "build", "--engine", "postgres", *arguments]
@@ -376,7 +375,7 @@ def test_the_loop_builds_with_an_engine(server: Server, tmp_path: Path, parsed_w
     world = PostgresWorld(tmp_path / "world", server.database("looped"), parsed_world)
     world.thing("t", "2026-05-01 08:00")
     world.load()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+    environment = inherited()
     command = [sys.executable, "-m", "asof", "loop", "--engine", "postgres", "--every", "1s"]
     loop = subprocess.Popen(command, cwd=world.folder, env=environment, stdout=subprocess.PIPE, text=True)
     try:

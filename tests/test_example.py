@@ -35,7 +35,8 @@ from asof.handover import Target, make
 from scripts import demo
 from tests.exact import mean
 from tests.postgres import running
-from tests.world import ROOT, World, copy_example
+from tests.warm import warm_dbt
+from tests.world import ROOT, World, copy_example, inherited
 
 REQUESTED = demo.REQUESTED
 BUILDS = [demo.FIRST_BUILD, demo.SECOND_BUILD, demo.LABELLED_BUILD]
@@ -96,7 +97,7 @@ class BuiltExample:
         return {row[key]: row for row in found}
 
 
-def build_once(folder: Path) -> None:
+def build_once(folder: Path, dbt: Path) -> None:
     """Through the demo's own functions, in a folder of the tests."""
     paths = {"ASOF_WAREHOUSE": "asof.duckdb", "ASOF_PUBLISHED": "published", "ASOF_TRAINING": "training"}
     paths["ASOF_REQUEST_LOG"] = "request_log"
@@ -108,6 +109,8 @@ def build_once(folder: Path) -> None:
                 patch.delenv(name)
         patch.setenv("DBT_TARGET_PATH", str(folder / "target"))
         patch.setenv("DBT_LOG_PATH", str(folder / "logs"))
+        patch.setenv("DBT_LOG_LEVEL_FILE", "none")
+        patch.setattr(demo, "DBT", dbt)
         with (folder.parent / "said-1.txt").open("w") as said, contextlib.redirect_stdout(said):
             demo.build_example()  # makes its folder anew
         shutil.move(folder.parent / "said-1.txt", folder)
@@ -141,7 +144,8 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> BuiltExample:
     with (shared / "example.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "example.done").exists():
-            build_once(folder)
+            with warm_dbt(shared / "bin") as dbt:
+                build_once(folder, dbt)
             (shared / "example.done").touch()
     return BuiltExample(folder)
 
@@ -159,7 +163,7 @@ def post(url: str, service: str, entities: list[Row]) -> Row:
 @pytest.fixture(scope="session")
 def ask(example: BuiltExample) -> Iterator[Callable[..., Row]]:
     """Asks a `asof serve` process that serves the first build at 09:00; one row, its answer with the envelope."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ASOF_")}
+    environment = inherited()
     process = subprocess.Popen(
         [sys.executable, "-m", "asof", "serve", "--folder", str(example.published(1)), "--port", "0"],
         cwd=ROOT,
@@ -468,7 +472,7 @@ def test_the_feeds_are_fresh_at_the_first_build(example: BuiltExample) -> None:
 
 def test_nothing_from_the_future_enters_it(example: BuiltExample) -> None:
     """The proof, as a user runs it, on a machine in another zone and another day."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
+    environment = inherited()
     run = subprocess.run(
         [sys.executable, "-m", "asof", "prove", "--moments", "5", "--seed", "2"],
         cwd=ROOT,

@@ -77,6 +77,14 @@ def copy_example(folder: Path, target: str = "") -> None:
     (folder / "profiles.yml").write_text((ROOT / "profiles.yml").read_text() + target)
 
 
+def inherited() -> dict[str, str]:
+    """What a command inherits of the environment: no setting of asof or dbt, and little else, since dbt looks through
+    all of it for each line that it may print.
+    """
+    kept = ("PATH", "HOME", "LANG", "LC_", "LD_", "TMP", "TZ", "PYTHON", "VIRTUAL_ENV", "JAVA_HOME")
+    return {name: value for name, value in os.environ.items() if name.startswith(kept)}
+
+
 class Run:
     """What a dbt command did: exit code, all it printed, and what asof said."""
 
@@ -205,13 +213,10 @@ class World:
         )
 
     def environment(self, now: str | None) -> dict[str, str]:
-        # few: for each line that it may print dbt looks through all of them
-        kept = ("PATH", "HOME", "LANG", "LC_", "LD_", "TMP", "TZ", "PYTHON", "VIRTUAL_ENV")
-        inherited = {name: value for name, value in os.environ.items() if name.startswith(kept)}
         logged = {"ASOF_REQUEST_LOG": "request_log"} if (self.folder / "request_log").exists() else {}  # by the shim
         fixed = {"ASOF_NOW": now.replace(" ", "T") + ("Z" if len(now) > 16 else ":00Z")} if now else {}
         # nobody reads dbt's debug log and artifacts here, and they take a tenth of each command
-        return inherited | fixed | logged | {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
+        return inherited() | fixed | logged | {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 
     def started(self, log: Path, *arguments: str, now: str | None, **environment: str) -> BaseProcess:
         """A dbt command that has begun; what it prints goes to `log`."""
