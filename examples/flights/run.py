@@ -29,6 +29,9 @@ from load import HERE
 ROOT = HERE.parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
 
+STOPPED_BUILD = "2013-04-01T18:00:00Z"
+DEPENDENT = {"late_arrival@1", "aircraft@1", "carrier@1", "origin@1", "route@1"}  # on departures; one component
+
 # Name, seconds on the clock and of processors, peak megabytes.
 steps: list[tuple[str, float, float, float]] = []
 
@@ -40,8 +43,10 @@ def note(name: str, started: float, usage: resource.struct_rusage) -> None:
     print(f"  ({step[1]:.1f} s, {step[2]:.1f} s of processor, {step[3]:.0f} MB)", flush=True)
 
 
-def run(name: str, *command: str, now: str | None = None) -> None:
-    """Runs one command as a user would type it; shows what it says and notes its time and peak memory."""
+def run(name: str, *command: str, now: str | None = None, exits_with: int = 0) -> None:
+    """Runs one command as a user would type it; shows what it says and notes its time and peak memory. Ends the program
+    where the command exits with another code.
+    """
     shown = " ".join(f"'{word}'" if re.search(r"[ {]", word) else word for word in command)
     print(f"\n$ {f'ASOF_NOW={now} ' if now else ''}{shown}", flush=True)
     program = Path(sys.executable).with_name(command[0])
@@ -65,8 +70,8 @@ def run(name: str, *command: str, now: str | None = None) -> None:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     note(name, started, usage)
-    if process.returncode:
-        sys.exit(f"{''.join(printed)}\n{shown} failed; its output stands above")
+    if process.returncode != exits_with:
+        sys.exit(f"{''.join(printed)}\n{shown} exited with {process.returncode}; its output stands above")
 
 
 def stop(process: subprocess.Popen) -> resource.struct_rusage:
@@ -148,6 +153,31 @@ def answers_equal_training(answers: dict[str, dict[str, Any]]) -> bool:
     return not different
 
 
+def departures_stop() -> bool:
+    """Takes the departures since the last build from the source and builds once more. Returns whether health held what
+    is made of departures, and the rest went out.
+    """
+    with duckdb.connect(str(HERE / ".demo" / "flights.duckdb")) as warehouse:
+        warehouse.execute(
+            """
+            update raw.flights set dep_time = null, dep_delay = null
+            where concat_ws('/', make_date(year::integer, month::integer, day::integer), carrier, flight, origin) in
+                (select event_id from stg_departures where occurred_at > cast(? as timestamptz) and occurred_at <= ?)
+            """,
+            [LIVE_BUILDS[-1], STOPPED_BUILD],
+        )
+    run("build without departures", "dbt", "build", now=STOPPED_BUILD, exits_with=1)
+    published = HERE / ".demo" / "published"
+    pointer, held, health = (
+        json.loads((published / f"{name}.json").read_text()) for name in ("current", "held", "health")
+    )
+    stopped = {each["subject"] for each in health["findings"] if each["rule"] == "stopped" and each["level"] == "hold"}
+    groups = json.loads((published / pointer["manifest"]).read_text())["groups"]
+    fresh = [name for name, group in groups.items() if group["as_of"].startswith(STOPPED_BUILD[:-1])]
+    print(f"\nheld since departures stopped: {', '.join(held['held'])}; went out: {', '.join(fresh)}")
+    return stopped == {"stg_departures"} and set(held["held"]) == DEPENDENT and set(fresh) == set(groups) - DEPENDENT
+
+
 def show_counts() -> int:
     """Prints the row counts of the tables and returns that of the training set."""
     with duckdb.connect(str(HERE / ".demo" / "flights.duckdb"), read_only=True) as warehouse:
@@ -195,12 +225,13 @@ def main() -> None:
     is_complete = trained == len(flights)
     print(f"\n{trained:,} training rows for the {len(flights):,} flights of January to March")
     is_same = answers_equal_training(answers)
+    is_held = departures_stop()
 
     print(f"\n{'step':<42}{'seconds':>10}{'processor':>12}{'peak MB':>10}")
     for name, seconds, processor, megabytes in steps:
         print(f"{name:<42}{seconds:>10.1f}{processor:>12.1f}{megabytes:>10.0f}")
     print(f"{'all':<42}{time.monotonic() - started:>10.1f}{sum(step[2] for step in steps):>12.1f}{'':>10}")
-    if not (is_complete and is_same and answers):
+    if not (is_complete and is_same and answers and is_held):
         sys.exit("the flights are not as they should be; what differs stands above")
 
 
