@@ -1,9 +1,11 @@
 """Fixtures that every test may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.warm import warm_environment
 from tests.world import World
 
 # Each file is run by one worker: those that take a minute or more come first, or one of them would end long after all.
@@ -26,6 +28,13 @@ def parsed_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(tmp_path_factory.mktemp("parsed") / "world")
     world.dbt("parse", now="2026-05-01 10:00")
     return world.folder
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `bin` with a `python` and a `dbt` that starts fast (see warm.py)."""
+    with warm_environment(tmp_path_factory.mktemp("warm") / "venv") as folder:
+        yield folder
 
 
 @pytest.fixture

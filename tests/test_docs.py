@@ -7,13 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.warm import warm_dbt
 from tests.world import inherited
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,15 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 class Reader:
     """Someone who follows a page in a fresh copy of the project, block by block."""
 
-    def __init__(self, folder: Path, dbt: Path) -> None:
+    def __init__(self, folder: Path, warm: Path) -> None:
         self.folder = folder
-        self.dbt = dbt
+        self.warm = warm
         tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
         for name in tracked.decode().split("\0"):
             if name and (ROOT / name).exists():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        path = f"{dbt.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = f"{warm}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.environment = inherited() | {"PATH": path, "DBT_LOG_LEVEL_FILE": "none"}
 
     def open(self, page: str) -> None:
@@ -71,10 +69,8 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    folder = tmp_path_factory.mktemp("docs")
-    with warm_dbt(folder / "bin") as dbt:
-        yield Reader(folder / "asof", dbt)
+def reader(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Reader:
+    return Reader(tmp_path_factory.mktemp("docs") / "asof", warm)
 
 
 @pytest.mark.xdist_group("docs")
@@ -119,7 +115,7 @@ def test_add_a_feature_and_add_a_service_work_as_written(reader: Reader) -> None
 
 @pytest.mark.xdist_group("docs")
 def test_the_daily_commands_work_and_the_readme_reads_training_data(reader: Reader) -> None:
-    fresh = Reader(reader.folder.parent / "daily", reader.dbt)
+    fresh = Reader(reader.folder.parent / "daily", reader.warm)
     fresh.open("docs/operations.md")
     explain = next(block for block in fresh.blocks if "asof explain" in block[1])
     assert re.search(r"published \S+ as number 1", fresh.run())

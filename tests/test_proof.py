@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -229,9 +228,9 @@ def plant(world: World) -> None:
     write(world, {"base_lead": BASE}, "models/base/{}.sql")
 
 
-def prove(world: World, *arguments: str, now: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def prove(world: World, warm: Path, *arguments: str, now: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "asof", "prove", *arguments],
+        [warm / "python", "-m", "asof", "prove", *arguments],
         cwd=world.folder,
         env=world.environment(now) | environment,
         capture_output=True,
@@ -304,8 +303,8 @@ HONEST_NAMES = ["things", "places", "thing@1", "place@1", "score_examples", "sco
 HONEST_NAMES += ["stg_things", "stg_departures", "stg_events", "stg_places", *HONEST]
 
 
-def test_an_honest_project_is_proven_from_its_sources_and_says_what_it_takes_on_trust(world: World) -> None:
-    run = prove(world, "--moments", "6", now="2026-05-01 09:00")
+def test_an_honest_project_is_proven_from_its_sources_and_says_what_it_takes_on_trust(world: World, warm: Path) -> None:
+    run = prove(world, warm, "--moments", "6", now="2026-05-01 09:00")
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.endswith("\nNothing from the future.\n")
     assert differences(run.stdout) == dict.fromkeys(HONEST_NAMES, 0)
@@ -321,10 +320,10 @@ def test_an_honest_project_is_proven_from_its_sources_and_says_what_it_takes_on_
     assert groups["thing@1"]["on_trust"] == []
 
 
-def test_what_cannot_be_built_is_named_and_the_rest_is_proven(world: World) -> None:
+def test_what_cannot_be_built_is_named_and_the_rest_is_proven(world: World, warm: Path) -> None:
     (world.folder / "late.csv").rename(world.folder / "gone.csv")
     world.execute("alter table raw.places rename to elsewhere")
-    run = prove(world, "--at", "2026-04-30T20:00:00Z", now="2026-05-01 09:00", BREAK_STAGING="1")
+    run = prove(world, warm, "--at", "2026-04-30T20:00:00Z", now="2026-05-01 09:00", BREAK_STAGING="1")
     world.execute("alter table raw.elsewhere rename to places")
     (world.folder / "gone.csv").rename(world.folder / "late.csv")
     assert run.returncode == 2, run.stdout + run.stderr
@@ -343,11 +342,11 @@ def test_what_cannot_be_built_is_named_and_the_rest_is_proven(world: World) -> N
     assert {"things", "thing@1", "score_examples", "score@1", "stg_joined"} <= proven
 
 
-def test_what_the_checks_let_through_the_proof_names_and_only_that(world: World) -> None:
+def test_what_the_checks_let_through_the_proof_names_and_only_that(world: World, warm: Path) -> None:
     plant(world)
     world.build("2026-05-01 09:00")
     before = contents(world)
-    run = prove(world, "--moments", "6", now="2026-05-01 09:00")
+    run = prove(world, warm, "--moments", "6", now="2026-05-01 09:00")
     assert run.returncode == 1, run.stdout + run.stderr
     found = differences(run.stdout)
     leaks = [*(f"{name}@1" for name in GROUPS), *ENTITIES, *(f"{name}_examples" for name in EXAMPLES), *STAGING]

@@ -1,11 +1,11 @@
-"""The command `dbt` for tests that run it from a shell or a script: forked from what world.py forks its commands from.
-
-It takes half of the processor time, since dbt is imported and its macros are parsed once.
+"""An environment for tests that run commands from a shell or a script: its `dbt` is forked from what world.py forks its
+commands from, so that dbt is imported and its macros are parsed once.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -36,13 +36,16 @@ class Runner(StreamRequestHandler):
 
 
 @contextmanager
-def warm_dbt(folder: Path) -> Iterator[Path]:
-    """The path of the command, in a new folder. It works as long as the block."""
-    folder.mkdir()
-    command, address = folder / "dbt", folder / "socket"
+def warm_environment(folder: Path) -> Iterator[Path]:
+    """The `bin` of a virtual environment that is this one in all but its `dbt`. It works as long as the block."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib").symlink_to(Path(sys.prefix) / "lib")
+    shutil.copy(Path(sys.prefix) / "pyvenv.cfg", folder)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    command, address = folder / "bin" / "dbt", folder / "socket"
     command.write_text(COMMAND.format(python=sys.executable, address=str(address)))
     command.chmod(0o755)
     with ThreadingUnixStreamServer(str(address), Runner) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield command
+        yield folder / "bin"
         server.shutdown()
