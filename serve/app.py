@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from . import catalog, feast, plots
 from .clock import Clock, clock_from_environment, rfc3339
-from .folder import Folder
+from .folder import PublishedFolder
 from .limits import Admission, Environ
 from .metrics import Metrics
 from .openapi import FEAST
@@ -48,7 +48,7 @@ def create_app(
     """
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
-    watched = Folder(Path(folder), allow_injected_now=is_loopback(host), clock=clock)
+    watched = PublishedFolder(Path(folder), allow_injected_now=is_loopback(host), clock=clock)
     metrics = Metrics(watched, clock, is_logging=request_log is not None)
     known = Tokens(Path(tokens)) if tokens else None
     watched.on_refuse = metrics.snapshots_refused.inc

@@ -61,7 +61,7 @@ class Refusal(NamedTuple):
     since: datetime
 
 
-class Folder:
+class PublishedFolder:
     """The published folder as the shim sees it. `current`, `refused` and `missing` may be read from any thread."""
 
     def __init__(self, path: Path, *, allow_injected_now: bool, clock: Clock) -> None:

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from .clock import Clock, serving_now
 from .evaluate import Row
-from .folder import Folder
+from .folder import PublishedFolder
 from .reports import read_health, read_held, read_parity
 from .snapshot import Group, Service
 
@@ -38,7 +38,7 @@ disable_created_metrics()  # they would double the series
 class Metrics:
     """The metrics of a process. All methods may be called from any thread."""
 
-    def __init__(self, folder: Folder, clock: Clock, *, is_logging: bool) -> None:
+    def __init__(self, folder: PublishedFolder, clock: Clock, *, is_logging: bool) -> None:
         """`folder` and `clock` are what the shim serves from; `is_logging`: whether it has a request log."""
         self._counted = CollectorRegistry()
         self._gauges = _Gauges(folder, clock, is_logging)
@@ -151,7 +151,7 @@ class _ServiceCounters:
 class _Gauges(Collector):
     """Gauges of what is served at this moment, read from the folder with each scrape."""
 
-    folder: Folder
+    folder: PublishedFolder
     clock: Clock
     is_logging: bool
 

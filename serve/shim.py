@@ -15,7 +15,7 @@ from .batching import SQL_SECONDS
 from .catalog import ages
 from .clock import Clock, serving_now
 from .evaluate import CANNOT_COMPUTE, Plan, Row
-from .folder import Folder, Publication
+from .folder import Publication, PublishedFolder
 from .limits import Admission, Environ
 from .lookup import Entity
 from .metrics import Metrics
@@ -38,7 +38,7 @@ audit = logging.getLogger("asof.audit")
 class Shim:
     """What serves: a folder at a clock, to whom, within which limits, counted and logged."""
 
-    folder: Folder
+    folder: PublishedFolder
     clock: Clock
     tokens: Tokens | None
     admission: Admission

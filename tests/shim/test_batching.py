@@ -9,7 +9,7 @@ from datetime import timedelta
 import duckdb
 import pytest
 from asof.serve.batching import MAX_ROWS, Batcher
-from asof.serve.folder import Folder
+from asof.serve.folder import PublishedFolder
 from publisher import NOW, Publisher, service, services
 
 
@@ -25,7 +25,7 @@ def plans(tmp_path_factory):
     casts = service("casts", {"id": "bigint"}, sent, {"kinds": ["id"]}, {"n": "integer"}, {"n": "word::integer"})
     publisher = Publisher(tmp_path_factory.mktemp("batching"), services=services() | {"casts@1": casts})
     publisher.publish()
-    watched = Folder(publisher.folder, allow_injected_now=True, clock=lambda: NOW)
+    watched = PublishedFolder(publisher.folder, allow_injected_now=True, clock=lambda: NOW)
     watched.poll()
     assert watched.refused is None
     return watched.current.plans

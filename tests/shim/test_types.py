@@ -10,7 +10,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from asof.serve.columns import load_column
-from asof.serve.folder import Folder
+from asof.serve.folder import PublishedFolder
 from asof.serve.lookup import from_argument, to_argument
 from asof.serve.sqltypes import SqlType, parse_type
 from hypothesis import HealthCheck, given, settings
@@ -105,6 +105,6 @@ def aware(value):
 def plan(tmp_path_factory):
     publisher = Publisher(tmp_path_factory.mktemp("types"))
     publisher.publish()
-    watched = Folder(publisher.folder, allow_injected_now=True, clock=lambda: NOW)
+    watched = PublishedFolder(publisher.folder, allow_injected_now=True, clock=lambda: NOW)
     watched.poll()
     return watched.current.plans["echo@1"]
