@@ -17,8 +17,8 @@
         from read_text(list_value('{{ path }}'))
         where exists (from glob('{{ path }}'))
     {%- endset -%}
-    {%- set found = run_query(sql) if asof.file_exists(path) else none -%}
-    {{- return(found.rows[0][0] if found is not none and found.rows | length > 0 else none) -}}
+    {%- set found = run_query(sql).rows -%}
+    {{- return(found[0][0] if found | length > 0 else none) -}}
 {% endmacro %}
 
 {% macro file_exists(path) %}{{ return(adapter.dispatch('file_exists', 'asof')(path)) }}{% endmacro %}
