@@ -63,6 +63,7 @@ class Engine(Protocol):
     """A session with an engine. Moments are texts such as `2026-05-01 08:58:00.000000+00:00`; all times are UTC."""
 
     name: str
+    has_materialized_views: bool
 
     def prepare(self, start: Start) -> dict[str, str]:
         """Fills the clock and what each entity starts from; returns what is set in the environment of dbt."""
@@ -78,6 +79,9 @@ class Engine(Protocol):
 
     def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
         """Writes a relation, or its rows of a moment, as one Parquet file of these columns; returns how many rows."""
+
+    def show_published(self, schema: str, folder: Path) -> None:
+        """Keeps the latest rows of the current publication of a folder in materialized views, if it has such."""
 
     def close(self) -> None:
         """Ends the session."""

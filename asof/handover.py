@@ -126,6 +126,8 @@ def fill(folder: Path, target: Target) -> None:
     ]
     engine = target.connect()
     try:
+        if plan["show"] and not engine.has_materialized_views:
+            raise EngineError(f"{engine.name} has no materialized views. Write `asof_latest_in_engine: false`")
         known_at = {relations[id_]: each["known_at"] for id_, each in plan["relations"].items() if "known_at" in each}
         start = Start(folder, relations[plan["clock"]], moments, inputs, plan["as_of"], known_at)
         results = build_on_engine(target, plan["select"], engine.prepare(start))
@@ -139,7 +141,8 @@ def fill(folder: Path, target: Target) -> None:
         engine.close()
     for each in inputs:
         each.lives.unlink(missing_ok=True)
-    seal(folder, {**plan, "format": FORMAT, "engine": engine.name, "target": target.name, "results": results})
+    made = {"format": FORMAT, "engine": engine.name, "target": target.name, "results": results}
+    seal(folder, {**plan, **made, "schema": relations[plan["clock"]].schema})
 
 
 def build_on_engine(target: Target, select: list[str], environment: Mapping[str, str]) -> dict[str, str]:
@@ -198,10 +201,27 @@ def prune(folder: Path, keep: int) -> None:
             shutil.rmtree(path)
 
 
+def is_shown(target: Target, manifest: Mapping[str, Any]) -> bool:
+    """Has the engine show what is published now, if it is to; says why where it does not."""
+    if not manifest["show"] or not (target.project / manifest["show"] / "current.json").exists():
+        return True
+    try:
+        engine = target.connect()
+        try:
+            engine.show_published(manifest["schema"], target.project / manifest["show"])
+        finally:
+            engine.close()
+    except (EngineError, duckdb.Error, OSError) as error:
+        print(f"asof: the engine still shows the publication before. {error}", file=sys.stderr)
+        return False
+    return True
+
+
 def build(options: argparse.Namespace) -> int:
     """`asof build`: the engine's part, then DuckDB's. Returns 1 if either failed."""
+    target = Target(options.project, options.engine, options.dbt, options.timeout)
     try:
-        folder = make(Target(options.project, options.engine, options.dbt, options.timeout))
+        folder = make(target)
     except (EngineError, DbtError, duckdb.Error, OSError) as error:
         print(f"asof: no hand-over was made, and nothing was built of it. {error}", file=sys.stderr)
         return 1
@@ -214,7 +234,7 @@ def build(options: argparse.Namespace) -> int:
     )
     prune(folder.parent, options.keep)
     is_green = all(status in _GREEN for status in manifest["results"].values())
-    return 0 if run.returncode == 0 and is_green else 1
+    return 0 if is_shown(target, manifest) and run.returncode == 0 and is_green else 1
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

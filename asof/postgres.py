@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import duckdb
 
 from .engine import EngineError, EntityInput, Relation, Start, no_same_type
+from .serve.sql import parquet, quote
 
 # DuckDB's types for those of PostgreSQL, as format_type() writes them
 _TYPES = {
@@ -26,12 +29,17 @@ _TYPES = {
     "timestamp with time zone": "timestamptz",
     "timestamp without time zone": "timestamp",
 }
+# Of those of published columns, whose name is another in PostgreSQL
+_POSTGRES_TYPES = {"varchar": "text", "float": "real", "double": "double precision", "tinyint": "smallint"}
 # What of a profile goes to the driver, by the driver's names
 _CONNECTION = {
     **{"host": "host", "port": "port", "user": "user", "pass": "password", "password": "password"},
     **{"dbname": "dbname", "database": "dbname", "connect_timeout": "connect_timeout", "sslmode": "sslmode"},
     **{"sslcert": "sslcert", "sslkey": "sslkey", "sslrootcert": "sslrootcert"},
 }
+
+# Of a publication, what its pointer says
+_PUBLICATION = ("sequence_number", "snapshot_id", "published_at")
 
 
 def duckdb_type(type_: str) -> str | None:
@@ -44,10 +52,17 @@ def duckdb_type(type_: str) -> str | None:
     return "varchar" if type_.startswith("character") else _TYPES.get(type_)
 
 
+def postgres_type(type_: str) -> str:
+    """That of a published column, in PostgreSQL."""
+    item, brackets, _ = type_.partition("[]")
+    return _POSTGRES_TYPES.get(item, item) + brackets
+
+
 class Postgres:
     """A session in UTC."""
 
     name = "postgres"
+    has_materialized_views = True
 
     def __init__(self, profile: Mapping[str, Any]) -> None:
         """profile: the target's entry in profiles.yml. Raises EngineError without the driver or the server."""
@@ -151,6 +166,58 @@ class Postgres:
         finally:
             text.unlink(missing_ok=True)
 
+    def show_published(self, schema: str, folder: Path) -> None:
+        """All groups in one transaction, so that readers see one publication.
+
+        The views read tables that take the published rows. A view of the events would show what no test has seen, and
+        dbt would drop it at each build, with the views that it makes anew.
+        """
+        pointer = json.loads((folder / "current.json").read_text())
+        record = Relation(schema, "asof_published")
+        self._run(
+            f"create table if not exists {record} (relation text primary key, as_of timestamptz, max_age interval, "
+            "sequence_number bigint, snapshot_id text, published_at timestamptz, columns text)"
+        )
+        self._run(f"lock table {record} in exclusive mode")
+        found = self._run(f"select relation, columns, sequence_number, snapshot_id from {record}")
+        if {each[2:] for each in found} == {(pointer["sequence_number"], pointer["snapshot_id"])}:
+            return self._commit()
+        columns_of = {each[0]: each[1] for each in found}
+        self._run(f"delete from {record}")
+        for group in json.loads((folder / pointer["manifest"]).read_text())["groups"].values():
+            view = Relation(schema, f"{group['name']}_v{group['version']}_latest")
+            types = {each["name"]: each["type"] for each in group["keys"]} | {"as_of": "timestamptz"}
+            types |= {each["name"]: each["type"] for each in group["features"]}
+            columns = ", ".join(f"{quote(name)} {postgres_type(type_)}" for name, type_ in types.items())
+            rows = view.beside(f"asof_rows_{view.name}")
+            if columns_of.pop(view.name, None) != columns:
+                keys = ", ".join(quote(each["name"]) for each in group["keys"])
+                self._run(f"drop table if exists {rows} cascade")
+                self._run(f"create table {rows} ({columns})")
+                self._run(f"create materialized view {view} as select * from {rows}")
+                self._run(f"create unique index on {view} ({keys})")  # by which only what changed is written
+            self._run(f"truncate {rows}")
+            self._put_published(rows, types, folder / group["file"])
+            self._run(f"refresh materialized view concurrently {view}")
+            age = f"{group['max_age_seconds']} seconds"
+            values = [view.name, group["as_of"], age, *(pointer[each] for each in _PUBLICATION), columns]
+            self._run(f"insert into {record} values (%s, %s, %s, %s, %s, %s, %s)", values)
+        for name in columns_of:  # they left the snapshot
+            self._run(f"drop table {record.beside(f'asof_rows_{name}')} cascade")
+        self._commit()
+
+    def _put_published(self, rows: Relation, types: dict[str, str], file: Path) -> None:
+        picked = [_list_text(quote(name)) if type_.endswith("[]") else quote(name) for name, type_ in types.items()]
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+            text = Path(folder) / "rows.csv"
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(
+                f"copy (select {', '.join(picked)} from {parquet(file)}) to '{text}' "
+                "(format csv, header false, force_quote *, nullstr '')"
+            )
+            with text.open() as read, self._session(str(rows)), self._connection.cursor() as cursor:
+                cursor.copy_expert(f"copy {rows} from stdin (format csv)", read)
+
     def close(self) -> None:
         """What was not committed is undone."""
         self._connection.close()
@@ -172,6 +239,12 @@ class Postgres:
         except self._error as error:
             where = f" ({what})" if what else ""
             raise EngineError(f"PostgreSQL{where}: {str(error).strip()}") from None
+
+
+def _list_text(column: str) -> str:
+    """A list as PostgreSQL reads it: items in quotes, with backslashes before quotes and backslashes."""
+    text = r"""'"' || regexp_replace(cast(item as varchar), '(["\\])', '\\\1', 'g') || '"'"""
+    return f"'{{' || array_to_string(list_transform({column}, lambda item: coalesce({text}, 'NULL')), ',') || '}}'"
 
 
 def csv_to_parquet(text: Path, columns: dict[str, str], path: Path) -> int:

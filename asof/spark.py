@@ -39,6 +39,7 @@ class Spark:
     """The folder of a hand-over. It is read by DuckDB, in UTC."""
 
     name = "spark"
+    has_materialized_views = False
 
     def __init__(self, profile: Mapping[str, Any]) -> None:
         """profile: the target's entry in profiles.yml, by which dbt connects."""
@@ -135,6 +136,9 @@ class Spark:
         rows.write_parquet(str(path))
         ((count,),) = self._connection.execute(f"select count(*) from {parquet(str(path))}").fetchall()
         return int(count)
+
+    def show_published(self, schema: str, folder: Path) -> None:
+        """Not called: it has no materialized views."""
 
     def _check_types(self, relation: Relation, declared: dict[str, str]) -> None:
         """Raises EngineError for a column that would have to be converted to its declared type."""

@@ -23,7 +23,9 @@ import duckdb
 import psycopg2
 import pytest
 
+from asof.engine import Relation
 from asof.handover import prune
+from asof.postgres import Postgres
 from tests.engines import EngineWorld, recorded
 from tests.postgres import PostgresWorld, Server, running
 from tests.spark import SparkWorld
@@ -388,6 +390,99 @@ def test_the_loop_builds_with_an_engine(server: Server, tmp_path: Path, parsed_w
         loop.kill()
     part = subprocess.run([*command, "--select", "thing"], cwd=world.folder, env=environment, capture_output=True)
     assert (part.returncode, part.stderr.decode().count("leave out --select and --selector, or --engine")) == (2, 1)
+
+
+def test_the_published_rows_are_kept_in_postgresql(server: Server, tmp_path: Path, parsed_world: Path) -> None:
+    """What is published, and never what is held; a view of a reader's own stays over builds."""
+    world = PostgresWorld(tmp_path / "world", server.database("latest"), parsed_world)
+    world.replace("dbt_project.yml", "vars:\n", "vars:\n  asof_latest_in_engine: true\n")
+    columns = "thing_id, as_of, color, events_lifetime, amount_total, last_event_at"
+    zone = "set time zone 'UTC'; "
+
+    def shown(relation: str = "asof.thing_v1_latest") -> list[tuple]:
+        return world.server.execute(f"{zone}select {columns} from {relation} order by thing_id")
+
+    def published() -> list[tuple]:
+        file = world.folder / "published" / world.manifest["groups"]["thing@1"]["file"]
+        return world.query(f"select {columns} from '{file}' order by thing_id")
+
+    def state() -> list[tuple]:
+        said = "sequence_number, to_char(as_of, 'HH24:MI'), snapshot_id, max_age = interval '2 hours'"
+        return world.server.execute(f"{zone}select {said} from asof.asof_published where relation = 'thing_v1_latest'")
+
+    world.thing("t", "2026-05-01 08:00")
+    world.event("e", "t", "2026-05-01 08:30")
+    world.build("2026-05-01 10:00")
+    first = shown()
+    assert len(first) == 1
+    assert first == published()
+    assert state() == [(1, "10:00", world.pointer["snapshot_id"], True)]
+    kinds = "select relkind from pg_class where relname = '{}'"
+    assert world.server.execute(kinds.format("thing_v1_latest")) == [("m",)]
+
+    world.server.execute(f"create view asof.report as select {columns} from asof.thing_v1_latest")
+    world.thing("u", "2026-05-01 10:01")
+    world.event("f", "u", "2026-05-01 10:02", known="2026-05-01 10:01")  # known before it happened
+    world.build("2026-05-01 10:05", fails=True)
+    assert (shown(), state()[0][:2]) == (first, (1, "10:00"))
+    world.execute("delete from raw.events where thing_id = 'u'")
+    world.build("2026-05-01 10:10")
+    assert [row[0] for row in shown()] == ["t", "u"]
+    assert shown() == published() == shown("asof.report")
+    assert state()[0][:2] == (2, "10:10")
+
+    world.dbt("run-operation", "rollback", "--args", "{to: 1}", now="2026-05-01 10:11")
+    world.build("2026-05-01 10:15")
+    assert shown() == first == shown("asof.report")
+    assert state()[0][:2] == (3, "10:00")
+
+
+def test_all_types_of_published_rows_are_kept_in_postgresql(server: Server, tmp_path: Path) -> None:
+    """Also where the columns change from one publication to the next, and a group that leaves."""
+    database = server.database("kinds")
+    database.execute("create schema asof")
+    values = {
+        "varchar": r"""'a"b\c,{d} é' || chr(10)""", "uuid": "'6f2c1e0a-53a4-4bd1-9d0e-2b7f6f6a8c11'", "boolean": "true",
+        "tinyint": "-7", "smallint": "7", "integer": "7", "bigint": "9007199254740993", "decimal(18,4)": "-1.0005",
+        "float": "0.1", "double": "0.1", "date": "'0001-02-03'", "timestamptz": "'2026-05-01 08:00:00.000001+00'",
+    }  # fmt: skip
+    values |= {"float ": "'infinity'", "double ": "'nan'"}
+    values |= {f"{type_}[]": f"[{value}, null, {value}]" for type_, value in values.items() if type_.strip() == type_}
+    features = [{"name": f"c{place}", "type": type_.strip()} for place, type_ in enumerate(values)]
+
+    def show(number: int, features: list[dict[str, str]], groups: set[str]) -> None:
+        picked = [
+            f"cast({value} as {each['type']}) as {each['name']}"
+            for each, value in zip(features, values.values(), strict=False)
+        ]
+        nulls = [f"null::{each['type']}" for each in features]
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            rows = connection.sql(
+                f"select 'full' as k, timestamptz '2026-05-01 08:00+00' as as_of, {', '.join(picked)} "
+                f"union all select '', timestamptz '2026-05-01 08:00+00', {', '.join(nulls)}"
+            )
+            rows.write_parquet(str(tmp_path / "g.parquet"))
+        pointer = {"sequence_number": number, "snapshot_id": str(number), "published_at": "2026-05-01T08:00:01Z"}
+        (tmp_path / "current.json").write_text(json.dumps({**pointer, "manifest": "m.json"}))
+        made = {"version": 1, "as_of": "2026-05-01T08:00:00Z", "max_age_seconds": 60, "file": "g.parquet"}
+        made |= {"keys": [{"name": "k", "type": "varchar"}], "features": features}
+        (tmp_path / "m.json").write_text(json.dumps({"groups": {name: {**made, "name": name} for name in groups}}))
+        engine = Postgres(database.address)
+        engine.show_published("asof", tmp_path)
+        types = {"k": "varchar", "as_of": "timestamptz"} | {each["name"]: each["type"] for each in features}
+        engine.write(Relation("asof", "g_v1_latest"), types, None, tmp_path / "back.parquet")
+        engine.close()
+        rows = [duckdb.sql(f"from '{tmp_path / name}' order by k").fetchall() for name in ("g.parquet", "back.parquet")]
+        assert repr(rows[0]) == repr(rows[1])
+
+    def relations() -> list[tuple]:
+        return database.execute("select matviewname from pg_matviews order by 1")
+
+    show(1, features, {"g", "h"})
+    assert relations() == [("g_v1_latest",), ("h_v1_latest",)]
+    show(2, features[:2], {"g"})
+    assert relations() == [("g_v1_latest",)]
 
 
 def test_explain_and_prove_say_what_they_cannot_do(small: EngineWorld) -> None:

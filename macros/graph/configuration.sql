@@ -111,6 +111,9 @@
           - key: asof_replay
             type: boolean
             means: "false leaves replay out of a run"
+          - key: asof_latest_in_engine
+            type: boolean
+            means: "true: `asof build --engine` keeps the published latest rows in PostgreSQL, too"
           - key: asof_training_cutoff
             type: time
             means: training sets as if it had been that moment; nothing is published then

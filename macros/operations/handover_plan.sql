@@ -1,6 +1,7 @@
 {#
   For `asof build --engine`: prints what an engine is to hand over, as JSON: {as_of, kind, moments, samples, select,
-  stay, lives, groups, examples, events}. moments: those of this run, as time literals; samples: past moments to replay.
+  stay, lives, groups, examples, events, show}. moments: those of this run, as time literals; samples: past moments to
+  replay. show: the published folder whose latest rows the engine shows too, or none.
   select: models, seeds and tests for the engine, as dbt selects them; stay: those of them that do not run on DuckDB.
   lives: by entity, its keys with types, its counted lives as CSV in `folder`, and whether its moment counts already.
   groups, examples, events: by unique_id; events with the moments that known rows are to be counted at.
@@ -89,6 +90,7 @@
             'is_counted': asof.is_counted_moment_of(node.name)}) -%}
     {%- endfor -%}
     {%- do print(tojson({'as_of': asof.run_as_of(), 'kind': 'build' if asof.backfill_range() is none else 'backfill',
+        'show': asof.publish_folder() if var('asof_latest_in_engine', false) else none,
         'clock': asof.models_of('clock')[0].unique_id,
         'moments': moments, 'samples': samples, 'select': select, 'stay': stay, 'relations': relations})) -%}
 {% endmacro %}
