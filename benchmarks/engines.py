@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/engines.py [--events 1000000] [--entities 100000] [--moments 90] [--only duckdb spark]
 
-Each engine gets the same generated events. Prints seconds on the clock of each command and the ratio to DuckDB's, and
-checks that all recorded the same. Spark is a master with two workers of one core on loopback. Needs what
-`make test-engines` installs, and Java 17.
+Each engine gets the same generated events. Prints of each command the seconds on the clock and of processors, servers
+included, with their ratios to DuckDB's, and checks that all recorded the same. `spark` is a master with two workers of
+one core on loopback, `spark-1` has one worker. Needs what `make test-engines` installs, and Java 17.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -133,6 +134,22 @@ def make_events(path: Path, events: int, entities: int) -> None:
         connection.sql(sql).write_parquet(str(path))
 
 
+def processor_seconds(servers: list[int]) -> float:
+    """Of the commands that have ended, and of servers with all processes below them."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks: dict[int, int] = {}
+    below: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            fields = file.read_text().rpartition(")")[2].split()
+            ticks[int(file.parent.name)] = sum(map(int, fields[11:15]))
+            below.setdefault(int(fields[1]), []).append(int(file.parent.name))
+    found = list(servers)
+    for pid in found:  # it grows
+        found += below.get(pid, [])
+    return ended.ru_utime + ended.ru_stime + sum(ticks.get(pid, 0) for pid in found) / os.sysconf("SC_CLK_TCK")
+
+
 def run(folder: Path, command: list[str], now: str = "") -> float:
     """Runs a command there, which must succeed; returns its seconds."""
     program = Path(sys.executable).with_name(command[0])
@@ -147,6 +164,7 @@ def run(folder: Path, command: list[str], now: str = "") -> float:
 
 def steps(engine: str, moments: int) -> dict[str, tuple[list[str], str]]:
     """The commands that are timed, each with its now: a live build, the next one, and a backfill of daily moments."""
+    engine = engine.removesuffix("-1")
     backfill = f"{{backfill: {{from: 2026-01-15, to: {date(2026, 1, 14) + timedelta(days=moments)}, every: 1 day}}}}"
     build = ["asof", "build", "--engine", engine] if engine != "duckdb" else ["dbt", "build"]
     variables = [f"--dbt=--vars {shlex.quote(backfill)}"] if engine != "duckdb" else ["--vars", backfill]
@@ -158,13 +176,16 @@ def steps(engine: str, moments: int) -> dict[str, tuple[list[str], str]]:
 
 
 @contextlib.contextmanager
-def place(engine: str, folder: Path, events: Path) -> Iterator[None]:
-    """The project in its folder, with the events where the engine reads them, for as long as the engine runs."""
+def place(engine: str, folder: Path, events: Path) -> Iterator[list[int]]:
+    """The project in its folder, with the events where the engine reads them, for as long as the engine runs.
+
+    Yields the servers' processes.
+    """
     if engine == "duckdb":
         make_project(folder, "")
         with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
             connection.execute(f"create schema raw; create table raw.events as from '{events}'")
-        yield
+        yield []
     elif engine == "postgres":
         from tests.postgres import TARGET as POSTGRES
         from tests.postgres import running as running_postgres
@@ -176,18 +197,20 @@ def place(engine: str, folder: Path, events: Path) -> Iterator[None]:
             server.execute("create schema raw")
             columns = {"event_id": "text", "thing_id": "text", "amount": "numeric(12, 2)"}
             server.put("raw.events", columns | dict.fromkeys(["occurred_at", "known_at"], "timestamptz"), text)
-            yield
+            yield [server.pid]
     else:
         from tests.spark import TARGET as SPARK
         from tests.spark import running as running_spark
 
         with running_spark() as cluster:
+            if engine == "spark-1":
+                cluster.kill()
             make_project(folder, SPARK.format(master=cluster.master, folder=folder))
             there = folder / "events"
             there.mkdir()
             shutil.copy(events, there / "events.parquet")
             run(folder, ["dbt", "run-operation", "load_events", "--target", "spark", "--args", f"{{path: {there}}}"])
-            yield
+            yield [process.pid for process in cluster.processes]
 
 
 def recorded(folder: Path) -> list[tuple[object, ...]]:
@@ -205,22 +228,27 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--entities", type=int, default=100_000)
     parser.add_argument("--moments", type=int, default=90)
-    parser.add_argument("--only", nargs="+", default=["duckdb", "postgres", "spark"], help="DuckDB among them")
+    parser.add_argument("--only", nargs="+", default=["duckdb", "postgres", "spark"], help="DuckDB first")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         events = Path(name) / "events.parquet"
         make_events(events, options.events, options.entities)
-        took: dict[str, dict[str, float]] = {}
+        of_duckdb: dict[str, list[float]] = {}
         found = []
+        print(f"{options.events} events, {options.entities} entities")
+        print(f"{'':<36}{'seconds':>9}{'ratio':>8}{'processors':>12}{'ratio':>8}")
         for engine in options.only:
             folder = Path(name) / engine
-            with place(engine, folder, events):
-                took[engine] = {step: run(folder, *each) for step, each in steps(engine, options.moments).items()}
+            with place(engine, folder, events) as servers:
+                for step, (command, now) in steps(engine, options.moments).items():
+                    before = processor_seconds(servers)
+                    took = [run(folder, command, now), processor_seconds(servers) - before]
+                    of_duckdb.setdefault(step, took)
+                    each = [f"{it:>{width}.1f}{it / of_duckdb[step][n]:>8.1f}" for n, it, width in
+                            zip((0, 1), took, (9, 12), strict=True)]  # fmt: skip
+                    print(f"{engine:<10}{step:<26}{''.join(each)}", flush=True)
             found.append(recorded(folder))
-    print(f"{options.events} events, {options.entities} entities; rows of the history: {found[0][0][0]}")
-    for engine, seconds in took.items():
-        for step, each in seconds.items():
-            print(f"{engine:<10}{step:<26}{each:>9.1f} s{each / took['duckdb'][step]:>8.1f} times DuckDB")
+    print(f"rows of the history: {found[0][0][0]}")
     if any(each != found[0] for each in found):
         raise SystemExit(f"the engines recorded different values: {found}")
 

@@ -44,9 +44,14 @@ class Server:
         self._server = server
         self.address = {"host": "", "port": "5432", "dbname": "postgres", **parse_dsn(server.get_uri())}
 
+    @property
+    def pid(self) -> int:
+        """The process above all others of the server."""
+        return int(self._server.get_pid())
+
     def stop(self) -> None:
         """At once, as a machine that dies would."""
-        os.kill(self._server.get_pid(), signal.SIGQUIT)
+        os.kill(self.pid, signal.SIGQUIT)
 
     def start(self) -> None:
         """After stop(), on the same data."""
