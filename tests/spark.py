@@ -95,7 +95,7 @@ class Cluster:
         self.processes.append(process)
 
     def _wait_for(self, name: str, pattern: str) -> str:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not (found := re.search(pattern, (self.folder / f"{name}.log").read_text())):
             assert self.processes[-1].poll() is None, (self.folder / f"{name}.log").read_text()
             assert time.monotonic() < deadline, (self.folder / f"{name}.log").read_text()
