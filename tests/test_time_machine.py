@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.postgres import running
 from tests.time_machine.compare import AGAINST, compare, recomputed, result_of, trained
 from tests.time_machine.example import ExampleProject
 from tests.time_machine.life import Life, Record
@@ -53,6 +55,21 @@ def test_training_parity_and_the_oracle_say_what_was_answered(lived: tuple[Life,
         "of carried groups",
     }
     assert set(result["services"]) == {"late_delivery@1", "fraud@1"}
+
+
+@pytest.mark.engines
+@pytest.mark.timeout(7200)
+def test_a_life_whose_events_are_in_postgresql(tmp_path: Path) -> None:
+    """Fewer publications, since each takes several dbt commands, and more answers of each."""
+    project = ExampleProject(1, small=True, is_of_engine=True)
+    with running() as server:
+        life = Life(project, tmp_path / "life", seed=1, publications=6, rows=300, say=print, engine=server)
+        record = life.lead()
+    result = result_of(record, life.world)
+    assert not result["told"], "\n".join(result["told"])
+    assert result["parity"] == {"same": len(record.answers)}
+    assert len(record.answers) >= 10_000
+    print(result["compared"], record.counts)
 
 
 def test_an_answer_or_a_stored_value_that_is_not_right_is_found(lived: tuple[Life, Record]) -> None:

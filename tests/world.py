@@ -107,8 +107,8 @@ class Paused:
         self._held = self._opened()
 
     def _opened(self) -> int:
-        """The pipe, once the command has it open for reading; fails if it ends before, or takes a minute."""
-        deadline = time.monotonic() + 60
+        """The pipe, once the command has it open for reading; fails if it ends before, or takes five minutes."""
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
                 return os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)

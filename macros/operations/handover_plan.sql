@@ -8,6 +8,7 @@
 #}
 {% macro handover_plan(folder) %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
+    {%- do asof.check_configuration() -%}
     {%- do asof.open_records() -%}
     {%- do asof.check_project() -%}
     {%- set roles = ['event', 'entity', 'group', 'examples'] -%}
@@ -48,7 +49,10 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {#- the newest one, which a change of engine is compared at, and others by lot -#}
+    {#-
+      The newest one, which a change of engine is compared at, and others by lot. None in a backfill: it lies before all
+      of them, and examples end with the last moment of the clock.
+    -#}
     {%- set samples_sql -%}
         select as_of
         from (
@@ -59,7 +63,9 @@
         limit 8
     {%- endset -%}
     {%- set samples = [] -%}
-    {%- for row in run_query(samples_sql).rows -%}{%- do samples.append(asof.time_literal(row[0])) -%}{%- endfor -%}
+    {%- for row in run_query(samples_sql).rows if asof.backfill_range() is none -%}
+        {%- do samples.append(asof.time_literal(row[0])) -%}
+    {%- endfor -%}
     {%- set specs = asof.group_specs() -%}
     {%- set moments = asof.run_moments() -%}
     {%- for spec in specs -%}

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tests.postgres import running
 from tests.time_machine.compare import AGAINST, result_of
 from tests.time_machine.example import ExampleProject
 from tests.time_machine.flights import Flights
@@ -23,6 +25,7 @@ from tests.world import World
 
 PROJECTS = {"example": ExampleProject, "flights": Flights}
 ROWS = {"example": 40, "flights": 170}  # asked at each instant and service, at most
+OF_ENGINE = 4  # times as many: a build through an engine takes longer
 FULL = 200  # publications; what is required below is required of these
 REQUIRED_ROWS = {"example": 20_000, "flights": 100_000}
 REQUIRED_SHARE = ("STALE", "NOT_FOUND", "PARTIAL"), 0.05
@@ -31,7 +34,7 @@ REQUIRED_COUNT = ("REJECTED", "at a boundary", "after a rollback", "after a fail
 
 
 def folder_of(options: argparse.Namespace, seed: int) -> Path:
-    return options.folder / f"{options.project}-{seed}"
+    return options.folder / f"{options.project}{options.engine and '-' + options.engine}-{seed}"
 
 
 def live(options: argparse.Namespace, seed: int) -> None:
@@ -39,10 +42,11 @@ def live(options: argparse.Namespace, seed: int) -> None:
     folder = folder_of(options, seed)
     kept = folder / "world" / "life.pickle"
     if not kept.exists():
-        project = PROJECTS[options.project](seed)
+        project = ExampleProject(seed, is_of_engine=True) if options.engine else PROJECTS[options.project](seed)
         wanted = -(-options.publications // options.lives)
-        life = Life(project, folder, seed=seed, publications=wanted, rows=ROWS[options.project], say=print)
-        life.lead()
+        rows = ROWS[options.project] * (OF_ENGINE if options.engine else 1)
+        with running() if options.engine else nullcontext() as engine:
+            Life(project, folder, seed=seed, publications=wanted, rows=rows, say=print, engine=engine).lead()
     result = result_of(pickle.loads(kept.read_bytes()), World.at(folder / "world"))
     (folder / "result.json").write_text(json.dumps(result, indent=2))
 
@@ -122,10 +126,13 @@ def main() -> None:
     parser.add_argument("--publications", type=int, default=FULL, help="of all lives together")
     parser.add_argument("--lives", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1, help="of the first life; the next has the next")
+    parser.add_argument("--engine", choices=["postgres"], default="", help="where the events are, if not in DuckDB")
     parser.add_argument("--jobs", type=int, default=2, help="lives at a time")
     parser.add_argument("--folder", type=Path, default=Path(".time_machine"))
     parser.add_argument("--life", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.engine and options.project != "example":
+        parser.error("only the example is lived on an engine")
     options.folder = options.folder.resolve()
     if options.life is not None:
         live(options, options.life)

@@ -22,12 +22,13 @@ from pathlib import Path
 from asof.serve.app import create_app
 from asof.serve.request_log import RequestLog
 
+from tests.postgres import PostgresWorld, Server
 from tests.time_machine.oracle import MICROSECOND, LifePublication, Row
 from tests.time_machine.project import LifeProject
 from tests.world import World
 
 PICKUP = timedelta(seconds=5)  # as declared by default (var asof_pickup)
-UNIT_TESTS_OUT = ["--exclude-resource-type", "unit_test"]  # they say nothing of rows and take a fifth of each build
+UNIT_TESTS_OUT = {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}  # they say nothing of rows and take a fifth of each build
 SHIM_LIVES = 25  # turns after which the shim is started again
 BY_ENTITY = ["before_history", "after_history", "before_commit", "after_moment", "within_entity", "after_entity"]
 FAULT_POINTS = {  # name: how often it may be passed by first; and those after which the snapshot is out
@@ -95,15 +96,20 @@ class LifeClock:
 
 
 class Life:
-    """`rows`: how many are asked at each instant and service, at most."""
+    """`rows`: how many are asked at each instant and service, at most. engine: where the events are, or DuckDB."""
 
     def __init__(
-        self, project: LifeProject, folder: Path, *, seed: int, publications: int, rows: int, say: Callable[[str], None]
-    ) -> None:
-        self.project, self.rows, self.say = project, rows, say
+        self, project: LifeProject, folder: Path, *, seed: int, publications: int, rows: int,
+        say: Callable[[str], None], engine: Server | None = None,
+    ) -> None:  # fmt: skip
+        self.project, self.rows, self.say, self.engine = project, rows, say, engine
         self.rng = random.Random(seed)
         shutil.rmtree(folder / "world", ignore_errors=True)
-        self.world = World(folder / "world", project.template(_fresh(folder / "template")))
+        template = project.template(_fresh(folder / "template"))
+        if engine:
+            self.world: World = PostgresWorld(folder / "world", engine, template)
+        else:
+            self.world = World(folder / "world", template)
         (self.world.folder / "tests").mkdir(exist_ok=True)
         project.prepare(self.world)
         project.plant_tests(self.world)
@@ -245,8 +251,7 @@ class Life:
 
     def command(self, *arguments: str, now: datetime, fails: bool = False, **environment: str) -> None:
         self._count("dbt commands")
-        unit_tests_out = UNIT_TESTS_OUT if arguments[0] in ("build", "test") else []
-        self.world.dbt(*arguments, *unit_tests_out, now=text_of(now), fails=fails, **environment)
+        self.world.dbt(*arguments, now=text_of(now), fails=fails, **environment, **UNIT_TESTS_OUT)
 
     def groups_of(self, service: str) -> set[str]:
         return {group for group, _ in self.oracle_services[service].groups.values()}
@@ -263,9 +268,9 @@ class Life:
         return Built(frozenset([*self.project.groups, *self.project.services]))
 
     def drawn(self) -> Built:
-        """Most builds are of a part, and in some a planted test or two fail."""
+        """Most builds are of a part, but for those of an engine, and in some a planted test or two fail."""
         built, components = self.whole(), self.components()
-        if len(components) > 1 and self.rng.random() < 0.75:
+        if not self.engine and len(components) > 1 and self.rng.random() < 0.75:
             count = 1 if len(components) < 3 or self.rng.random() < 0.75 else 2
             sampled = self.rng.sample(components, count)
             if self.project.often and self.rng.random() < 0.6:
@@ -360,7 +365,7 @@ class Life:
         if moment > self.now:
             self.ask_until(moment)
         self.reveal(moment)
-        if self.rng.random() < 0.8:
+        if self.engine or self.rng.random() < 0.8:
             self.command("build", *built.arguments, now=moment, fails=built.fails, **built.environment)
             self.go_out(self.coming(built, moment, moment))
         else:
@@ -404,7 +409,8 @@ class Life:
         built = self.drawn()
         expected = self.coming(built, moment, moment)
         self._count("dbt commands")
-        command = ["build", *built.arguments, *UNIT_TESTS_OUT]
+        command = ["build", *built.arguments]
+        environment = built.environment | UNIT_TESTS_OUT
         if self.rng.random() < 0.75:
             # a run that fails or builds a part comes to fewer of them, and where it holds something to two more
             is_plain = not built.arguments and not built.failing
@@ -413,10 +419,10 @@ class Life:
                 points += ["before_pointer", *PUBLISHED_AT, *(HELD_AT if built.fails else [])]
             point = self.rng.choice(sorted(points))
             passes = self.rng.randint(0, FAULT_POINTS[point]) if is_plain else 0
-            self.world.killed_at(point, *command, now=text_of(moment), passes=passes, **built.environment)
+            self.world.killed_at(point, *command, now=text_of(moment), passes=passes, **environment)
             expected = expected if point in PUBLISHED_AT or point in HELD_AT else None
         else:
-            expected = expected if self._killed_at_any_moment(command, moment, built.environment) else None
+            expected = expected if self._killed_at_any_moment(command, moment, environment) else None
         self._count("killed runs")
         self.go_out(expected, is_trouble=True)
         self.ask(self.now)
@@ -426,7 +432,7 @@ class Life:
         """Whether it came as far as to publish: the pointer is the truth."""
         log = self.world.folder / "command.log"
         process = self.world.started(log, *command, now=text_of(moment), **environment)
-        time.sleep(self.rng.uniform(1, 8))
+        time.sleep(self.rng.uniform(1, 30 if self.engine else 8))
         if process.is_alive():
             os.killpg(process.pid, signal.SIGKILL)
         process.join(timeout=60)
@@ -492,12 +498,14 @@ class Life:
         before = min(self.publications[0].as_of.values())
         histories = self.project.add_version(self.world)
         step = max((self.now - before) // 12, timedelta(minutes=1))
-        start, end = before - 3 * step, self.now - step / 2
+        # an engine hands over all groups, and no backfill goes in between moments that count
+        start, end = (before - 9 * step, before - step / 2) if self.engine else (before - 3 * step, self.now - step / 2)
         variables = (
             f"{{backfill: {{from: '{start:%Y-%m-%dT%H:%M:%SZ}', to: '{end:%Y-%m-%dT%H:%M:%SZ}', "
             f"every: {step // timedelta(minutes=1)} minutes}}}}"
         )
-        arguments = ["run", "--select", *(f"+{each}" for each in histories.split()), "--vars", variables]
+        selected = ["build"] if self.engine else ["run", "--select", *(f"+{each}" for each in histories.split())]
+        arguments = [*selected, "--vars", variables]
         self.world.killed_at("after_moment", *arguments, now=text_of(self.now), passes=3)
         self._count("killed runs")
         self.trouble = True

@@ -80,8 +80,8 @@ class LifeProject:
         """Writes the tests of `failing`: each fails where the environment's FAIL names it."""
         for name, (refers_to, _) in self.failing.items():
             (world.folder / "tests" / f"fails_{name}.sql").write_text(
-                "select 1 as problem where list_contains(string_split('{{ env_var('FAIL', '') }}', ' '), "
-                f"'{name}') -- {{{{ {refers_to} }}}}\n"
+                f"select 1 as problem where ' {{{{ env_var('FAIL', '') }}}} ' like '% {name} %' "
+                f"-- {{{{ {refers_to} }}}}\n"
             )
 
     def change_max_age(self, world: World) -> None:
