@@ -7,6 +7,7 @@ from datetime import datetime
 
 import duckdb
 
+from .prove_on_engine import StagingInPostgres
 from .rebuild import Model, Project, ProofError, Rebuild, relations_in
 from .sandbox import Input, RelationPath, Sandbox, column_of
 from .serve.sql import dotted, literal, parquet, quote
@@ -25,14 +26,16 @@ class Inputs:
     timeless: list[str]
 
 
-def inputs_of(project: Project, sandbox: Sandbox, rebuild: Rebuild) -> Inputs:
-    """Copies what the models read out of the warehouse."""
+def inputs_of(project: Project, sandbox: Sandbox, rebuild: Rebuild, engine: StagingInPostgres | None = None) -> Inputs:
+    """Copies what the models read out of the warehouse, and sources out of the engine that has them."""
     records = {tuple(each["relation"]): each["time"] for each in project.plan["records"]}
     leaves = {leaf.path: leaf for leaf in project.leaves}
     streams = {model.path for model in rebuild.staging if model.role == "event"}
     of_staging, of_rest = ({**_readers(models, project)} for models in (rebuild.staging, rebuild.rest))
     of_rest = {path: names for path, names in of_rest.items() if path not in streams}
     files = project.export(sorted(of_staging.keys() | of_rest.keys()))
+    if engine:
+        files |= engine.export(set(of_rest))
     held = {path: sandbox.hold(path, f"select * from {parquet(file)}") for path, file in files.items()}
 
     def taken(path: RelationPath, kind: str) -> tuple[Input | None, str]:
@@ -54,7 +57,7 @@ def inputs_of(project: Project, sandbox: Sandbox, rebuild: Rebuild) -> Inputs:
 
     staging: list[Input] = []
     rest: list[Input] = []
-    on_trust: list[str] = []
+    on_trust = engine.on_trust() if engine else []
     timeless: list[str] = []
     for kind, readers, inputs, without in (
         ("source", of_staging, staging, on_trust),
@@ -106,10 +109,11 @@ class Builder:
     rebuild: Rebuild
     inputs: Inputs
     seed: int
+    engine: StagingInPostgres | None = None  # which has the sources
 
     def part(self, name: str) -> Builder:
         """One that builds no more than what the model of this name needs."""
-        return Builder(self.sandbox, self.clock, self.rebuild.needed_for(name), self.inputs, self.seed)
+        return Builder(self.sandbox, self.clock, self.rebuild.needed_for(name), self.inputs, self.seed, self.engine)
 
     def can_build(self, moment: datetime) -> bool:
         """Builds at a moment with the future cut off; whether all of it could be built."""
@@ -121,8 +125,11 @@ class Builder:
         failed: dict[RelationPath, str] = {}
         sandbox.clear()
         sandbox.create(self.clock, f"select unnest([{', '.join(map(literal, (moment, *beside)))}]) as as_of")
-        sandbox.load_inputs(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
-        self._make(self.rebuild.staging, failed)
+        if self.engine:
+            failed |= self.engine.build(sandbox, self.rebuild.staging, moment, future, self.seed)
+        else:
+            sandbox.load_inputs(_read_by(self.rebuild.staging, self.inputs.staging), moment, future, self.seed)
+            self._make(self.rebuild.staging, failed)
         sandbox.load_inputs(
             _read_by(self.rebuild.rest, self.inputs.rest) + self.streams(failed), moment, future, self.seed
         )

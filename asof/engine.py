@@ -83,5 +83,8 @@ class Engine(Protocol):
     def show_published(self, schema: str, folder: Path) -> None:
         """Keeps the latest rows of the current publication of a folder in materialized views, if it has such."""
 
+    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int | None:
+        """The same of an event model's rows of the 56 days up to a moment, of many a part; None where it can't."""
+
     def close(self) -> None:
         """Ends the session."""

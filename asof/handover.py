@@ -59,8 +59,8 @@ class Target:
             timeout=self.timeout,
         )
 
-    def connect(self) -> Engine:
-        """A session by what profiles.yml says. Raises EngineError."""
+    def profile(self) -> dict[str, Any]:
+        """What profiles.yml says of it. Raises EngineError."""
         import yaml  # comes with dbt
 
         name = yaml.safe_load((self.project / "dbt_project.yml").read_text())["profile"]
@@ -75,13 +75,18 @@ class Target:
             raise EngineError(f"there is no profiles.yml in {' or '.join(map(str, folders))}")
         renderer = jinja2.Environment()
         renderer.filters.update(dict.fromkeys(("as_number", "as_bool", "as_native", "as_text"), lambda value: value))
-        outputs = yaml.safe_load(renderer.from_string(text).render(env_var=_env_var))[name]["outputs"]
+        profiles = yaml.safe_load(renderer.from_string(text).render(env_var=_env_var))
+        outputs: dict[str, dict[str, Any]] = profiles[name]["outputs"]
         if self.name not in outputs:
             raise EngineError(f"the profile {name} has no target {self.name}; it has {', '.join(outputs)}")
-        kind = outputs[self.name]["type"]
-        if kind not in _ENGINES:
-            raise EngineError(f"the target {self.name} is of type {kind}. Engines are {', '.join(_ENGINES)}")
-        return _ENGINES[kind](outputs[self.name])
+        return outputs[self.name]
+
+    def connect(self) -> Engine:
+        """A session by that. Raises EngineError."""
+        profile = self.profile()
+        if profile["type"] not in _ENGINES:
+            raise EngineError(f"the target {self.name} is of type {profile['type']}. Engines are {', '.join(_ENGINES)}")
+        return _ENGINES[profile["type"]](profile)
 
 
 def _env_var(name: str, default: str | None = None) -> str:
@@ -132,9 +137,13 @@ def fill(folder: Path, target: Target) -> None:
         start = Start(folder, relations[plan["clock"]], moments, inputs, plan["as_of"], known_at)
         results = build_on_engine(target, plan["select"], engine.prepare(start))
         engine.begin_reading()
+        compiled = json.loads((target.artifacts / "manifest.json").read_text())["nodes"]
         for id_, entry in plan["relations"].items():
+            # of what is not built on DuckDB, whose parser is to see it
+            entry["compiled_code"] = compiled[id_].get("compiled_code") if entry["selector"] in plan["stay"] else None
             if results.get(id_) == "success":
-                hand_over(folder, engine, relations[id_], entry, moments)
+                recent = plan["as_of"] if plan["kind"] == "build" else None
+                hand_over(folder, engine, relations[id_], entry, moments, recent)
             else:
                 entry.update(columns={}, files=[])
     finally:
@@ -158,8 +167,13 @@ def build_on_engine(target: Target, select: list[str], environment: Mapping[str,
     return {each["unique_id"]: each["status"] for each in json.loads(file.read_text())["results"]}
 
 
-def hand_over(folder: Path, engine: Engine, relation: Relation, entry: dict[str, Any], moments: list[str]) -> None:
-    """Hands over a group by moment, an entity or examples whole, of an event model how many rows were known."""
+def hand_over(
+    folder: Path, engine: Engine, relation: Relation, entry: dict[str, Any], moments: list[str], recent: str | None
+) -> None:
+    """Hands over a group by moment, an entity or examples whole, of an event model how many rows were known.
+
+    recent: the moment up to which an event model's rows of late are handed over too, for data health.
+    """
     declared = entry.get("columns") or {}
     columns = {name: declared.get(name, type_) for name, type_ in engine.columns(relation).items()}
     parts: list[tuple[str, str | None]] = []
@@ -169,12 +183,19 @@ def hand_over(folder: Path, engine: Engine, relation: Relation, entry: dict[str,
         parts = [(f"{relation.name}.parquet", None)]
     elif entry["role"] == "event":
         entry["known"] = engine.known(relation, entry.pop("known_at", []))
+        if recent and {"event_id", "occurred_at", "known_at"} <= columns.keys():
+            parts = [(f"{relation.name}.parquet", recent)]
     files = []
     for name, moment in parts:
         try:
-            rows = engine.write(relation, columns, moment, folder / name)
+            if entry["role"] == "event":
+                rows = engine.write_recent(relation, columns, str(moment), folder / name)
+            else:
+                rows = engine.write(relation, columns, moment, folder / name)
         except (OSError, duckdb.IOException) as error:
             raise EngineError(f"{relation.name} could not be written to {folder}: {error}") from None
+        if rows is None:
+            continue
         with (folder / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

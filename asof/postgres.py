@@ -63,6 +63,7 @@ class Postgres:
 
     name = "postgres"
     has_materialized_views = True
+    recent_rows = 200_000  # of an event model, about so many at most are handed over
 
     def __init__(self, profile: Mapping[str, Any]) -> None:
         """profile: the target's entry in profiles.yml. Raises EngineError without the driver or the server."""
@@ -155,10 +156,20 @@ class Postgres:
 
     def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
         """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away."""
+        return self._write(relation, columns, f"as_of = '{as_of}'" if as_of else "true", path)
+
+    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int | None:
+        """Of many rows a part by their event_id, so that each hour keeps its share."""
+        is_recent = f"known_at <= '{as_of}' and known_at > timestamptz '{as_of}' - interval '56 days'"
+        ((rows,),) = self._run(f"select count(*) from {relation} where {is_recent}")
+        every = max(1, round(rows / self.recent_rows))
+        return self._write(relation, columns, f"{is_recent} and mod(hashtext(event_id::text), {every}) = 0", path)
+
+    def _write(self, relation: Relation, columns: dict[str, str], condition: str, path: Path) -> int:
         text = path.with_suffix(".csv")
         picked = [f'to_json("{name}")' if type_.endswith("[]") else f'"{name}"' for name, type_ in columns.items()]
-        where = f" where as_of = '{as_of}'" if as_of else ""
-        copy = f"copy (select {', '.join(picked)} from {relation}{where}) to stdout (format csv, force_quote *)"
+        rows = f"select {', '.join(picked)} from {relation} where {condition}"
+        copy = f"copy ({rows}) to stdout (format csv, force_quote *)"
         try:
             with self._session(relation.name), text.open("w") as file, self._connection.cursor() as cursor:
                 cursor.copy_expert(copy, file)

@@ -10,6 +10,7 @@ in a DuckDB of their own in a scratch folder. The warehouse and what is publishe
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import tempfile
@@ -19,7 +20,10 @@ from pathlib import Path
 
 from .builder import Builder, Inputs, inputs_of
 from .dbt import add_options
+from .engine import EngineError
+from .handover import Target
 from .known_within import KnownWithin
+from .prove_on_engine import StagingInPostgres
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
 from .sandbox import MICROSECOND, SPAN, Input, Sandbox
 from .serve.clock import parse_rfc3339
@@ -271,13 +275,14 @@ def _run(options: argparse.Namespace) -> int:
         try:
             project = Project(scratch, options.dbt)
             sandbox, rebuild = Sandbox(scratch), rebuild_of(project)
-            inputs = inputs_of(project, sandbox, rebuild)
-            builder = Builder(sandbox, tuple(project.plan["clock"]), rebuild, inputs, options.seed)
+            engine = engine_of(project, scratch, rebuild, options.dbt)
+            inputs = inputs_of(project, sandbox, rebuild, engine)
+            builder = Builder(sandbox, tuple(project.plan["clock"]), rebuild, inputs, options.seed, engine)
             now = parse_rfc3339(project.plan["now"])
             failed = builder.build(now, "cut")
             moments = {moment: "given by --at" for moment in options.at}
             moments = moments or choose_moments(builder, builder.streams(failed), now, options.moments, options.seed)
-        except ProofError as error:
+        except (ProofError, EngineError) as error:
             print(f"not proven: {error}", file=sys.stderr)
             return 2
         print("moments (UTC)")
@@ -298,6 +303,20 @@ def _run(options: argparse.Namespace) -> int:
             alone = builder.part(each.model.name)
             verdict.late = each.seek(alone.can_build, 2 * options.moments, options.seed)
         return report(verdicts, inputs)
+
+
+def engine_of(project: Project, scratch: Path, rebuild: Rebuild, options: list[str]) -> StagingInPostgres | None:
+    """Where staging is rebuilt, if the last build was made from a hand-over. Raises ProofError or EngineError."""
+    if not project.plan["handover"]:
+        return None
+    handover = json.loads((Path(project.plan["handover"]) / "handover.json").read_text())
+    if handover["engine"] != StagingInPostgres.name:
+        raise ProofError(
+            f"the sources of this project are in {handover['engine']}, which evaluated the last build, and asof prove "
+            "rebuilds staging in DuckDB or PostgreSQL only. Prove a copy: load the sources, or a part of them, into a "
+            'DuckDB file, build on that by `dbt build --target NAME`, and run asof prove --dbt="--target NAME"'
+        )
+    return StagingInPostgres(Target(Path("."), handover["target"], options), scratch, project, rebuild)
 
 
 def functions_read_by(model: Model, rebuild: Rebuild) -> set[str]:

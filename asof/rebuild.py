@@ -138,7 +138,7 @@ def _with_ancestors(ordered: list[Model], is_wanted: Callable[[Model], bool]) ->
 
 
 def rebuild_of(project: Project) -> Rebuild:
-    """The models to rebuild."""
+    """The models to rebuild. Staging that another engine evaluates has no SQL here."""
     nodes, parents, plan = project.manifest["nodes"], project.manifest["parent_map"], project.plan
     guarded = {each["unique_id"]: each for each in plan["guarded"]}
     events = {each["unique_id"] for each in plan["guarded"] if each["role"] == "event"}
@@ -152,7 +152,7 @@ def rebuild_of(project: Project) -> Rebuild:
                 return
             for parent in parents[unique_id]:
                 visit(parent)
-            models[unique_id] = _model(project, nodes[unique_id], guarded.get(unique_id))
+            models[unique_id] = _model(project, nodes[unique_id], guarded.get(unique_id), not stop)
 
         for root in roots:
             visit(root)
@@ -164,14 +164,16 @@ def rebuild_of(project: Project) -> Rebuild:
     )
 
 
-def _model(project: Project, node: dict[str, Any], known: dict[str, Any] | None) -> Model:
+def _model(project: Project, node: dict[str, Any], known: dict[str, Any] | None, is_staging: bool) -> Model:
     known = known or {"role": "other", "name": node["name"], "keys": [], "labels": [], "known_within": 0, "yaml": ""}
     sql, broken = "", ""
-    if not node.get("compiled_code"):
+    if is_staging and project.plan["handover"]:
+        pass
+    elif not node.get("compiled_code"):
         said = project.not_compiled.get(node["original_file_path"], "it does not say why")
         broken = f"dbt cannot compile it: {said}"
     else:
-        sql = _without_ephemeral(node, project.manifest["nodes"])
+        sql = without_ephemeral(node, project.manifest["nodes"])
         tree = _tree(sql)
         if tree.get("error"):
             broken = f"DuckDB's parser cannot read its compiled SQL: {tree['error_message']}"
@@ -188,7 +190,7 @@ def _model(project: Project, node: dict[str, Any], known: dict[str, Any] | None)
     )
 
 
-def _without_ephemeral(node: dict[str, Any], nodes: dict[str, Any]) -> str:
+def without_ephemeral(node: dict[str, Any], nodes: dict[str, Any]) -> str:
     """The compiled SQL of a model in which the ephemeral models that it reads are relations like any other."""
     sql: str = node["compiled_code"]
     for each in node.get("extra_ctes", []):
@@ -202,7 +204,7 @@ def _without_ephemeral(node: dict[str, Any], nodes: dict[str, Any]) -> str:
 @cache  # called for what to copy, and for what cannot be cut off
 def relations_in(model: Model) -> tuple[set[RelationPath], set[str]]:
     """The relations that a model reads, a bare name being in its own schema, and its functions that return tables."""
-    if model.broken:
+    if not model.sql:
         return set(), set()
     nodes = list(walk(_tree(model.sql)))
     local = {each["key"].lower() for node in nodes for each in (node.get("cte_map") or {}).get("map", [])}

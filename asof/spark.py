@@ -140,6 +140,10 @@ class Spark:
     def show_published(self, schema: str, folder: Path) -> None:
         """Not called: it has no materialized views."""
 
+    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int | None:
+        """Nothing: Spark writes no event models."""
+        return None
+
     def _check_types(self, relation: Relation, declared: dict[str, str]) -> None:
         """Raises EngineError for a column that would have to be converted to its declared type."""
         types = ", ".join(f"cast(null as {type_})" for type_ in declared.values())

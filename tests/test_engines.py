@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -26,10 +27,12 @@ import pytest
 from asof.engine import Relation
 from asof.handover import prune
 from asof.postgres import Postgres
+from tests import test_history, test_replay
 from tests.engines import EngineWorld, recorded
 from tests.postgres import PostgresWorld, Server, running
 from tests.spark import SparkWorld
 from tests.spark import running as running_spark
+from tests.test_proof import BASE, HONEST, STAGING, compared, differences, prove, write
 from tests.world import ROOT, World, inherited
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(3600)]
@@ -485,7 +488,50 @@ def test_all_types_of_published_rows_are_kept_in_postgresql(server: Server, tmp_
     assert relations() == [("g_v1_latest",)]
 
 
-def test_explain_and_prove_say_what_they_cannot_do(small: EngineWorld) -> None:
+def judged(world: World) -> list[list[tuple]]:
+    """A month of events of which the last have no amount, and then silence: profiles of event models, and findings."""
+    world.replace(
+        "models/sources.yml",
+        "{loaded_at_field: known_at}",
+        "{loaded_at_field: known_at, freshness: {error_after: {count: 3, period: hour}}}",
+    )
+    world.thing("t", "2026-04-01 08:00")
+    times = [datetime(2026, 4, 1) + timedelta(minutes=30 * number) for number in range(30 * 48)]
+    rows = [(str(at), "t", at.hour, f"{at}+00", f"{at + timedelta(minutes=at.hour)}+00", False) for at in times]
+    world.add("events", *rows[:-48], *[(id_, thing, None, *rest) for id_, thing, _, *rest in rows[-48:]])
+    world.build("2026-05-01 00:30", fails=None)
+    world.build("2026-05-01 10:30", fails=None)
+    measured = "rows, nulls, mean, bins, top, details"
+    return [
+        world.query(
+            f"select subject, column_name, as_of, {measured} from asof_profiles where kind = 'events' order by all"
+        ),
+        world.query("select rule, level, subject, column_name, was, found, allowed from asof_findings order by all"),
+    ]
+
+
+def test_event_models_that_stay_in_postgresql_are_judged_as_those_in_duckdb(
+    server: Server, tmp_path: Path, parsed_world: Path
+) -> None:
+    there = PostgresWorld(tmp_path / "there", server.database("health"), parsed_world)
+    profiles, findings = judged(there)
+    assert [profiles, findings] == judged(World(tmp_path / "alone", parsed_world))
+    assert {("freshness", "hold", "stg_events"), ("null_rate", "warn", "stg_events")} <= {each[:3] for each in findings}
+    assert len(profiles) > 20
+    # of many rows a part, in which each hour keeps its share
+    engine = Postgres(there.server.address)
+    stg = Relation("asof", "stg_events")
+    engine.recent_rows = 100
+    engine.write_recent(stg, engine.columns(stg), "2026-05-01 10:30:00+00:00", tmp_path / "part.parquet")
+    engine.close()
+    ((rows, days),) = duckdb.execute(
+        "select count(*), count(distinct cast(known_at as date)) from read_parquet(?)", [str(tmp_path / "part.parquet")]
+    ).fetchall()
+    assert 60 < rows < 160
+    assert days > 25
+
+
+def test_explain_and_in_spark_the_proof_say_what_they_cannot_do(small: EngineWorld) -> None:
     def said(*command: str) -> str:
         run = subprocess.run(
             [sys.executable, "-m", "asof", *command],
@@ -496,7 +542,76 @@ def test_explain_and_prove_say_what_they_cannot_do(small: EngineWorld) -> None:
     explained = said("explain", "score", "thing_id=t", "request_amount=1", "2026-05-01T10:04:00Z")
     assert "row recorded at 2026-05-01T10:00:00Z" in explained
     assert f"evaluated again now: not known, and no events are shown: both are in {small.engine}" in explained
-    assert f"rebuilds staging in DuckDB, and the sources of this project are in {small.engine}" in said("prove")
+    if small.engine == "spark":
+        assert "the sources of this project are in spark" in said("prove")
+
+
+def test_past_moments_are_replayed_in_postgresql(server: Server, tmp_path: Path, parsed_world: Path) -> None:
+    """What was changed in place there is found in moments that were handed over before."""
+    world = PostgresWorld(tmp_path / "world", server.database("replayed"), parsed_world)
+    test_replay.test_a_rewritten_past_is_found_named_and_can_be_accepted(world)
+    samples = [
+        json.loads(path.read_text())["samples"] for path in (world.folder / "handovers").glob("2*/handover.json")
+    ]
+    assert min(map(len, samples)) > 2
+
+
+def test_lives_go_back_to_postgresql(server: Server, tmp_path: Path, parsed_world: Path) -> None:
+    """What the source forgot is remembered there: with the lives that counted before."""
+    world = PostgresWorld(tmp_path / "world", server.database("remembered"), parsed_world)
+    test_history.test_who_left_and_came_back_between_two_runs_has_two_lives(world)
+    world.execute("delete from raw.things; delete from raw.departures")
+    world.thing("b", "2026-05-01 11:30")
+    world.build("2026-05-01 12:00", "--vars", "asof_replay: false", fails=None)
+    lives = world.server.execute("select thing_id, gone_at is null from asof.things order by first_seen_at")
+    assert lives == [("a", False), ("a", False), ("b", True)]
+    assert world.query("select thing_id, gone_at is null from things order by first_seen_at") == lives
+
+
+LEAKS = ["stg_lead", "stg_count", "stg_target_mean", "stg_early", "stg_through_base"]
+PAST_THE_SOURCE = "select event_id, occurred_at, known_at, thing_id from raw.events"
+
+
+def test_the_proof_rebuilds_staging_in_postgresql_and_finds_what_leaks_there(
+    server: Server, tmp_path: Path, parsed_world: Path
+) -> None:
+    """Honest staging first, then leaks in it, then a model that reads past source(); nothing is left in PostgreSQL."""
+    world = PostgresWorld(tmp_path / "world", server.database("proof"), parsed_world)
+    for number in range(8):
+        thing, day = f"t{number}", 2 + number
+        world.thing(thing, f"2026-04-{day:02} 08:00")
+        for count in range(5):
+            at = f"2026-04-{day + 3 * count:02} 10:{number:02}"
+            world.event(f"{thing}/{count}", thing, at, f"2026-04-{day + 3 * count:02} 1{count}:30", amount=number)
+        world.example(f"x{number}", thing, f"2026-04-{day + 9:02} 12:00")
+    world.add("departures", ("t1", "2026-04-20 10:00+00", "2026-04-20 11:00+00"))
+    world.add("places", ("p", 7, "2026-04-01 08:00+00", "2026-04-01 08:00+00"))
+    world.replace(
+        "models/services/score_examples.sql",
+        "'examples') }}",
+        "'examples') }} where prediction_time < {{ asof.cutoff() }}",
+    )
+    write(world, {name: HONEST[name] for name in ("stg_so_far", "stg_joined")}, "models/staging/{}.sql")
+    world.build("2026-05-01 09:00")
+    run = prove(world, Path(sys.executable).parent, "--moments", "4", now="2026-05-01 10:00")
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = compared(run.stdout)
+    assert {"stg_events", "stg_so_far", "stg_joined", "things", "thing@1", "score@1"} <= found.keys()
+    assert all(found.values()), found
+    print(f"{sum(found.values()):,} points of {len(found)} models")
+
+    write(world, {name: STAGING[name] for name in LEAKS}, "models/staging/{}.sql")
+    write(world, {"base_lead": BASE}, "models/base/{}.sql")
+    world.build("2026-05-01 09:05")
+    run = prove(world, Path(sys.executable).parent, "--moments", "4", now="2026-05-01 10:00")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert sorted(name for name, count in differences(run.stdout).items() if count) == sorted(LEAKS), run.stdout
+
+    write(world, {"stg_past": PAST_THE_SOURCE}, "models/staging/{}.sql")
+    run = prove(world, Path(sys.executable).parent, "--moments", "4", now="2026-05-01 10:00")
+    assert run.returncode == 2
+    assert "not proven: stg_past reads raw.events by its literal name" in run.stderr
+    assert world.server.execute("select count(*) from pg_namespace where nspname like 'asof_proof%'") == [(0,)]
 
 
 def test_prune_keeps_the_newest_that_were_sealed(tmp_path: Path) -> None:

@@ -10,14 +10,16 @@
   session). has_window, is_one_select: whether there is a window, and whether there is no query but the outermost. What
   asof's own joins write, whose relations have aliases that begin with asof_, is not counted. names_as_of: whether
   something else than a column as_of is given that name. Empty where the engine has no such parser; then only the
-  checks over the graph apply.
+  checks over the graph apply. A text that the parser cannot read is refused, or with refuses=false has only `error`.
 #}
-{% macro parsed_sql(texts) %}{{ return(adapter.dispatch('parsed_sql', 'asof')(texts)) }}{% endmacro %}
+{% macro parsed_sql(texts, refuses=true) %}
+    {{- return(adapter.dispatch('parsed_sql', 'asof')(texts, refuses)) -}}
+{% endmacro %}
 
-{% macro default__parsed_sql(texts) %}{{ return([]) }}{% endmacro %}
+{% macro default__parsed_sql(texts, refuses) %}{{ return([]) }}{% endmacro %}
 
 {# One statement for all texts, since planning it costs more than reading them; one more where macros are called. #}
-{% macro duckdb__parsed_sql(texts) %}
+{% macro duckdb__parsed_sql(texts, refuses) %}
     {%- set all, queue = [], namespace(texts=[]) -%}
     {%- for text in texts -%}
         {%- do all.append({'relations': [], 'common_tables': [], 'functions': [], 'aggregates': [], 'volatile': [],
@@ -25,7 +27,7 @@
         {%- do queue.texts.append((all[-1], text)) -%}
     {%- endfor -%}
     {%- for _ in range(100) if queue.texts -%}
-        {%- set queue.texts = asof.duckdb_parse_into(queue.texts) -%}
+        {%- set queue.texts = asof.duckdb_parse_into(queue.texts, refuses) -%}
     {%- endfor -%}
     {{- return(all) -}}
 {% endmacro %}
@@ -34,12 +36,13 @@
   Adds what each text holds to what is parsed: pairs (parsed, text). Returns the same pairs of the macros that the
   texts call for the first time: the engine puts their text in their place.
 #}
-{% macro duckdb_parse_into(texts) %}
+{% macro duckdb_parse_into(texts, refuses) %}
     {%- set called, macros = [], [] -%}
     {%- set sql = asof.duckdb_parsed_nodes_sql(texts | map(attribute=1) | list) -%}
     {%- for number, kind, name, path, alias, within, declared in run_query(sql).rows -%}
         {%- set parsed = texts[number | int][0] -%}
-        {%- if kind == 'error' -%}
+        {%- if kind == 'error' and not refuses -%}{%- do parsed.update({'error': name}) -%}
+        {%- elif kind == 'error' -%}
             {{- asof.refuse('the compiled SQL of this model cannot be read by the parser: ' ~ name) -}}
         {%- elif kind in ['relation', 'hidden relation'] -%}
             {%- do parsed.relations.append({'name': name, 'path': path, 'alias': alias, 'within': within,
@@ -69,7 +72,7 @@
     {%- set clocks = ['now', 'get_current_timestamp', 'transaction_timestamp', 'current_timestamp', 'today',
         'current_date',
         'get_current_time', 'current_time', 'current_localtime', 'current_localtimestamp', 'localtime',
-        'localtimestamp',
+        'localtimestamp', 'clock_timestamp', 'statement_timestamp', 'timeofday',
         'age of one argument'] -%}
     {%- set dice = ['random', 'setseed', 'uuid', 'uuidv4', 'uuidv7', 'gen_random_uuid', 'reservoir_quantile',
         'tablesample'] -%}

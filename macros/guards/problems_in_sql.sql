@@ -1,7 +1,7 @@
 {#
   What the parser finds in the compiled SQL of models that dbt materializes itself: their unique ids with a list of
   messages each. (Groups, services and entities have materializations of ours, which check their SQL before it is
-  built.) nodes: the nodes of a run, of any kind.
+  built.) nodes: the nodes of a run, of any kind, and what another engine built.
 #}
 {% macro problems_in_sql(nodes) %}
     {%- set lineage = asof.lineage_of(asof.models_of('event') + asof.models_of('entity')
@@ -13,7 +13,7 @@
             {%- do built.append(node) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for parsed in asof.parsed_sql(built | map(attribute='compiled_code') | list) -%}
+    {%- for parsed in asof.parsed_sql(built | map(attribute='compiled_code') | list, refuses=false) -%}
         {%- set node = built[loop.index0] -%}
         {%- do problems.update({node.unique_id: asof.problems_of_parsed(node, parsed)}) -%}
     {%- endfor -%}
@@ -29,6 +29,10 @@
         {%- do problems.append(asof.made_of_the_record(node, relation.name)) -%}
     {%- endfor -%}
     {%- if role == 'examples' -%}
+        {%- if parsed.error -%}
+            {%- do problems.append(node.original_file_path ~ ': its SQL cannot be read by the parser, which looks for '
+                ~ 'clocks and later rows in it: ' ~ parsed.error ~ ' Write it so that DuckDB takes it too.') -%}
+        {%- endif -%}
         {%- for function in parsed.volatile -%}
             {%- do problems.append(node.original_file_path ~ ' uses ' ~ function ~ ': the examples would be others '
                 ~ 'at another hour. Time ends them by asof.cutoff() and asof.known(ref(...)) only.') -%}

@@ -14,6 +14,9 @@
     {%- for result in results if result.node.resource_type == 'model' and result.status | string == 'success' -%}
         {%- do built.append(result.node.unique_id) -%}
     {%- endfor -%}
+    {%- if asof.handover() is not none -%}
+        {%- do built.extend(asof.event_relations().values() | map(attribute='node.unique_id')) -%}
+    {%- endif -%}
     {%- set subjects = asof.subjects_of(built) -%}
     {%- if not subjects -%}{{- return(none) -}}{%- endif -%}
     {%- set as_of = asof.run_as_of() -%}

@@ -91,13 +91,14 @@
 {% endmacro %}
 
 {#
-  The event models and where their rows stand: {name: {node, relation}}. Of an ephemeral one, as a group reads it. None
-  where they stay on another engine.
+  The event models and where their rows stand: {name: {node, relation}}. Of an ephemeral one, as a group reads it. Of
+  those that stay on another engine, only where it handed over their rows of late.
 #}
 {% macro event_relations() %}
     {%- set events = {} -%}
-    {%- if asof.handover() is not none -%}{{- return(events) -}}{%- endif -%}
-    {%- for node in asof.models_of('event') if node.config.materialized != 'ephemeral' -%}
+    {%- set handover = asof.handover() -%}
+    {%- for node in asof.models_of('event') if node.config.materialized != 'ephemeral'
+        and (handover is none or (handover.relations.get(node.unique_id) or {}).get('files')) -%}
         {%- do events.update({node.name: {'node': node, 'relation': asof.relation_of(node)}}) -%}
     {%- endfor -%}
     {%- for node in asof.models_of('group') -%}

@@ -1,20 +1,16 @@
 {#
-  For `asof prove`: prints what is to be proven, as JSON: {now, clock, leaves, recorded, guarded, records}.
+  For `asof prove`: prints what is to be proven, as JSON: {now, clock, handover, leaves, recorded, guarded, records}.
+  handover: the folder that the last build was made from, if another engine evaluated staging, which has it then.
   leaves: what it begins at, see leaf_of. recorded: the ids of the models that record or hand on what others compute.
   guarded: {unique_id, role, name, keys, labels, known_within, yaml} of each event model (that is rebuilt), entity,
   group, examples model, rows model and service; known_within in seconds. records: {relation, time} of what the
   as-served rows are looked up in and of what was asked, and the column that says since when it was there. Reads
-  nothing but the project, and of the warehouse which engine evaluated the last build: that is refused where it is
-  another one, since staging is rebuilt in DuckDB.
+  nothing but the project, and of the warehouse what the last build was made from.
 #}
 {% macro proof_plan() %}
     {%- if not execute -%}{{- return('') -}}{%- endif -%}
-    {%- set engine = asof.last_handover().engine if load_relation(asof.registry('handovers')) is not none -%}
-    {%- if engine -%}
-        {{- asof.refuse('asof prove rebuilds staging in DuckDB, and the sources of this project are in ' ~ engine
-            ~ ', which evaluated the last build. Prove a copy: load the sources, or a part of them, into a DuckDB '
-            ~ 'file, build on that by `dbt build --target NAME`, and run asof prove --dbt="--target NAME".') -}}
-    {%- endif -%}
+    {%- set handovers = load_relation(asof.registry('handovers')) -%}
+    {%- set handover = (asof.last_handover().folder or none) if handovers is not none else none -%}
     {%- set guarded, records, leaves, recorded = [], [], [], [] -%}
     {%- for node in asof.models_of('event') if not asof.is_leaf(node) -%}
         {%- do guarded.append(asof.proven(node, node.name, ['event_id'])) -%}
@@ -47,6 +43,6 @@
         {%- if node and asof.is_leaf(node) -%}{%- do leaves.append(asof.leaf_of(node)) -%}{%- endif -%}
     {%- endfor -%}
     {%- do print(tojson({'now': asof.rfc3339(asof.now()), 'clock': asof.relation_path(asof.clock_relation()),
-        'leaves': leaves,
+        'handover': handover, 'leaves': leaves,
         'recorded': recorded, 'guarded': guarded, 'records': records})) -%}
 {% endmacro %}

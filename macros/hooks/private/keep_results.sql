@@ -7,7 +7,13 @@
     {%- endset -%}
     {%- set number = run_query(sql).rows[0][0] -%}
     {%- set rows, refused = [], [] -%}
-    {%- set problems_of = asof.problems_in_sql(results | map(attribute='node') | list) -%}
+    {%- set stay = asof.models_that_stay() -%}
+    {%- set problems_of = asof.problems_in_sql(results | map(attribute='node') | list + stay) -%}
+    {%- for node in stay if problems_of[node.unique_id] -%}
+        {%- do refused.extend(problems_of[node.unique_id]) -%}
+        {%- do rows.append([node.unique_id, 'model', 'refused', number | int, invocation_id, none,
+            asof.definition_of(graph.nodes[node.unique_id])]) -%}
+    {%- endfor -%}
     {%- for result in results if result.node.resource_type in ['model', 'test', 'unit_test', 'seed', 'snapshot'] -%}
         {%- set problems = problems_of.get(result.node.unique_id, []) -%}
         {%- do refused.extend(problems) -%}
@@ -27,6 +33,17 @@
     {%- endif -%}
     {%- do asof.fault_point('after_results') -%}
     {{- return(refused) -}}
+{% endmacro %}
+
+{# The models that another engine built for this command and that stay there, with their compiled SQL. #}
+{% macro models_that_stay() %}
+    {%- set nodes = [] -%}
+    {%- set handover = asof.handover() if env_var('ASOF_HANDOVER', '') else none -%}
+    {%- for unique_id, relation in (handover.relations if handover is not none else {}).items()
+        if relation.get('compiled_code') -%}
+        {%- do nodes.append(dict(graph.nodes[unique_id], compiled_code=relation.compiled_code)) -%}
+    {%- endfor -%}
+    {{- return(nodes) -}}
 {% endmacro %}
 
 {# What our own tests found, in words: dbt prints a count only. #}

@@ -1,6 +1,6 @@
 {#
-  At the start of a build from a hand-over: checks that it is whole and of this project and run, puts an empty table in
-  the place of each model that stays on the engine, so that groups and examples are checked against its columns, and
+  At the start of a build from a hand-over: checks that it is whole and of this project and run, puts a table in the
+  place of each model that stays on the engine, so that groups and examples are checked against its columns, and
   takes the engine's results as those of this run. Errors: a torn file, another project's text, other moments.
 #}
 {% macro take_handover(run_number) %}
@@ -70,7 +70,7 @@
     {%- endif -%}
 {% endmacro %}
 
-{# A table of a model's columns: with its rows where they were handed over (examples), else empty. #}
+{# A table of a model's columns: with its rows where they were handed over (examples, events of late), else empty. #}
 {% macro create_stand_in(node, relation) %}
     {%- set target_relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias,
         type='table') -%}

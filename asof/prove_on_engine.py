@@ -1,0 +1,154 @@
+"""The proof's staging in PostgreSQL, where the sources are: in a scratch schema, in a transaction that is undone."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .dbt import DbtError, run_dbt
+from .engine import EngineError, Relation
+from .handover import Target
+from .postgres import Postgres
+from .rebuild import Leaf, Model, Project, ProofError, Rebuild, without_ephemeral
+from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of
+from .serve.sql import dotted, literal, parquet, quote
+
+
+class StagingInPostgres(Postgres):
+    """The event models and what they are made of, by the SQL that dbt compiles for PostgreSQL. Each has its own name in
+    the scratch schema, and so have the sources: what a model reads besides these is refused.
+    """
+
+    def __init__(self, target: Target, scratch: Path, project: Project, rebuild: Rebuild) -> None:
+        """Compiles, and begins the transaction, which sees one state of the data. Raises ProofError or EngineError."""
+        super().__init__(target.profile())
+        self._files = scratch / "engine"
+        self._schema = f"asof_proof_{uuid.uuid4().hex[:8]}"
+        nodes = project.manifest["nodes"]
+        ids = {(node["database"], node["schema"], node["alias"]): id_ for id_, node in nodes.items()}
+        self._models = {ids[model.path]: model for model in rebuild.staging}
+        manifest = self._compiled(target, [nodes[id_]["name"] for id_ in self._models])
+        self._nodes: dict[str, Any] = manifest["nodes"] | manifest["sources"]
+        self._parents: dict[str, list[str]] = manifest["parent_map"]
+        self._leaves = {leaf.unique_id: leaf for leaf in project.leaves}
+        read = {parent for id_ in self._models for parent in self._parents[id_]}
+        self._names = {
+            id_: f"asof_{number}" for number, id_ in enumerate([*sorted(read & set(self._leaves)), *self._models])
+        }
+        self._commit()
+        self._connection.set_session(isolation_level="REPEATABLE READ")
+        self._run(f"create schema {self._schema}")
+
+    def _compiled(self, target: Target, names: list[str]) -> dict[str, Any]:
+        """dbt's manifest of the engine's target, with the compiled SQL of these models."""
+        folders = ["--target", target.name, "--target-path", str(self._files), "--log-path", str(self._files)]
+        try:
+            run_dbt(
+                "compile", "--select", *names, project=target.project, options=[*target.options, *folders],
+                environment={"DBT_WRITE_JSON": "true"},
+            )  # fmt: skip
+        except DbtError as error:
+            raise ProofError(f"dbt cannot compile staging for {target.name}: {error}") from None
+        found: dict[str, Any] = json.loads((self._files / "manifest.json").read_text())
+        return found
+
+    def _relation(self, unique_id: str) -> Relation:
+        node = self._nodes[unique_id]
+        return Relation(node["schema"], node.get("alias") or node["identifier"])
+
+    def on_trust(self) -> list[str]:
+        """The sources of staging that do not say since when a row is known, with why, and who reads them."""
+        found = []
+        for id_ in self._names.keys() & {id_ for id_, leaf in self._leaves.items() if not leaf.time}:
+            readers = [model.name for each, model in self._models.items() if id_ in self._parents[each]]
+            reads = "reads" if len(readers) == 1 else "read"
+            found.append(f"{self._leaves[id_].name} {self._leaves[id_].on_trust}; {', '.join(readers)} {reads} it")
+        return found
+
+    def export(self, paths: set[RelationPath]) -> dict[RelationPath, Path]:
+        """Copies those of these relations that are sources to Parquet files."""
+        found = {}
+        for number, (id_, leaf) in enumerate(self._leaves.items()):
+            if leaf.path in paths and id_ in self._nodes:
+                found[leaf.path] = self._files / f"source-{number}.parquet"
+                relation = self._relation(id_)
+                self.write(relation, self.columns(relation), None, found[leaf.path])
+        return found
+
+    def build(
+        self, sandbox: Sandbox, wanted: list[Model], moment: datetime, future: str, seed: int
+    ) -> dict[RelationPath, str]:
+        """Builds staging as of a moment and puts the event models among `wanted` into the sandbox; returns why those
+        that could not be built could not. Raises ProofError for a model that reads past ref and source.
+        """
+        failed: dict[str, str] = {}
+        self._run("savepoint build")
+        for id_ in self._names.keys() & self._leaves.keys():
+            rows = self._input(id_, self._leaves[id_], moment, future, seed)
+            self._run(f"create table {self._schema}.{self._names[id_]} as {rows}")
+        for id_, model in self._models.items():
+            relation = Relation(self._schema, self._names[id_])
+            gone = [self._models[each].name for each in self._parents[id_] if each in failed]
+            self._run("savepoint model")
+            try:
+                if gone:
+                    raise EngineError(f"it reads {', '.join(gone)}, which cannot be built")
+                self._run(f"create view {relation} as {self._sql(id_)}")
+                if model.role == "event" and model in wanted:
+                    file = self._files / f"{relation.name}.parquet"
+                    self.write(relation, self.columns(relation), None, file)
+                    sandbox.create(model.path, f"select * from {parquet(file)}")
+            except EngineError as error:
+                failed[id_] = str(error).split("\n")[0]
+                self._run("rollback to model")
+        self._check_reads()
+        self._run("rollback to build")
+        return {self._models[id_].path: why for id_, why in failed.items()}
+
+    def _sql(self, unique_id: str) -> str:
+        """A model's compiled SQL over the scratch schema."""
+        sql = without_ephemeral(self._nodes[unique_id], self._nodes)
+        for id_, name in self._names.items():
+            node, relation = self._nodes[id_], self._relation(id_)
+            sql = sql.replace(dotted((node["database"], relation.schema, relation.name)), f"{self._schema}.{name}")
+        return sql
+
+    def _input(self, unique_id: str, leaf: Leaf, moment: datetime, future: str, seed: int) -> str:
+        """A query: a source over this or that future, as sandbox.loaded_otherwise has it."""
+        relation, at = self._relation(unique_id), literal(moment)
+        if leaf.time is None or future == "present":
+            return f"select * from {relation}"
+        is_known = f"coalesce(({leaf.time}) <= {at}, false)"
+        if future == "cut":
+            return f"select * from {relation} where {is_known}"
+        names = self._run(f"select attname from pg_attribute where attrelid = '{relation}'::regclass and attnum > 0 "
+                          "and not attisdropped order by attnum")  # fmt: skip
+        columns = [name for (name,) in names]
+        dice = f"(hashtextextended(asof_future::text, {seed}) & {2**63 - 1})"
+        later = f"case {dice} % 7 when 0 then 1 else 1 + {dice} % {SPAN // MICROSECOND} end * interval '1 microsecond'"
+        time = column_of(leaf.time, columns)
+        moved = [f"{at} + {later}" if name == time else quote(name) for name in columns]
+        return (
+            f"select * from {relation} where {is_known} union all select {', '.join(moved)} from {relation} "
+            f"as asof_future where not {is_known} and hashtextextended(asof_future::text, {seed + 1}) & 3 > 0"
+        )
+
+    def _check_reads(self) -> None:
+        """PostgreSQL knows what a view reads."""
+        read = self._run(
+            "select distinct reader.relname, refobjid::regclass::text from pg_depend "
+            "join pg_rewrite on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid "
+            "join pg_class as reader on reader.oid = ev_class join pg_class as read on read.oid = refobjid "
+            "where refclassid = 'pg_class'::regclass and reader.relnamespace = %s::regnamespace "
+            "and read.relnamespace not in (reader.relnamespace, 'pg_catalog'::regnamespace)",
+            [self._schema],
+        )
+        names = {name: self._models[id_].name for id_, name in self._names.items() if id_ in self._models}
+        for reader, relation in read:
+            raise ProofError(
+                f"{names[reader]} reads {relation} by its literal name, so its future cannot be cut off. Write it "
+                "with source() or ref()"
+            )
