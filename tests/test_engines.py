@@ -24,6 +24,7 @@ import duckdb
 import psycopg2
 import pytest
 
+from asof.dbt import dbt_program
 from asof.engine import Relation
 from asof.handover import prune
 from asof.postgres import Postgres
@@ -165,6 +166,92 @@ def test_a_month_of_flights_equals_that_of_duckdb(new_world: NewWorld, tmp_path:
     assert [name for name in expected if expected[name] != found[name]] == []
     print({name: len(rows) for name, rows in expected.items()})
     assert len(expected["route_v1_history"]) > 1000
+
+
+# What an engine gives, by the rows of the table in docs/engines.md: SQL that is true
+CHECKLIST = r"""
+{% macro checklist_time(text) %} cast('{{ text }}' as {{ asof.type_timestamptz() }}) {% endmacro %}
+
+{% macro checklist_mean(type, values, mean) %}
+    (
+        select {{ asof.mean('x', 2) }}
+        from (values {% for x in values %}(cast({{ x }} as {{ type }})){{ ', ' if not loop.last }}{% endfor %}) as v (x)
+    ) = {{ mean }}
+{% endmacro %}
+
+{% macro checklist_within(occurred) %}
+    (
+        select count(*)
+        from (select {{ checklist_time(occurred) }} as occurred_at) as event
+        cross join (select {{ checklist_time('2026-05-01 10:00:00.000001+00:00') }} as as_of) as point
+        where {{ asof.within('event', '30 days') }}
+    )
+{% endmacro %}
+
+{% macro checklist() %}
+    {%- do asof.check_session() -%}
+    {%- set ten = checklist_time('2026-05-01 10:00:00.000001+00:00') -%}
+    {%- set days_later = checklist_time('2026-05-03 13:00:00.000002+02:00') -%}
+    {%- set string = dbt.type_string() -%}
+    {%- set checks = {
+        'times with a zone, in microseconds': [
+            ten ~ ' = ' ~ checklist_time('2026-05-01 12:00:00.000001+02:00'),
+            ten ~ ' < ' ~ checklist_time('2026-05-01 12:00:00.000002+02:00'),
+        ],
+        'decimals with fixed digits that round half away from zero': [
+            checklist_mean('decimal(12, 2)', ['1.00', '1.01'], '1.01'),
+            checklist_mean('decimal(12, 2)', ['-1.00', '-1.01'], '-1.01'),
+            checklist_mean('decimal(18, 2)', ['9007199254740993.01', '9007199254740993.02'], '9007199254740993.02'),
+            checklist_mean('bigint', ['1', '2', '2'], '1.67'),
+            '(select ' ~ asof.mean('x', 2) ~ ' from (values (1)) as v (x) where x > 1) is null',
+        ],
+        'text ordered by bytes, or a check that refuses': [
+            "(select min(x) from (values ('a'), ('B'), ('_'), ('😀'), ('ｱ')) as v (x)) = 'B'",
+            "(select max(x) from (values ('a'), ('B'), ('_'), ('😀'), ('ｱ')) as v (x)) = '😀'",
+        ],
+        '`asof.first_by`, `asof.hours_between`, `asof.series` and `asof.within` with the values of DuckDB': [
+            '(select ' ~ asof.first_by('x', ['t', 'id']) ~ " from (values ('a', 1, 'b'), ('z', 1, 'B'), ('y', 2, 'A'))"
+                ~ " as v (x, t, id)) = 'z'",
+            '(select ' ~ asof.first_by('x', ['t']) ~ ' from (values (cast(null as ' ~ string ~ "), 1), ('y', 2))"
+                ~ ' as v (x, t)) is null',
+            'cast(' ~ asof.hours_between(ten, days_later) ~ ' as ' ~ asof.type_double() ~ ') = cast('
+                ~ "'HOURS' as " ~ asof.type_double() ~ ')',
+            '(select count(*) from ' ~ asof.series('2026-05-01', '2026-05-02', '6 hours') ~ ' as s) = 5',
+            '(select max(moment) from ' ~ asof.series('2026-05-01', '2026-05-02', '7 hours') ~ ' as s) = '
+                ~ checklist_time('2026-05-01 21:00:00+00:00'),
+            checklist_within('2026-04-01 10:00:00.000001+00:00') ~ ' = 0',
+            checklist_within('2026-04-01 10:00:00.000002+00:00') ~ ' = 1',
+        ],
+        '`nulls last`': [
+            '(select min(n) from (select x, row_number() over (order by x nulls last) as n from (values (cast(null as '
+                ~ 'integer)), (1)) as v (x)) as o where x is null) = 2',
+        ],
+    } -%}
+    {%- for row, conditions in checks.items() -%}
+        {%- for condition in conditions if not run_query('select ' ~ condition ~ ' as holds').rows[0][0] -%}
+            {%- do print('not given: ' ~ row ~ ': ' ~ condition) -%}
+        {%- endfor -%}
+        {%- do print('asked: ' ~ row) -%}
+    {%- endfor -%}
+{% endmacro %}
+"""
+
+
+def test_an_engine_gives_what_the_docs_ask_of_it(new_world: NewWorld, tmp_path: Path, parsed_world: Path) -> None:
+    """The rows of the table in docs/engines.md, but the last two, of which the other tests with `new_world` are."""
+    table = (ROOT / "docs" / "engines.md").read_text().partition("| what | why |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()]
+    ((hours,),) = duckdb.sql("select extract(epoch from interval '49 hours 1 microsecond') / 3600.0").fetchall()
+    for world in (World(tmp_path / "alone", parsed_world), new_world(tmp_path / "there", parsed_world)):
+        (world.folder / "macros" / "checklist.sql").write_text(CHECKLIST.replace("HOURS", repr(hours)))
+        target = world.engine if isinstance(world, EngineWorld) else "test"
+        run = subprocess.run(
+            [dbt_program(), "--no-use-colors", "run-operation", "checklist", "--target", target],
+            cwd=world.folder, env=world.environment("2026-05-01 10:00"), capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+        assert "not given" not in run.stdout, run.stdout
+        assert re.findall("asked: (.*)", run.stdout) == rows[:-2], run.stdout
+    assert len(rows) == 7
 
 
 LINGUISTIC = "template template0 encoding 'UTF8' locale 'en_US.UTF-8'"
