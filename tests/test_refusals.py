@@ -846,15 +846,16 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: Wo
         "models: [{name: shelves, columns: [{name: place_id}, {name: first_seen_at}]}]"
     )
     said = errors_by_model(faulty.dbt("run", now=NOW, fails=True))
-    of_events = "models/staging/stg_events.sql: known_at of stg_events is timestamp, which has no time zone"
+    # each engine has its own name for a type
+    of_events = r"models/staging/stg_events.sql: known_at of stg_events is timestamp[a-z ]*, which has no time zone"
     for model, text in (
         ("thing_v1", of_events),
         ("score_examples", of_events),
-        ("places", "models/staging/stg_places.sql: known_at of stg_places is varchar, which has no time zone"),
-        ("shelves", "models/entities/shelves.sql: first_seen_at of shelves is date, which has no time zone"),
-        ("shelves", "`cast(<expression> as timestamp) at time zone 'UTC' as first_seen_at`"),
+        ("places", r"models/staging/stg_places.sql: known_at of stg_places is [a-z ]+, which has no time zone"),
+        ("shelves", r"models/entities/shelves.sql: first_seen_at of shelves is date, which has no time zone"),
+        ("shelves", r"`cast\(<expression> as timestamp\) at time zone 'UTC' as first_seen_at`"),
     ):
-        assert text in said[model], said[model]
+        assert re.search(text, said[model]), said[model]
     assert "gone_at" not in said["shelves"]
 
     zoneless = "cast(prediction_time as timestamp) as prediction_time,"
@@ -911,7 +912,7 @@ def test_the_record_by_its_literal_name_and_values_of_later_rows_are_refused_whe
         "models/services/score_examples.sql uses min_by, which passes over rows where the value is null, so a value "
         "that came later stands for one that was not there yet. Write arg_min_null(x, (known_at, event_id))",
     )
-    run = faulty.dbt("test", now=NOW)
+    run = faulty.dbt("test", now=NOW, fails=None)  # of an engine, what was not handed over cannot be replayed
     assert_says(run, "nothing published")
 
 
