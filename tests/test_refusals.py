@@ -851,13 +851,21 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: Wo
     for model, text in (
         ("thing_v1", of_events),
         ("score_examples", of_events),
-        ("places", r"models/staging/stg_places.sql: known_at of stg_places is [a-z ]+, which has no time zone"),
+        ("places", r"models/staging/stg_places.sql: known_at of stg_places is varchar, which has no time zone"),
         ("shelves", r"models/entities/shelves.sql: first_seen_at of shelves is date, which has no time zone"),
         ("shelves", r"`cast\(<expression> as timestamp\) at time zone 'UTC' as first_seen_at`"),
     ):
+        if model == "places" and isinstance(faulty, PostgresWorld):
+            assert model not in said  # the test of its event model is red there, so it is not built
+            continue
         assert re.search(text, said[model]), said[model]
     assert "gone_at" not in said["shelves"]
 
+    # of what only the rows of a service read, with all else as it should be
+    faulty.replace("models/staging/stg_events.sql", known, "known_at")
+    faulty.replace("models/staging/stg_places.sql", "cast(known_at as varchar) as known_at", "known_at")
+    for suffix in ("sql", "yml"):
+        (entities / f"shelves.{suffix}").unlink()
     zoneless = "cast(prediction_time as timestamp) as prediction_time,"
     (faulty.folder / examples).write_text(requested.replace("prediction_time,", zoneless))
     faulty.replace(SERVICE_YAML, "{materialized: table,", "{materialized: table, contract: {enforced: false},")

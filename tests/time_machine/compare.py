@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
@@ -85,7 +86,9 @@ def trained(
     now = max(each.at for each in answers) + timedelta(days=1)
     requested = {"service": service_id, "examples": str(path), "every": True}
     run = world.dbt("run-operation", "training_set", "--args", json.dumps(requested), now=text_of(now))
-    manifest = json.loads((world.folder / run.output.strip().splitlines()[-1].strip()).read_text())
+    printed = re.search(r"^\S+/sets/\S+\.json$", run.output, re.MULTILINE)
+    assert printed, run.output
+    manifest = json.loads((world.folder / printed[0]).read_text())
     return _rows(world.folder / "training" / "sets" / manifest["files"]["rows"]["file"], service)
 
 
