@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,25 +181,25 @@ def hand_over(
         name: type_ if type_ == "timestamp" else declared.get(name, type_)
         for name, type_ in engine.columns(relation).items()
     }
-    parts: list[tuple[str, str | None]] = []
+    whole = f"{relation.name}.parquet"
+    parts: dict[str, Callable[[Path], int | None]] = {}
     if entry["role"] == "group":
-        parts = [(f"{relation.name}-{number}.parquet", moment) for number, moment in enumerate(moments)]
+        for number, moment in enumerate(moments):
+            parts[f"{relation.name}-{number}.parquet"] = partial(engine.write, relation, columns, moment)
     elif entry["role"] in ("entity", "examples"):
-        parts = [(f"{relation.name}.parquet", None)]
+        parts[whole] = partial(engine.write, relation, columns, None)
     elif entry["role"] == "event":
-        moments_known = entry.pop("known_at", [])
-        if columns.get("known_at") != "timestamptz":
-            return entry.update(columns={}, files=[])  # its test failed, and holds what reads it
-        entry["known"] = engine.known(relation, moments_known)
+        known_at = entry.pop("known_at", [])
+        if columns.get("known_at") != "timestamptz":  # its test failed, and holds what reads it
+            entry.update(columns={}, files=[])
+            return
+        entry["known"] = engine.known(relation, known_at)
         if recent and {"event_id", "occurred_at"} <= columns.keys():
-            parts = [(f"{relation.name}.parquet", recent)]
+            parts[whole] = partial(engine.write_recent, relation, columns, recent)
     files = []
-    for name, moment in parts:
+    for name, write in parts.items():
         try:
-            if entry["role"] == "event":
-                rows = engine.write_recent(relation, columns, str(moment), folder / name)
-            else:
-                rows = engine.write(relation, columns, moment, folder / name)
+            rows = write(folder / name)
         except (OSError, duckdb.IOException) as error:
             raise EngineError(f"{relation.name} could not be written to {folder}: {error}") from None
         if rows is None:
