@@ -7,12 +7,13 @@ import shlex
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from tests.world import Run, World
+from tests.world import Run, World, backfill_of
 
 # What differs by the run, and not by the engine
 OF_A_RUN = ("run_id", "asof_seen_in_run", "asof_forgotten_in_run")
@@ -33,10 +34,11 @@ class Command(subprocess.Popen[str]):
         return self.returncode
 
 
-class EngineWorld(World):
+class EngineWorld(World, ABC):
     """A World whose groups are evaluated on another engine: before each build its raw tables are copied there."""
 
     engine: str
+    fault_point_seconds = 300
 
     def __init__(self, folder: Path, target: str, template: Path) -> None:
         """target: YAML of the engine's target."""
@@ -44,9 +46,9 @@ class EngineWorld(World):
         with (folder / "profiles.yml").open("a") as profile:
             profile.write(target)
 
+    @abstractmethod
     def load(self) -> None:
         """Copies the raw tables, types and all."""
-        raise NotImplementedError
 
     def copied(self, folder: Path) -> EngineWorld:
         """The project in a copy of its folder."""
@@ -84,8 +86,7 @@ class EngineWorld(World):
 
     def backfill(self, start: str, end: str, every: str, *, now: str, groups: str = "", **more: Any) -> Run:
         """All groups: an engine hands over all of a project."""
-        variables = f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"
-        return self.build(now, "--vars", variables, **more)
+        return self.build(now, *backfill_of(start, end, every), **more)
 
 
 def recorded(warehouse: Path) -> dict[str, list[tuple]]:

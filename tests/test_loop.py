@@ -17,17 +17,16 @@ import pytest
 
 from asof.loop import only_one, outcome, pause, reason_in
 from tests.test_components import PART_Y, two
-from tests.world import ROOT, World
+from tests.world import ROOT, World, inherited
 
 __all__ = ["two"]  # a fixture
 
 
 def started(world: Path, *options: str) -> subprocess.Popen[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ASOF_", "DBT_"))}
     return subprocess.Popen(
         [sys.executable, "-m", "asof", "loop", "--project", str(world), *options],
         cwd=ROOT,
-        env=inherited,
+        env=inherited(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -85,6 +85,11 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(kept)}
 
 
+def backfill_of(start: str, end: str, every: str) -> list[str]:
+    """The option of dbt for a backfill, of times such as '2026-05-01 10:00'."""
+    return ["--vars", f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"]
+
+
 class Run:
     """What a dbt command did: exit code, all it printed, and what asof said."""
 
@@ -100,15 +105,17 @@ class Run:
 class Paused:
     """A dbt command that stands still at a fault point, on a pipe whose other end this holds."""
 
-    def __init__(self, process: BaseProcess, pipe: Path, log: Path) -> None:
+    def __init__(self, process: BaseProcess, pipe: Path, log: Path, seconds: float) -> None:
+        """seconds: how long it may take to the point."""
         self.process = process
+        self._seconds = seconds
         self._pipe = pipe
         self._log = log
         self._held = self._opened()
 
     def _opened(self) -> int:
-        """The pipe, once the command has it open for reading; fails if it ends before, or takes five minutes."""
-        deadline = time.monotonic() + 300
+        """The pipe, once the command has it open for reading; fails if it ends before, or takes too long."""
+        deadline = time.monotonic() + self._seconds
         while time.monotonic() < deadline:
             try:
                 return os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
@@ -148,6 +155,8 @@ class Paused:
 
 
 class World:
+    fault_point_seconds = 60
+
     def __init__(self, folder: Path, template: Path = ROOT / "tests" / "world") -> None:
         self.folder = folder
         shutil.copytree(template, folder, symlinks=True)
@@ -253,7 +262,7 @@ class World:
         environment |= {"ASOF_FAULT_POINT": point, "ASOF_FAULT_PIPE": str(pipe)}
         process = self.started(log, *arguments, now=now, **environment)
         try:
-            yield Paused(process, pipe, log)
+            yield Paused(process, pipe, log, self.fault_point_seconds)
         finally:
             if process.is_alive():
                 os.killpg(process.pid, signal.SIGKILL)
@@ -273,10 +282,8 @@ class World:
     def backfill(
         self, start: str, end: str, every: str, *, now: str, groups: str = "path:models/history", **more: Any
     ) -> Run:
-        variables = f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"
-        return self.dbt(
-            "run", "--select", *(f"+{group}" for group in groups.split()), "--vars", variables, now=now, **more
-        )
+        selected = [f"+{group}" for group in groups.split()]
+        return self.dbt("run", "--select", *selected, *backfill_of(start, end, every), now=now, **more)
 
     def replace(self, file: str, old: str, new: str) -> None:
         """Edits a file of the project, as a developer would; fails if there is nothing to replace."""
