@@ -16,7 +16,9 @@ import itertools
 import json
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +36,7 @@ BUILDS = 200
 WARM_UP = {"5 minutes": 9 * 24, "hourly": 9 * 24, "daily": 40}  # builds; of the 5 minutes one an hour
 FEED_WARM_UP = 40 * 24  # hours of events before the builds that are judged
 TUNED_ON = range(10)  # the seeds that thresholds were chosen on; figures are of others
-REPORTED = range(200, 220)
+REPORTED = range(220, 240)
 
 # what the rules read of asof_profiles and asof_findings
 PROFILES = {
@@ -262,6 +264,37 @@ def profile(table: Table, bins: dict[str, np.ndarray]) -> list[tuple[Any, ...]]:
     return rows
 
 
+@dataclass
+class Finding:
+    key: tuple[str, ...]  # (rule, level, where...)
+    since: datetime
+    times: int = 0
+    ended_at: datetime | None = None
+
+
+class Kept:
+    """Findings, kept as the gate keeps them: one that stands is one, and so is a warning that returns within a day."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def take(self, now: datetime, keys: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """Those of a build. Gives the keys that are new."""
+        new = []
+        for key in keys:
+            same = [each for each in self.findings if each.key == key]
+            if not same or (same[-1].ended_at and (key[1] == "hold" or now - same[-1].ended_at > timedelta(days=1))):
+                new.append(key)
+                same.append(Finding(key, now))
+                self.findings.append(same[-1])
+            same[-1].times += 1
+            same[-1].ended_at = None
+        for each in self.findings:
+            if each.ended_at is None and each.key not in keys:
+                each.ended_at = now
+        return new
+
+
 class Judge:
     """Judges builds of groups, and keeps findings as the gate does."""
 
@@ -283,25 +316,18 @@ class Judge:
 
     def life(self, runs: list[str]) -> Iterator[tuple[str, ...]]:
         """The new findings of runs, one after the other, where what was held or warned before tells on the next."""
-        standing: dict[tuple[str, ...], list[Any]] = {}
+        kept = Kept()
         for run in runs:
             (now,) = self.connection.execute(f"select max(as_of) from profiles where run_id = '{run}'").fetchone()
-            keys = set()
-            for finding in self.found([run]):
-                key = (*finding[:2], *finding[3:5])
-                keys.add(key)
-                if key not in standing:
-                    standing[key] = [now, 0]
-                    yield finding
-                standing[key][1] += 1
-            ended = {key: standing.pop(key) for key in list(standing) if key not in keys}
-            self.connection.execute("delete from findings where ended_at is null")
-            for findings, end in ((ended, now), (standing, None)):
-                for key, (since, times) in findings.items():
-                    self.connection.execute(
-                        "insert into findings values (?, ?, ?, ?, ?, ?, ?, 'group')", [*key, since, times, end]
-                    )
-            if any(level == "hold" for _, level, *_ in keys):
+            found = {(*finding[:2], *finding[3:5]): finding for finding in self.found([run])}
+            yield from (found[key] for key in kept.take(now, found.keys()))
+            self.connection.execute("delete from findings")
+            for each in kept.findings:
+                self.connection.execute(
+                    "insert into findings values (?, ?, ?, ?, ?, ?, ?, 'group')",
+                    [*each.key, each.since, each.times, each.ended_at],
+                )
+            if any(level == "hold" for _, level, *_ in found):
                 self.connection.execute("update profiles set state = 'held' where run_id = ?", [run])
 
 
@@ -391,14 +417,12 @@ class FeedJudge:
         return self.connection.execute(f"execute judge('{moment(now)}Z', '{moment(since)}Z')").fetchall()
 
     def life(self, hours: np.ndarray) -> Iterator[tuple[Any, ...]]:
-        standing: set[tuple[str, ...]] = set()
+        kept = Kept()
         for before, now in itertools.pairwise(hours):
             found = {
                 (rule, level, column): (now, *rest) for rule, level, _, _, column, *rest in self.found(now, before)
             }
-            for key in found.keys() - standing:
-                yield (*key, *found[key])
-            standing = set(found)
+            yield from ((*key, *found[key]) for key in kept.take(moment(now).item(), found.keys()))
 
 
 def quiet_feeds(sql: str, season: str, cadence: str, seeds: range, holiday: bool = False) -> list[tuple[Any, ...]]:

@@ -10,6 +10,21 @@ from tests.world import World
 THINGS = [f"t{number:03}" for number in range(100)]
 GROUP = "models/features/thing.yml"
 
+# two runs that find something, and one between them that does not; of column y more than a day before
+FIND = """{% macro find() %}
+    {% set found = [] %}
+    {% for level, column in [('hold', 'x'), ('warn', 'x'), ('warn', 'y')] %}
+        {% do found.append({'rule': 'mean', 'level': level, 'kind': 'group', 'subject': 'g@1', 'column_name': column,
+            'was': '1', 'found': '3', 'allowed': '2'}) %}
+    {% endfor %}
+    {% set judged = [['group', 'g@1']] %}
+    {% do asof.keep_findings({'findings': found, 'judged': judged}, 'r1') %}
+    {% do asof.keep_findings({'findings': [], 'judged': judged}, 'r2') %}
+    {% do run_query("update asof_findings set ended_at = ended_at - interval '25 hours' where column_name = 'y'") %}
+    {% do asof.keep_findings({'findings': found, 'judged': judged}, 'r3') %}
+{% endmacro %}
+"""
+
 
 def health_of(world: World) -> dict[str, Any]:
     return json.loads((world.folder / "published" / "health.json").read_text())
@@ -115,4 +130,14 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
     assert world.query(top) == [(0,)]
     assert world.query("select count(*) > 0 from asof_profiles where top like '%red%' and top like '%blue%'") == [
         (True,)
+    ]
+
+    # a warning that returns within a day of its end is the one that it was; a hold is not, nor is a later warning
+    (world.folder / "macros" / "find.sql").write_text(FIND)
+    world.dbt("run-operation", "find", now="2026-05-01 13:00")
+    ids = "select level, column_name, list(times order by last_run_id) from asof_findings where subject = 'g@1' "
+    assert world.query(f"{ids} group by all order by all") == [
+        ("hold", "x", [1, 1]),
+        ("warn", "x", [2]),
+        ("warn", "y", [1, 1]),
     ]

@@ -12,7 +12,7 @@
 {%- set stopped_limit = asof.health_at_least(asof.health_limit('stopped', 'hold', options) ~ ' * usual_gap',
     '1800') -%}
 {%- set gap_limit = asof.health_at_least(asof.health_limit('gap', 'hold', options) ~ ' * longest_gap',
-    'greatest(1800, longest_gap + 6 * gap_stddev)') -%}
+    'greatest(1800, longest_gap + 20 * gap_stddev)') -%}
 {%- set rules_of_parts = ['null_rate', 'late_rows', 'copies', 'unseen', 'category_share', 'distribution'] -%}
 {%- set windows = [] -%}
 {%- for place in range(3) -%}

@@ -1,14 +1,17 @@
 {#
   Keeps what was found of a run: what stands already is one finding, found once more; what is new gets an id; what was
-  judged and is not found any more has ended. Adds finding_id, since, times and message to each.
+  judged and is not found any more has ended. A warning that returns within a day of its end is the same finding, so
+  that a measure about its limit is told once. A hold that returns is a new one. Adds finding_id, since, times and
+  message to each.
   found: see asof.judge_profiles.
 #}
 {% macro keep_findings(found, run_id) %}
     {%- set now = asof.now() -%}
     {%- set standing_sql %}
-        select rule, level, kind, subject, column_name, finding_id, since, times, last_run_id
+        select rule, level, kind, subject, column_name, finding_id, since, times, last_run_id, ended_at
         from {{ asof.registry('findings') }}
-        where ended_at is null
+        where ended_at is null or (level = 'warn' and ended_at >= {{ asof.sql_time(now) }} - interval '1 day')
+        order by ended_at nulls last
     {%- endset -%}
     {%- set standing, statements, ended, new = {}, [], [], [] -%}
     {%- for row in run_query(standing_sql).rows -%}
@@ -32,7 +35,7 @@
         {%- else -%}
             {%- set again %}
                 update {{ asof.registry('findings') }}
-                set last_run_id = {{ asof.literal(run_id) }}, times = {{ finding.times }},
+                set last_run_id = {{ asof.literal(run_id) }}, times = {{ finding.times }}, ended_at = null,
                     was = {{ asof.literal(finding.was) }}, found = {{ asof.literal(finding.found) }},
                     allowed = {{ asof.literal(finding.allowed) }}, message = {{ asof.literal(finding.message) }}
                 where finding_id = {{ asof.literal(finding.finding_id) }}
@@ -40,7 +43,8 @@
             {%- do statements.append(again) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for key, before in standing.items() if key not in seen and [before.kind, before.subject] in found.judged -%}
+    {%- for key, before in standing.items() if before.ended_at is none and key not in seen
+        and [before.kind, before.subject] in found.judged -%}
         {%- do ended.append(before.finding_id) -%}
     {%- endfor -%}
     {%- if ended -%}
