@@ -85,7 +85,7 @@
           of: [events]
           hold: 2
           means: >-
-            no new row for longer than this many times its longest gap in 56 days, and than that gap and six standard
+            no new row for longer than this many times its longest gap in 56 days, and than that gap and 20 standard
             deviations of its gaps
           todo: look at the loading of the source
         - key: null_rate
