@@ -27,12 +27,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/shim")]
 
-from asof.serve.openapi import FEAST  # noqa: E402
 from asof.serve.settings import MAX_BODY  # noqa: E402
 from fuzz import attack, read_document, spoilt  # noqa: E402
 from publisher import Publisher  # noqa: E402
 from schemathesis.core.failures import FailureGroup  # noqa: E402
 from server import Server  # noqa: E402
+
+from asof.extensions.feast import PATH as FEAST  # noqa: E402
 
 MIB = 1024 * 1024
 ROUND = 20  # cases of each operation and mode

@@ -15,7 +15,7 @@ def main() -> int:
     wheel = ROOT / ".mypy_cache" / "wheel"
     shutil.rmtree(wheel, ignore_errors=True)
     (wheel / "asof").mkdir(parents=True)
-    for path in [*(ROOT / "asof").glob("*.py"), ROOT / "serve"]:
+    for path in [*(ROOT / "asof").glob("*.py"), ROOT / "asof" / "extensions", ROOT / "serve"]:
         (wheel / "asof" / path.name).symlink_to(path)
     command = [
         sys.executable,

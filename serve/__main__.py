@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import runpy
 import ssl
 import sys
 from pathlib import Path
 
+from .app import extension
 from .clock import clock_from_environment
 from .request_log import request_log_from
 from .server import LOG_FORMAT, run
@@ -36,6 +38,8 @@ def serve(options: argparse.Namespace) -> int:
         check_tls(options.tls_certificate, options.tls_key)
         if options.tokens:
             Tokens(options.tokens)
+        for name in options.extensions:
+            extension(name)
         if request_log := request_log_from(options):
             request_log.make_folder()
     except ConfigurationError as error:
@@ -79,4 +83,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if __package__ == "serve":  # in a checkout; extensions know it as asof.serve
+        runpy.run_module("asof.serve", run_name="__main__", alter_sys=True)
     sys.exit(main())

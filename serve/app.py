@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template, request
+from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from . import catalog, feast, plots
 from .clock import Clock, clock_from_environment, rfc3339
 from .folder import PublishedFolder
 from .limits import Admission, Environ
 from .metrics import Metrics
-from .openapi import FEAST
-from .problem import Problem, response_to
+from .problem import response_to
 from .request_log import RequestLog
-from .settings import MAX_BODY, MAX_ENTITIES, check_exposure, is_loopback
+from .settings import EXTENSIONS, MAX_BODY, MAX_ENTITIES, ConfigurationError, check_exposure, is_loopback
 from .shim import SERVICE, Shim
 from .tokens import Tokens
 
@@ -41,10 +40,12 @@ def create_app(
     max_body: int = MAX_BODY,
     now: Clock | None = None,
     request_log: RequestLog | None = None,
+    extensions: Iterable[str] = EXTENSIONS,
 ) -> Flask:
     """The shim over a published folder, which need not exist yet. Raises ConfigurationError.
 
     `host` is where the server will listen: it decides what is allowed. `now` replaces the clock (aware datetimes).
+    `extensions` name modules with `init_app(app)`, which may add routes; the shim is `app.extensions["asof"]`.
     """
     check_exposure(host, tokens)
     clock = now or clock_from_environment()
@@ -61,17 +62,25 @@ def create_app(
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    filters = {"line": plots.line, "bars": plots.bars, "age_at": catalog.age_at}
-    app.jinja_env.filters |= filters | {"duration": catalog.duration, "example_body": catalog.example_body}
     app.extensions["asof"] = shim
     app.register_error_handler(Exception, response_to)
-    _register_services(app, shim)
-    app.register_blueprint(_pages(shim))
+    _register(app, shim)
+    for name in extensions:
+        extension(name)(app)
     app.wsgi_app = ServicesFirst(app.wsgi_app, shim)  # type: ignore[method-assign]
     watched.start()
     if request_log:
         request_log.start()
     return app
+
+
+def extension(name: str) -> Callable[[Flask], None]:
+    """The `init_app` of a module. Raises ConfigurationError if it cannot be imported, or has none."""
+    try:
+        found: Callable[[Flask], None] = import_module(name).init_app
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"--extensions {name}: {error}") from None
+    return found
 
 
 class ServicesFirst:
@@ -113,9 +122,9 @@ def _route(environ: Environ) -> str:
     return str(rule.rule) if rule else ""
 
 
-def _register_services(app: Flask, shim: Shim) -> None:
-    """Services and probes. Each authorises by itself (`Shim.ask`, `post_feast`), but for probes, which are open: a
-    balancer has no token, and their answers hold no values. Whatever is new stands in templates/openapi.json, too.
+def _register(app: Flask, shim: Shim) -> None:
+    """The routes. Each authorises, but for probes, which are open: a balancer has no token, and their answers hold no
+    values. Whatever is new stands in templates/openapi.json, too.
     """
 
     # The middleware is faster, and takes whatever can be the name of a service: only other names come here
@@ -127,14 +136,6 @@ def _register_services(app: Flask, shim: Shim) -> None:
     def get_service(service: str) -> Response:
         answer = shim.ask(request.environ, service, request.args.to_dict(flat=False))
         return Response(answer, content_type="application/json")
-
-    @app.post(FEAST)
-    def post_feast() -> Response:
-        try:
-            return Response(shim.post_feast(request.environ), content_type="application/json")
-        except Problem as error:
-            written = feast.error_json(error)
-            return Response(written, error.status, error.headers, content_type="application/json")
 
     def state() -> dict[str, Any]:
         current, refused = shim.folder.current, shim.folder.refused
@@ -159,40 +160,12 @@ def _register_services(app: Flask, shim: Shim) -> None:
     def get_ready_service(service: str) -> dict[str, Any]:
         return {"status": "ready", **shim.readiness(request.environ, service), **state()}
 
-
-def _pages(shim: Shim) -> Blueprint:
-    """What is served, for people and programs. It names services, features and groups: every page needs a token."""
-    pages = Blueprint("pages", __name__)
-
-    @pages.before_request
-    def authorise() -> None:
-        shim.authorise(request.environ)
-
-    @pages.get("/metrics")
+    @app.get("/metrics")
     def get_metrics() -> Response:
+        shim.authorise(request.environ)
         return Response(shim.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
-    @pages.get("/v1/catalog")
-    def get_catalog() -> dict[str, Any]:
-        publication = shim.publication()
-        return catalog.catalog(publication, shim.now(publication), shim.folder.path)
-
-    @pages.get("/openapi.json")
+    @app.get("/openapi.json")
     def get_openapi() -> Response:
+        shim.authorise(request.environ)
         return Response(shim.openapi(shim.publication().snapshot), content_type="application/json")
-
-    @pages.get("/")
-    def get_page() -> Response:
-        current = shim.folder.current
-        html = render_template(
-            "catalog.html",
-            refused=shim.folder.refused,
-            catalog=current and catalog.catalog(current, shim.now(current), shim.folder.path),
-            most=catalog.MOST_FINDINGS,
-            base=request.host_url.rstrip("/"),
-            with_token=shim.tokens is not None,
-        )
-        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(html, headers=policy, content_type="text/html; charset=utf-8")
-
-    return pages

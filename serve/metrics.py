@@ -45,10 +45,9 @@ class Metrics:
         seconds = "Requests, and how long the shim took for them. service is empty where none was reached."
         labels = ["path", "service", "status"]
         self._seconds = Histogram("asof_request_seconds", seconds, labels, buckets=BUCKETS, registry=self._counted)
-        count = self._counter
+        count = self.counter
         self.rows = count("rows", "Rows answered, by row status.", "service", "status")
         self.published_rows = count("rows_published", "Of these, those sent as the build published them.", "service")
-        self._view_rows = count("view_rows", "Rows of plain views answered to Feast.", "group", "status")
         self.nulls = count("feature_nulls", "Nulls answered, rejected rows aside.", "service", "feature")
         unseen = "Values answered that are none of the declared categories, `other` among them."
         self.unseen = count("feature_unseen", unseen, "service", "feature")
@@ -60,7 +59,8 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], Histogram] = {}
         self._services: dict[str, _ServiceCounters] = {}
 
-    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+    def counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        """A counter that is told with the others; made once."""
         return Counter(f"asof_{name}", documentation, labels, registry=self._counted)
 
     def request(self, path: str, service: str, status: int, seconds: float) -> None:
@@ -84,11 +84,6 @@ class Metrics:
         if published:
             counters.published.inc(published)
         counters.add(rows)
-
-    def answered_view(self, group: str, statuses: list[str]) -> None:
-        """Counts the rows of a plain view; `group` is its id."""
-        for status, count in Tally(statuses).items():
-            self._view_rows.labels(group, status).inc(count)
 
     def flush(self) -> None:
         """Counts the rows that wait. The folder's thread does, with each look: of other workers one can read the

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,53 +16,45 @@ from jinja2 import Environment, FileSystemLoader
 from .snapshot import Field, Service, Snapshot
 from .sqltypes import Schema
 
-FEAST = "/get-online-features"
-
 _FOLDER = Path(__file__).with_name("templates")
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), trim_blocks=True, lstrip_blocks=True)
 _TEMPLATES.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
 
-def document(snapshot: Snapshot, *, with_tokens: bool, max_entities: int) -> dict[str, Any]:
+Describe = Callable[[dict[str, Any], Snapshot], None]  # adds to a document the paths and schemas of an extension
+
+
+def document(
+    snapshot: Snapshot, extensions: Iterable[Describe], *, with_tokens: bool, max_entities: int
+) -> dict[str, Any]:
     """The document, ready for JSON. `with_tokens`: whether the shim asks for them; `max_entities`: per request."""
     written: dict[str, Any] = json.loads((_FOLDER / "openapi.json").read_text())
     others, components = written["paths"], written["components"]
     paths = written["paths"] = {}
+    if with_tokens:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for service in snapshot.services.values():
         described = _describe(service, max_entities)
         components["schemas"] |= described["schemas"]
         paths |= described["paths"]
+    for describe in extensions:
+        describe(written, snapshot)
     paths |= others
-    feast = paths[FEAST]["post"]
-    if names := [*(each.name for each in snapshot.services.values() if each.is_latest), *snapshot.services]:
-        sent = feast["requestBody"]["content"]["application/json"]["schema"]["properties"]
-        sent["feature_service"]["enum"] = paths["/ready/{service}"]["get"]["parameters"][0]["schema"]["enum"] = names
-    feast["responses"] |= _feast_errors(components["responses"], 400, 404, 413, 415, 422, 503)
+    if names := snapshot.names:
+        paths["/ready/{service}"]["get"]["parameters"][0]["schema"]["enum"] = names
     if with_tokens:
-        _ask_for_tokens(paths, components)
+        for path, operations in paths.items():
+            if not path.startswith(("/health", "/ready")):  # the probes are open
+                for operation in operations.values():
+                    _ask_for_token(operation)
     return written
 
 
-def _ask_for_tokens(paths: dict[str, Any], components: dict[str, Any]) -> None:
-    """Adds the bearer token, and its errors, to all operations but the probes."""
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    for path, operations in paths.items():
-        if path.startswith(("/health", "/ready")):
-            continue
-        statuses = (401, 403) if path.startswith("/v1/services") or path == FEAST else (401,)
-        errors = {str(status): {"$ref": f"#/components/responses/error_{status}"} for status in statuses}
-        if path == FEAST:
-            errors = _feast_errors(components["responses"], *statuses)
-        for operation in operations.values():
-            operation["security"] = [{"token": []}]
-            operation["responses"] |= errors
-
-
-def _feast_errors(responses: dict[str, Any], *statuses: int) -> dict[str, Any]:
-    """Errors as the Feast SDK reads them."""
-    text = {"type": "string", "description": "JSON in a string: module, class and message of the SDK's exception."}
-    content = {"application/json": {"schema": text}}
-    return {str(status): responses[f"error_{status}"] | {"content": content} for status in statuses}
+def _ask_for_token(operation: dict[str, Any]) -> None:
+    """Adds the bearer token, and its errors: 403 where a service is asked."""
+    operation["security"] = [{"token": []}]
+    for status in (401, 403) if "422" in operation["responses"] else (401,):
+        operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/error_{status}"})
 
 
 def _describe(service: Service, max_entities: int) -> dict[str, Any]:

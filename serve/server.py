@@ -92,7 +92,7 @@ def create_worker(options: argparse.Namespace) -> Flask:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], name="asof-parent", daemon=True).start()
-    passed = {name: getattr(options, name) for name in ("host", "tokens", "max_entities", "max_body")}
+    passed = {name: getattr(options, name) for name in ("host", "tokens", "max_entities", "max_body", "extensions")}
     app = create_app(options.folder, **passed, request_log=request_log_from(options))
     atexit.register(app.extensions["asof"].close)
     return app

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
+EXTENSIONS = ("asof.extensions.feast", "asof.extensions.catalog")
 
 
 class Option(NamedTuple):
@@ -47,6 +48,7 @@ OPTIONS = (
     Option("connections", int, 1024, "open ones per worker; more must wait"),
     # Longer than balancers keep a connection, which is 60
     Option("idle_seconds", int, 75, "seconds that a connection may wait for a request and its headers"),
+    Option("extensions", str.split, " ".join(EXTENSIONS), "modules that add routes, with spaces between them"),
     Option("request_log", Path, None, "folder to log served rows in"),
     Option("request_log_share", float, None, "the part of the requests that is logged, 0 to 1 (0.01)"),
     Option("request_log_bytes", int, None, "bytes of that folder; the oldest files are deleted (1 GiB)"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from . import feast, openapi
+from . import openapi
 from .batching import SQL_SECONDS
-from .catalog import ages
 from .clock import Clock, serving_now
 from .evaluate import CANNOT_COMPUTE, Plan, Row
 from .folder import Publication, PublishedFolder
@@ -45,6 +44,9 @@ class Shim:
     max_entities: int  # per request
     metrics: Metrics
     request_log: RequestLog | None
+    describe: list[openapi.Describe] = field(
+        default_factory=list
+    )  # of extensions: what they add to the OpenAPI document
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
@@ -117,7 +119,7 @@ class Shim:
         return {
             "service": found.id,
             "groups": {each.id: each.raw.get("made_at") for each in groups},
-            "ages": {each.id: ages(each, now) for each in groups},
+            "ages": {each.id: each.ages(now) for each in groups},
             "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
             "findings": [{name: each.get(name) for name in FINDING_WITHOUT_VALUES} for each in findings],
         }
@@ -125,7 +127,8 @@ class Shim:
     def openapi(self, snapshot: Snapshot) -> bytes:
         """The OpenAPI document of a snapshot as JSON, written once."""
         if snapshot.openapi is None:
-            found = openapi.document(snapshot, with_tokens=self.tokens is not None, max_entities=self.max_entities)
+            with_tokens = self.tokens is not None
+            found = openapi.document(snapshot, self.describe, with_tokens=with_tokens, max_entities=self.max_entities)
             snapshot.openapi = json.dumps(found).encode()
         return snapshot.openapi
 
@@ -145,26 +148,13 @@ class Shim:
                 entities = check_query(service, arguments)
             return self.answer(publication, service, entities)
 
-    def post_feast(self, environ: Environ) -> str:
-        """The answer to a Feast SDK. Raises Problem."""
-        token, publication = self.authorise(environ), self.publication()
-        with self.admission.of(environ) as body:
-            request = feast.Request.parse(parse_object(body), self.max_entities)
-            now = self.now(publication)
-            if request.service is None:
-                self.check_scope(environ, token, None)
-                answer, statuses = feast.answer_views(publication.snapshot, request, now)
-                for group, of_rows in statuses.items():
-                    self.metrics.answered_view(group, of_rows)
-                return answer
-            service = self.service(environ, publication, request.service)
-            self.check_scope(environ, token, service)
-            entities = feast.service_entities(service, request, self.max_entities)
-            plan = publication.plans[service.id]
-            rows = self._evaluated(plan, entities, now)
-            if self.request_log:
-                self.request_log.put(plan, publication.head(service, now), entities, map(plan.row_json, rows))
-            return feast.answer_service(service, request, rows)
+    def rows(self, publication: Publication, service: Service, entities: list[Entity], now: datetime) -> list[Row]:
+        """The rows that answer for checked entities, evaluated at `now` (UTC), counted and logged. Raises Problem."""
+        plan = publication.plans[service.id]
+        rows = self._evaluated(plan, entities, now)
+        if self.request_log:
+            self.request_log.put(plan, publication.head(service, now), entities, map(plan.row_json, rows))
+        return rows
 
     def answer(self, publication: Publication, service: Service, entities: list[Entity]) -> bytes:
         """The JSON that answers for checked entities, from a publication as of now. Raises Problem."""

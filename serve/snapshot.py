@@ -142,6 +142,15 @@ class Group(Declared):
         """Whether it is older than its max_age: for people, probes and plain views; services take it from the SQL."""
         return self.age_seconds(now) > self.max_age_seconds
 
+    def ages(self, now: datetime) -> dict[str, float | None]:
+        """In seconds, at `now` (UTC): how old its run is, should be and may be, and how old its data is."""
+        return {
+            "age_seconds": self.age_seconds(now),
+            "target_seconds": self.target_seconds,
+            "max_age_seconds": self.max_age_seconds,
+            "data_age_seconds": self.data_age_seconds(now),
+        }
+
 
 class Lookup(NamedTuple):
     """How a service reaches a group: by keys the caller sends, or `via` (lookup name, column) of another lookup."""
@@ -226,6 +235,7 @@ class Snapshot:
         self.openapi: bytes | None = None  # the document, once somebody asked for it
         self.services = {id: Service(id, each, self.groups) for id, each in raw["services"].items()}
         self._asked = {each.name: each for each in self.services.values() if each.is_latest} | self.services
+        self.names = [*self._asked]  # by which services are asked for
         self.raw = raw
 
     def service(self, asked: str) -> Service | None:

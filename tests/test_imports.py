@@ -1,4 +1,4 @@
-"""What imports what: the shim in layers, the commands above it, and nothing that is not declared."""
+"""What imports what: the shim in layers, extensions and commands above it, and nothing that is not declared."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     "snapshot": "settings clock sql sqltypes columns snapshot loader reports",
     "evaluation": "lookup batching evaluate published_answers folder",
-    "http": "validation problem limits tokens request_log feast openapi plots catalog metrics shim app server "
-    "__main__ __init__",
+    "http": "validation problem limits tokens request_log openapi metrics shim app server __main__ __init__",
 }
 # What a package of the index is called where it is imported, if not by its own name
 IMPORTED_AS = {"pyyaml": "yaml", "psycopg2-binary": "psycopg2"}
+PACKAGES = {"serve": "asof.serve", "asof": "asof", "asof/extensions": "asof.extensions"}  # by folder
 
 
 def modules(package: str) -> dict[str, ast.Module]:
@@ -32,7 +32,6 @@ def modules(package: str) -> dict[str, ast.Module]:
 
 def imported(tree: ast.Module, package: str) -> set[str]:
     """What a module of this folder imports: `asof.x`, `asof.serve.x`, and the first names of what is outside."""
-    own = "asof.serve" if package == "serve" else "asof"
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -40,10 +39,10 @@ def imported(tree: ast.Module, package: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(node.module.partition(".")[0])
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 1, "imports from above the package"
-            base = f"{own}.{node.module}" if node.module else own
-            is_package = base in ("asof", "asof.serve")
-            found |= {f"{base}.{alias.name}" for alias in node.names} if is_package else {base}
+            above = PACKAGES[package].split(".")[: 1 - node.level or None]
+            assert above, "imports from above the package"
+            base = ".".join([*above, node.module] if node.module else above)
+            found |= {f"{base}.{alias.name}" for alias in node.names} if base in PACKAGES.values() else {base}
     return found
 
 
@@ -53,15 +52,21 @@ def test_the_shim_imports_in_one_direction_and_nothing_of_the_commands() -> None
     assert set(layer_of) == set(trees)
     for name, tree in trees.items():
         for each in imported(tree, "serve"):
-            assert each != "asof", f"serve/{name}.py imports the commands' package"
-            if each.startswith("asof.serve."):
+            if each.partition(".")[0] == "asof":
+                assert each.startswith("asof.serve."), f"serve/{name}.py imports {each}, which is not of the shim"
                 assert layer_of[each.removeprefix("asof.serve.")] <= layer_of[name], f"serve/{name}.py imports {each}"
 
 
-@pytest.mark.parametrize("package", ["asof", "serve"])
+def test_extensions_import_of_asof_the_shim_only() -> None:
+    for name, tree in modules("asof/extensions").items():
+        for each in imported(tree, "asof/extensions"):
+            is_own = each.startswith(("asof.serve.", "asof.extensions."))
+            assert is_own or each.partition(".")[0] != "asof", f"asof/extensions/{name}.py imports {each}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_imports_in_a_circle(package: str) -> None:
-    own = "asof.serve" if package == "serve" else "asof"
-    graph = {f"{own}.{name}": imported(tree, package) for name, tree in modules(package).items()}
+    graph = {f"{PACKAGES[package]}.{name}": imported(tree, package) for name, tree in modules(package).items()}
     list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
@@ -75,8 +80,12 @@ def test_every_import_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     shim = names_of(project["dependencies"]) | set(sys.stdlib_module_names)
     extras = project["optional-dependencies"]
-    declared = {"serve": shim, "asof": shim | {"pandas"} | names_of(extras["dbt"]) | names_of(extras["postgres"])}
-    for package in ("asof", "serve"):
+    declared = {
+        "serve": shim,
+        "asof/extensions": shim,
+        "asof": shim | {"pandas"} | names_of(extras["dbt"]) | names_of(extras["postgres"]),
+    }
+    for package in PACKAGES:
         for name, tree in modules(package).items():
             outside = {each for each in imported(tree, package) if each.partition(".")[0] != "asof"}
             assert outside <= declared[package], f"{package}/{name}.py"

@@ -9,12 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 import schemathesis
-from asof.serve.openapi import FEAST
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from asof.extensions.feast import PATH as FEAST
 
 ALL = list(HealthCheck)
 CONFIG = {

@@ -35,9 +35,10 @@ def test_what_the_image_holds_starts_and_is_healthy(publisher, tmp_path):
     for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE):
         where = app / target if source.endswith("/") else app / target / os.path.basename(source)
         copy = shutil.copytree if source.endswith("/") else shutil.copy
-        where.parent.mkdir(exist_ok=True)
+        where.parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / source, where, **({"dirs_exist_ok": True} if source.endswith("/") else {}))
-    assert {path.name for path in app.iterdir()} == {"requirements.lock", "serve"}
+    assert {path.name for path in app.iterdir()} == {"requirements.lock", "asof"}
+    assert {path.name for path in (app / "asof").iterdir()} == {"serve", "extensions"}
     # nothing else is there to import: no repository, and of the packages those of the build side are blocked
     blocked = tmp_path / "blocked"
     for name in ("dbt", "pandas", "pyarrow"):
@@ -84,6 +85,7 @@ def test_the_image_is_not_root_and_holds_no_data():
         "*",
         "!requirements.lock",
         "!serve",
+        "!asof/extensions",
         "**/__pycache__",
     ]
     # each package that it asks for has a version that was tested

@@ -7,9 +7,10 @@ import random
 import re
 
 import pytest
-from asof.serve.plots import HEIGHT, POINTS, bars, line
 from publisher import Publisher, ok, service
 from test_metrics import samples
+
+from asof.extensions.plots import HEIGHT, POINTS, bars, line
 
 FINDING = {
     "id": "f-1",

@@ -217,7 +217,7 @@ def unknown(requested, exported):
 
 def test_alerts_and_dashboard_ask_for_what_there_is(client, ask, scrape):
     client.get("/v1/services/late_delivery?order_id=O-204")
-    client.application.extensions["asof"].metrics.answered_view("shipment@1", ["PRESENT"])
+    client.post("/get-online-features", json={"features": ["shipment:mark"], "entities": {"order_id": ["O-204"]}})
     page = client.get("/metrics").get_data(as_text=True)
     exported, declared = scrape(), set(re.findall(r"^# TYPE (\S+) ", page, re.MULTILINE))
     exported |= {(name,): 0.0 for name in declared}  # of a counter with labels, nothing may have been counted yet

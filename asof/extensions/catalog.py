@@ -1,4 +1,4 @@
-"""What is served, for people and programs: the catalog as JSON, and as one page (templates/catalog.html)."""
+"""An extension of the shim: the catalog of what is served, as JSON and as one page (templates/catalog.html)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,62 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .clock import parse_rfc3339, rfc3339
-from .folder import Publication
-from .reports import Held, Parity, read_health, read_held, read_parity
-from .snapshot import Group, Service
-from .sqltypes import parse_type
+from flask import Blueprint, Flask, Response, render_template, request
+
+from ..serve.clock import parse_rfc3339, rfc3339
+from ..serve.folder import Publication
+from ..serve.reports import Held, Parity, read_health, read_held, read_parity
+from ..serve.shim import Shim
+from ..serve.snapshot import Group, Service, Snapshot
+from ..serve.sqltypes import parse_type
+from . import plots
 
 MOST_FINDINGS = 50  # on the page
 
 
-def catalog(publication: Publication, now: datetime, folder: Path) -> dict[str, Any]:
-    """The catalog of a publication at `now` (UTC), ready for JSON, with the reports of the published folder."""
+def init_app(app: Flask) -> None:
+    """Adds the routes to the shim's application. They name services, features and groups, and so need a token."""
+    shim: Shim = app.extensions["asof"]
+    shim.describe.append(describe)
+    pages = Blueprint("catalog", __name__, template_folder="templates")
+    for each in (plots.line, plots.bars, age_at, duration, example_body):
+        pages.add_app_template_filter(each)
+
+    @pages.before_request
+    def authorise() -> None:
+        shim.authorise(request.environ)
+
+    @pages.get("/v1/catalog")
+    def get_catalog() -> dict[str, Any]:
+        return catalog(shim, shim.publication())
+
+    @pages.get("/")
+    def get_page() -> Response:
+        current = shim.folder.current
+        html = render_template(
+            "catalog.html",
+            refused=shim.folder.refused,
+            catalog=current and catalog(shim, current),
+            most=MOST_FINDINGS,
+            base=request.host_url.rstrip("/"),
+            with_token=shim.tokens is not None,
+        )
+        policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(html, headers=policy, content_type="text/html; charset=utf-8")
+
+    app.register_blueprint(pages)
+
+
+def describe(document: dict[str, Any], snapshot: Snapshot) -> None:
+    """Adds the routes to the OpenAPI document."""
+    part = json.loads(Path(__file__).with_name("templates").joinpath("catalog.json").read_text())
+    document["paths"] |= part["paths"]
+    document["components"]["schemas"] |= part["schemas"]
+
+
+def catalog(shim: Shim, publication: Publication) -> dict[str, Any]:
+    """The catalog of a publication as of now, ready for JSON, with the reports of the published folder."""
+    now, folder = shim.now(publication), shim.folder.path
     parity, held = read_parity(folder), read_held(folder)
     pointer, snapshot = publication.pointer, publication.snapshot
     groups, services = snapshot.groups.values(), snapshot.services.values()
@@ -58,7 +103,7 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
         "description": group.description,
         "owner": group.owner,
         "as_of": rfc3339(group.as_of),
-        **ages(group, now),
+        **group.ages(now),
         "newest_known_at": rfc3339(group.newest_known_at) if group.newest_known_at else None,
         "is_late": group.is_late(now),
         "is_stale": group.is_stale(now),
@@ -67,16 +112,6 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
         "not_knowledge_safe": group.not_knowledge_safe,
         "keys": [{"name": name, "type": kind.name} for name, kind in group.keys.items()],
         "features": [_column(each) for each in group.raw["features"]],
-    }
-
-
-def ages(group: Group, now: datetime) -> dict[str, Any]:
-    """The ages of a group in seconds: of its run and of its data, and how old the run may be."""
-    return {
-        "age_seconds": group.age_seconds(now),
-        "target_seconds": group.target_seconds,
-        "max_age_seconds": group.max_age_seconds,
-        "data_age_seconds": group.data_age_seconds(now),
     }
 
 

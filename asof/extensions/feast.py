@@ -1,4 +1,4 @@
-"""Feast's protocol: what the Feast SDK asks of a `remote` online store, answered from the snapshot.
+"""An extension of the shim: what the Feast SDK asks of a `remote` online store, answered from the snapshot.
 
 A feature view is a feature group, a feature service is a service. Results are columns: one per feature, over all
 entities. A value is spelled so that the SDK can read it: where it cannot be, it is null, and its status says why.
@@ -8,22 +8,79 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter as Tally
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from .clock import EPOCH, rfc3339
-from .evaluate import Row
-from .lookup import Entity
-from .problem import Problem
-from .snapshot import Group, Service, Snapshot
-from .sqltypes import SqlType, WrongValue, from_json, json_writer
-from .validation import Invalid, check_body
+from flask import Flask, Response
+from flask import request as http
+from prometheus_client import Counter
 
+from ..serve.clock import EPOCH, rfc3339
+from ..serve.evaluate import Row
+from ..serve.limits import Environ
+from ..serve.lookup import Entity
+from ..serve.problem import Problem
+from ..serve.shim import Shim
+from ..serve.snapshot import Group, Service, Snapshot
+from ..serve.sqltypes import SqlType, WrongValue, from_json, json_writer
+from ..serve.validation import Invalid, check_body, parse_object
+
+PATH = "/get-online-features"
 PRESENT, NULL, NOT_FOUND, OUTSIDE, INVALID = "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INVALID"
 _BY_GROUP_STATUS = {"NOT_FOUND": NOT_FOUND, "STALE": OUTSIDE}
 _NEVER = rfc3339(EPOCH)  # the event timestamp of what has none
+_ERRORS = (400, 404, 413, 415, 422, 503)
 _CLASSES = {401: "FeastPermissionError", 403: "FeastPermissionError", 404: "FeatureServiceNotFoundException"}
+
+
+def init_app(app: Flask) -> None:
+    """Adds the route to the shim's application."""
+    shim: Shim = app.extensions["asof"]
+    shim.describe.append(describe)
+    view_rows = shim.metrics.counter("view_rows", "Rows of plain views answered to Feast.", "group", "status")
+
+    @app.post(PATH)
+    def post_feast() -> Response:
+        try:
+            return Response(answer(shim, http.environ, view_rows), content_type="application/json")
+        except Problem as error:
+            return Response(error_json(error), error.status, error.headers, content_type="application/json")
+
+
+def answer(shim: Shim, environ: Environ, view_rows: Counter) -> str:
+    """The answer to a Feast SDK; rows of plain views are counted in `view_rows`. Raises Problem."""
+    token, publication = shim.authorise(environ), shim.publication()
+    with shim.admission.of(environ) as body:
+        request, now = Request.parse(parse_object(body), shim.max_entities), shim.now(publication)
+        if request.service is None:
+            shim.check_scope(environ, token, None)
+            written, statuses = answer_views(publication.snapshot, request, now)
+            for group, of_rows in statuses.items():
+                for status, count in Tally(of_rows).items():
+                    view_rows.labels(group, status).inc(count)
+            return written
+        service = shim.service(environ, publication, request.service)
+        shim.check_scope(environ, token, service)
+        entities = service_entities(service, request, shim.max_entities)
+        return answer_service(service, request, shim.rows(publication, service, entities, now))
+
+
+def describe(document: dict[str, Any], snapshot: Snapshot) -> None:
+    """Adds the route to the OpenAPI document. Errors are as the SDK reads them."""
+    part = json.loads(Path(__file__).with_name("templates").joinpath("feast.json").read_text())
+    operation, components = part["paths"][PATH]["post"], document["components"]
+    if snapshot.names:
+        sent = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        sent["feature_service"]["enum"] = snapshot.names
+    text = {"type": "string", "description": "JSON in a string: module, class and message of the SDK's exception."}
+    content = {"content": {"application/json": {"schema": text}}}
+    statuses = (*_ERRORS, 401, 403) if "securitySchemes" in components else _ERRORS
+    operation["responses"] |= {str(each): components["responses"][f"error_{each}"] | content for each in statuses}
+    document["paths"] |= part["paths"]
+    components["schemas"] |= part["schemas"]
 
 
 class Refused(Problem):

@@ -1,0 +1,54 @@
+"""Extensions: which routes the shim has with those that it is given, one as the docs have it, and one that is none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from asof.serve.settings import EXTENSIONS
+from server import ROOT, run
+from test_folder import tokens_file
+
+ROUTES = {
+    "/v1/services/<service>",
+    "/health",
+    "/ready",
+    "/ready/<service>",
+    "/metrics",
+    "/openapi.json",
+}
+
+
+def routes_of(app):
+    return {rule.rule for rule in app.url_map.iter_rules()}
+
+
+def test_the_shim_alone_and_with_its_extensions(make_app, publisher):
+    alone, whole = make_app(publisher.folder, extensions=()), make_app(publisher.folder)
+    assert routes_of(alone) == ROUTES
+    assert routes_of(whole) == ROUTES | {"/", "/v1/catalog", "/get-online-features"}
+    for app, has in ((alone, False), (whole, True)):
+        client = app.test_client()
+        assert client.get("/v1/services/pairs?left_id=1&right_id=11").status_code == 200
+        for path in ("/", "/v1/catalog", "/get-online-features"):
+            assert (client.get(path).status_code != 404) == has
+            assert (path in client.get("/openapi.json").json["paths"]) == has
+
+
+def test_an_extension_as_the_docs_have_it(make_app, publisher, tmp_path, monkeypatch):
+    page = (ROOT / "docs/http-api.md").read_text().partition("## Extensions")[2]
+    (tmp_path / "an_extension.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    tokens = tokens_file(tmp_path / "tokens.json", all=["*"])
+    client = make_app(publisher.folder, tokens=tokens, extensions=[*EXTENSIONS, "an_extension"]).test_client()
+    assert client.get("/v1/groups").status_code == 401
+    found = client.get("/v1/groups", headers={"Authorization": "Bearer secret-all"})
+    assert found.json == ["shipment@1", "warehouse@1", "pair@1", "kinds@1", "old@1"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("nowhere", "No module named 'nowhere'"), ("json", "no attribute")])
+def test_what_is_no_extension_is_refused_before_the_start(publisher, name, reason):
+    ended = run("--folder", publisher.folder, "--extensions", name)
+    assert ended.returncode == 2
+    assert f"asof serve: --extensions {name}: " in ended.stderr
+    assert reason in ended.stderr
