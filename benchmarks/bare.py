@@ -34,8 +34,8 @@ if __name__ == "__main__":
 
     multiprocessing.set_start_method("spawn")
     port = free_port("127.0.0.1", 0)
-    url = f"http://127.0.0.1:{port}"
-    threading.Thread(target=announce, args=[url, f"bare on {url}"], daemon=True).start()
+    line = f"bare on http://127.0.0.1:{port}"
+    threading.Thread(target=announce, args=["127.0.0.1", port, line], daemon=True).start()
     Granian(
         "benchmarks.bare:app",
         port=port,

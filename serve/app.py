@@ -127,15 +127,11 @@ def _register(app: Flask, shim: Shim) -> None:
     values. Whatever is new stands in templates/openapi.json, too.
     """
 
-    # The middleware is faster, and takes whatever can be the name of a service: only other names come here
-    @app.post(SERVICES_ROUTE)
-    def post_service(service: str) -> Response:
-        return Response(shim.ask(request.environ, service), content_type="application/json")
-
-    @app.get(SERVICES_ROUTE)
-    def get_service(service: str) -> Response:
-        answer = shim.ask(request.environ, service, request.args.to_dict(flat=False))
-        return Response(answer, content_type="application/json")
+    # The middleware is faster, and takes POSTs to whatever can be the name of a service: others come here
+    @app.route(SERVICES_ROUTE, methods=["GET", "POST"])
+    def ask_service(service: str) -> Response:
+        arguments = None if request.method == "POST" else request.args.to_dict(flat=False)
+        return Response(shim.ask(request.environ, service, arguments), content_type="application/json")
 
     def state() -> dict[str, Any]:
         current, refused = shim.folder.current, shim.folder.refused

@@ -22,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from .clock import Clock, serving_now
+from .clock import Clock, parse_rfc3339, serving_now
 from .evaluate import Row
 from .folder import PublishedFolder
 from .reports import read_health, read_held, read_parity
@@ -188,7 +188,8 @@ def _of_groups(groups: list[Group], now: datetime) -> Iterator[Metric]:
 
 def _of_reports(folder: Path, services: set[str], now: datetime) -> Iterator[Metric]:
     """What the builds say of what is held, of the health of the data, and of logged answers."""
-    held = {id_: max(0.0, (now - each.since).total_seconds()) for id_, each in read_held(folder).items()}
+    since = {id_: parse_rfc3339(each["since"]) for id_, each in read_held(folder).items()}
+    held = {id_: max(0.0, (now - each).total_seconds()) for id_, each in since.items()}
     yield _gauge("held_seconds", "Since a build first failed by a group or service that is held.", held, "id")
     labels = ("rule", "level", "subject", "column")  # the log of requests and its service share a subject
     health = read_health(folder)
@@ -202,13 +203,13 @@ def _of_reports(folder: Path, services: set[str], now: datetime) -> Iterator[Met
     }
     documentation = "How far a feature is from the set that the model was trained on, from 0 to 1."
     yield _gauge("drift", documentation, drift, "service", "source", "feature", "state")
-    parity = {id_: each for id_, each in read_parity(folder).items() if id_ in services}
-    ages = {id_: each.age_seconds(now) for id_, each in parity.items()}
+    parity = {id_: each for id_, each in read_parity(folder, now).items() if id_ in services}
+    ages = {id_: each["age_seconds"] for id_, each in parity.items()}
     yield _gauge("parity_age_seconds", "Since a build last compared logged answers with history.", ages, "service")
     results = ("same", "different", "not_compared", "not_comparable")
-    counts = {(id_, result): getattr(each, result) for id_, each in parity.items() for result in results}
+    counts = {(id_, result): each[result] for id_, each in parity.items() for result in results}
     yield _gauge("parity_rows", "Rows of that comparison.", counts, "service", "result")
-    differing = {id_: each.open for id_, each in parity.items()}
+    differing = {id_: each["open"] for id_, each in parity.items()}
     documentation = "Logged answers that differ and that nobody accepted."
     yield _gauge("parity_open_differences", documentation, differing, "service")
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -20,6 +20,7 @@ FORMAT = 1
 
 Finding = dict[str, Any]  # as the file has it: id, rule, level, kind, subject, column, since, message and more
 
+_COUNTS = ("same", "different", "not_compared", "not_comparable", "open")
 _TEXTS = ("id", "rule", "level", "kind", "subject", "message")
 _PARTS = ("feeds", "groups", "profiles", "drift")
 
@@ -28,55 +29,29 @@ T = TypeVar("T")
 log = logging.getLogger("asof.serve")
 
 
-class Parity(NamedTuple):
-    """The last comparison of a service's logged answers, at the now of that build (UTC). The counts are rows of the
-    log, `open` those that differ, of any comparison, and that nobody accepted.
+def read_parity(folder: Path, now: datetime) -> dict[str, dict[str, Any]]:
+    """By service id the last comparison of its logged answers: `compared_at` (the now of that build, RFC 3339),
+    `age_seconds` at `now` (UTC), and how many rows of the log were found how. `open` are those that differ, of any
+    comparison, and that nobody accepted.
     """
 
-    compared_at: datetime
-    same: int
-    different: int
-    not_compared: int
-    not_comparable: int
-    open: int
+    def parity(each: dict[str, Any]) -> dict[str, Any]:
+        compared_at = parse_rfc3339(each["compared_at"])
+        age = max(0.0, (now - compared_at).total_seconds())
+        return {"compared_at": rfc3339(compared_at), "age_seconds": age} | {name: each[name] for name in _COUNTS}
 
-    def age_seconds(self, now: datetime) -> float:
-        """Seconds since the comparison, at `now` (UTC)."""
-        return max(0.0, (now - self.compared_at).total_seconds())
-
-    def as_json(self, now: datetime) -> dict[str, Any]:
-        """As the catalog shows it, with its age at `now` (UTC)."""
-        counts = dict(zip(self._fields[1:], self[1:], strict=True))
-        return {"compared_at": rfc3339(self.compared_at), "age_seconds": self.age_seconds(now)} | counts
+    return _read(folder / "parity.json", lambda raw: {id_: parity(each) for id_, each in raw["services"].items()})
 
 
-class Held(NamedTuple):
-    """Why a group or service is carried over, and since when: the now of the first build that failed by it (UTC)."""
+def read_held(folder: Path) -> dict[str, dict[str, str]]:
+    """By the id of a group or service the `reason` why it is carried over, and `since` when (RFC 3339): the now of the
+    first build that failed by it.
+    """
 
-    since: datetime
-    reason: str
+    def held(each: dict[str, str]) -> dict[str, str]:
+        return {"since": rfc3339(parse_rfc3339(each["since"])), "reason": each["reason"]}
 
-    def as_json(self) -> dict[str, str]:
-        """As the catalog and /ready show it."""
-        return {"since": rfc3339(self.since), "reason": self.reason}
-
-
-def read_parity(folder: Path) -> dict[str, Parity]:
-    """By service id."""
-
-    def parity(compared_at: str, **counts: int) -> Parity:
-        return Parity(compared_at=parse_rfc3339(compared_at), **counts)
-
-    return _read(folder / "parity.json", lambda raw: {id_: parity(**each) for id_, each in raw["services"].items()})
-
-
-def read_held(folder: Path) -> dict[str, Held]:
-    """By the id of a group or service."""
-
-    def held(since: str, reason: str, **_: Any) -> Held:
-        return Held(parse_rfc3339(since), reason)
-
-    return _read(folder / "held.json", lambda raw: {id_: held(**each) for id_, each in raw["held"].items()})
+    return _read(folder / "held.json", lambda raw: {id_: held(each) for id_, each in raw["held"].items()})
 
 
 def read_health(folder: Path) -> dict[str, Any]:

@@ -8,12 +8,10 @@ import logging
 import multiprocessing
 import os
 import socket
-import ssl
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from functools import partial
 from typing import Any
 
@@ -48,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     server = Granian("asof", **_settings(options, port))  # a name that it wants; `create_worker` is what it loads
     scheme = "https" if options.tls_certificate else "http"
     url = f"{scheme}://{f'[{options.host}]' if ':' in options.host else options.host}:{port}"
-    threading.Thread(target=announce, args=[url, f"asof serves on {url}"], daemon=True).start()
+    threading.Thread(target=announce, args=[options.host, port, f"asof serves on {url}"], daemon=True).start()
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     # Where several workers keep their counters, so that each of them can answer with the sum
     with tempfile.TemporaryDirectory(prefix="asof-counters-", ignore_cleanup_errors=True) as counters:
@@ -113,16 +111,12 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def announce(url: str, line: str) -> None:
-    """Prints a line once the first worker answers."""
-    unverified = ssl.create_default_context()  # the certificate names the host that callers use, not this address
-    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
-    https, no_proxy = urllib.request.HTTPSHandler(context=unverified), urllib.request.ProxyHandler({})
-    direct = urllib.request.build_opener(no_proxy, https)
+def announce(host: str, port: int, line: str) -> None:
+    """Prints a line once the first worker takes connections."""
     while True:
         try:
-            with direct.open(f"{url}/health", timeout=0.5):
-                break
-        except OSError:  # urllib's URLError is one
+            socket.create_connection((host.strip("[]"), port), 0.5).close()
+            break
+        except OSError:
             time.sleep(0.05)
     print(line, flush=True)

@@ -120,7 +120,7 @@ class Shim:
             "service": found.id,
             "groups": {each.id: each.raw.get("made_at") for each in groups},
             "ages": {each.id: each.ages(now) for each in groups},
-            "held": {id_: held[id_].as_json() for id_ in ids if id_ in held},
+            "held": {id_: held[id_] for id_ in ids if id_ in held},
             "findings": [{name: each.get(name) for name in FINDING_WITHOUT_VALUES} for each in findings],
         }
 

@@ -105,7 +105,6 @@ class Declared:
         self.name: str = raw["name"]
         self.version = int(raw["version"])
         self.description: str = raw.get("description") or ""
-        self.owner: str = raw.get("owner") or ""
         self.definition: str = raw["definition"]
 
 
@@ -119,10 +118,9 @@ class Group(Declared):
         self.max_age_seconds = int(raw["max_age_seconds"])
         self.keys = types_of(raw["keys"])
         self.features = types_of(raw["features"])
-        # The next three are not in older manifests: how fresh it should be; the event models that it reads whose
-        # `known_at` is assumed, with their `safety_lag`; and when the newest event became known that it knew
+        # The next two are not in older manifests: how fresh it should be, and when the newest event became known that
+        # it knew
         self.target_seconds: int | None = raw.get("target_seconds")
-        self.not_knowledge_safe: list[dict[str, str]] = raw.get("not_knowledge_safe", [])
         newest = raw.get("newest_known_at")
         self.newest_known_at = parse_rfc3339(newest) if newest else None
 
@@ -133,10 +131,6 @@ class Group(Declared):
     def data_age_seconds(self, now: datetime) -> float | None:
         """Seconds since the newest event became known that it knew; None where it reads no events."""
         return (now - self.newest_known_at).total_seconds() if self.newest_known_at else None
-
-    def is_late(self, now: datetime) -> bool:
-        """Whether it is older than its target, if it has one; it is served all the same."""
-        return self.target_seconds is not None and self.age_seconds(now) > self.target_seconds
 
     def is_stale(self, now: datetime) -> bool:
         """Whether it is older than its max_age: for people, probes and plain views; services take it from the SQL."""

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, render_template, request
 
 from ..serve.clock import parse_rfc3339, rfc3339
 from ..serve.folder import Publication
-from ..serve.reports import Held, Parity, read_health, read_held, read_parity
+from ..serve.reports import read_health, read_held, read_parity
 from ..serve.shim import Shim
 from ..serve.snapshot import Group, Service, Snapshot
 from ..serve.sqltypes import parse_type
@@ -63,7 +63,7 @@ def describe(document: dict[str, Any], snapshot: Snapshot) -> None:
 def catalog(shim: Shim, publication: Publication) -> dict[str, Any]:
     """The catalog of a publication as of now, ready for JSON, with the reports of the published folder."""
     now, folder = shim.now(publication), shim.folder.path
-    parity, held = read_parity(folder), read_held(folder)
+    parity, held = read_parity(folder, now), read_held(folder)
     pointer, snapshot = publication.pointer, publication.snapshot
     groups, services = snapshot.groups.values(), snapshot.services.values()
     return {
@@ -85,13 +85,13 @@ def catalog(shim: Shim, publication: Publication) -> dict[str, Any]:
     }
 
 
-def _made(each: Group | Service, publication: Publication, held: dict[str, Held]) -> dict[str, Any]:
+def _made(each: Group | Service, publication: Publication, held: dict[str, dict[str, str]]) -> dict[str, Any]:
     """The snapshot that a group or service last went out with, and why it has not since, if a build failed by it."""
-    snapshot, why = publication.snapshot, held.get(each.id)
+    snapshot = publication.snapshot
     return {
         "made_in": each.raw.get("made_in", snapshot.snapshot_id),
         "made_at": each.raw.get("made_at") or rfc3339(snapshot.created_at),
-        "held": why.as_json() if why else None,
+        "held": held.get(each.id),
     }
 
 
@@ -101,21 +101,21 @@ def _group(group: Group, now: datetime) -> dict[str, Any]:
         "name": group.name,
         "version": group.version,
         "description": group.description,
-        "owner": group.owner,
+        "owner": group.raw.get("owner") or "",
         "as_of": rfc3339(group.as_of),
         **group.ages(now),
         "newest_known_at": rfc3339(group.newest_known_at) if group.newest_known_at else None,
-        "is_late": group.is_late(now),
+        "is_late": group.target_seconds is not None and group.age_seconds(now) > group.target_seconds,
         "is_stale": group.is_stale(now),
         "rows": group.table.rows,
         "definition": group.definition,
-        "not_knowledge_safe": group.not_knowledge_safe,
+        "not_knowledge_safe": group.raw.get("not_knowledge_safe", []),  # not in older manifests
         "keys": [{"name": name, "type": kind.name} for name, kind in group.keys.items()],
         "features": [_column(each) for each in group.raw["features"]],
     }
 
 
-def _service(service: Service, now: datetime, parity: Parity | None) -> dict[str, Any]:
+def _service(service: Service, now: datetime, parity: dict[str, Any] | None) -> dict[str, Any]:
     rules = ("missing", "range", "categories")
     return {
         "service": service.id,
@@ -123,10 +123,10 @@ def _service(service: Service, now: datetime, parity: Parity | None) -> dict[str
         "version": service.version,
         "is_latest": service.is_latest,
         "description": service.description,
-        "owner": service.owner,
+        "owner": service.raw.get("owner") or "",
         "definition": service.definition,
         "path": f"/v1/services/{service.id}",
-        "parity": parity and parity.as_json(now),
+        "parity": parity,
         "keys": [_column(each) for each in service.raw["keys"]],
         "request": [_column(each, required=each.get("required", True)) for each in service.raw["request"]],
         "groups": service.raw["groups"],
