@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+RECENT_ROWS = 200_000
+
 
 class EngineError(Exception):
     """The engine cannot do what is wanted of it; the message says why and what to do."""
@@ -49,6 +51,7 @@ class Start:
     """What a run on the engine starts from.
 
     folder: the hand-over. as_of: the moment of the run. known_at: by event model, when its known rows are counted.
+    recent: the moment up to which rows of late of event models are handed over, or None.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class Start:
     inputs: list[EntityInput]
     as_of: str
     known_at: dict[Relation, list[str]]
+    recent: str | None
 
 
 class Engine(Protocol):
@@ -83,8 +87,8 @@ class Engine(Protocol):
     def show_published(self, schema: str, folder: Path) -> None:
         """Keeps the latest rows of the current publication of a folder in materialized views, if it has such."""
 
-    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int | None:
-        """The same of an event model's rows of the 56 days up to a moment, of many a part; None where it can't."""
+    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int:
+        """The same of an event model's rows of the 56 days up to a moment. Of many rows a part: RECENT_ROWS or so."""
 
     def close(self) -> None:
         """Ends the session."""

@@ -135,7 +135,8 @@ def fill(folder: Path, target: Target) -> None:
         if plan["show"] and not engine.has_materialized_views:
             raise EngineError(f"{engine.name} has no materialized views. Write `asof_latest_in_engine: false`")
         known_at = {relations[id_]: each["known_at"] for id_, each in plan["relations"].items() if "known_at" in each}
-        start = Start(folder, relations[plan["clock"]], moments, inputs, plan["as_of"], known_at)
+        recent = plan["as_of"] if plan["kind"] == "build" else None
+        start = Start(folder, relations[plan["clock"]], moments, inputs, plan["as_of"], known_at, recent)
         results = build_on_engine(target, plan["select"], engine.prepare(start))
         engine.begin_reading()
         compiled = json.loads((target.artifacts / "manifest.json").read_text())["nodes"]
@@ -143,7 +144,6 @@ def fill(folder: Path, target: Target) -> None:
             # of what is not built on DuckDB, whose parser is to see it
             entry["compiled_code"] = compiled[id_].get("compiled_code") if entry["selector"] in plan["stay"] else None
             if results.get(id_) == "success":
-                recent = plan["as_of"] if plan["kind"] == "build" else None
                 hand_over(folder, engine, relations[id_], entry, moments, recent)
             else:
                 entry.update(columns={}, files=[])
@@ -182,7 +182,7 @@ def hand_over(
         for name, type_ in engine.columns(relation).items()
     }
     whole = f"{relation.name}.parquet"
-    parts: dict[str, Callable[[Path], int | None]] = {}
+    parts: dict[str, Callable[[Path], int]] = {}
     if entry["role"] == "group":
         for number, moment in enumerate(moments):
             parts[f"{relation.name}-{number}.parquet"] = partial(engine.write, relation, columns, moment)
@@ -202,8 +202,6 @@ def hand_over(
             rows = write(folder / name)
         except (OSError, duckdb.IOException) as error:
             raise EngineError(f"{relation.name} could not be written to {folder}: {error}") from None
-        if rows is None:
-            continue
         with (folder / name).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from .engine import EngineError, EntityInput, Relation, Start, no_same_type
+from .engine import RECENT_ROWS, EngineError, EntityInput, Relation, Start, no_same_type
 from .serve.sql import parquet, quote
 
 # DuckDB's types for those of PostgreSQL, as format_type() writes them
@@ -63,7 +63,7 @@ class Postgres:
 
     name = "postgres"
     has_materialized_views = True
-    recent_rows = 200_000  # of an event model, about so many at most are handed over
+    recent_rows = RECENT_ROWS
 
     def __init__(self, profile: Mapping[str, Any]) -> None:
         """profile: the target's entry in profiles.yml. Raises EngineError without the driver or the server."""
@@ -158,7 +158,7 @@ class Postgres:
         """As text by COPY, which DuckDB reads by the types; a list goes as JSON. Errors: the server went away."""
         return self._write(relation, columns, f"as_of = '{as_of}'" if as_of else "true", path)
 
-    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int | None:
+    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int:
         """Of many rows a part by their event_id, so that each hour keeps its share."""
         is_recent = f"known_at <= '{as_of}' and known_at > timestamptz '{as_of}' - interval '56 days'"
         ((rows,),) = self._run(f"select count(*) from {relation} where {is_recent}")

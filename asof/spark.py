@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from .engine import EngineError, Relation, Start, no_same_type
+from .engine import RECENT_ROWS, EngineError, Relation, Start, no_same_type
 from .serve.sql import literal, parquet, quote
 
 # DuckDB's types for those of Spark
@@ -58,6 +58,8 @@ class Spark:
         self._put("run", {"entity": "varchar", "at": "timestamptz", "is_counted": "boolean"}, run)
         counted = [[_name(relation), moment] for relation, found in start.known_at.items() for moment in found]
         self._put("known_at", {"relation": "varchar", "at": "timestamptz"}, counted)
+        rows = [[start.recent, RECENT_ROWS]] if start.recent else []
+        self._put("recent", {"at": "timestamptz", "rows": "bigint"}, rows)
         for each in start.inputs:
             times = {"first_seen_at": "timestamptz", "gone_at": "timestamptz"}
             columns = {**each.keys, **times, "asof_seen_in_run": "varchar", "asof_forgotten_in_run": "varchar"}
@@ -120,8 +122,15 @@ class Spark:
 
     def write(self, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
         """Copies what Spark wrote of a relation, or of its moment, into one file."""
+        return self._copy(_name(relation), relation, columns, as_of, path)
+
+    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int:
+        """As Spark picked them at the end of its build, by their event_id."""
+        return self._copy(f"recent.{_name(relation)}", relation, columns, None, path)
+
+    def _copy(self, name: str, relation: Relation, columns: dict[str, str], as_of: str | None, path: Path) -> int:
         self._check_types(relation, columns)
-        files = self._written(_name(relation), relation.name)
+        files = self._written(name, relation.name)
         if as_of:
             ((micros,),) = self._connection.execute(f"select epoch_us(timestamptz {literal(as_of)})").fetchall()
             files = files.replace("**", f"asof_moment={micros}")
@@ -139,10 +148,6 @@ class Spark:
 
     def show_published(self, schema: str, folder: Path) -> None:
         """Not called: it has no materialized views."""
-
-    def write_recent(self, relation: Relation, columns: dict[str, str], as_of: str, path: Path) -> int | None:
-        """Nothing: Spark writes no event models."""
-        return None
 
     def _check_types(self, relation: Relation, declared: dict[str, str]) -> None:
         """Raises EngineError for a column that would have to be converted to its declared type."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,10 @@ class EngineWorld(World, ABC):
     def backfill(self, start: str, end: str, every: str, *, now: str, groups: str = "", **more: Any) -> Run:
         """All groups: an engine hands over all of a project."""
         return self.build(now, *backfill_of(start, end, every), **more)
+
+
+# Makes the project of a template in a folder, on an engine: the folder first
+NewWorld = Callable[[Path, Path], EngineWorld]
 
 
 def recorded(warehouse: Path) -> dict[str, list[tuple]]:

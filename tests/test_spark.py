@@ -144,7 +144,7 @@ def test_what_spark_wrote_is_read_in_the_declared_types_or_refused(tmp_path: Pat
     entity = EntityInput(Relation("asof", "things"), {"thing_id": "varchar"}, tmp_path / "things.csv", False)
     (tmp_path / "things.csv").write_text('"a","2026-05-01 00:00:00+00",,"run 1",\n')
     engine = Spark({})
-    start = Start(tmp_path, Relation("asof", "clock"), moments, [entity], moments[1], {group: moments})
+    start = Start(tmp_path, Relation("asof", "clock"), moments, [entity], moments[1], {group: moments}, None)
     assert engine.prepare(start) == {"ASOF_ENGINE_FOLDER": str(tmp_path / "spark")}
     with pytest.raises(EngineError, match="did not finish writing its last step"):
         engine.begin_reading()

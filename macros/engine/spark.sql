@@ -180,14 +180,41 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Hands over the examples, the columns of all that was built, and how many rows of event models were known. #}
+{#
+  Hands over an event model's rows of the 56 days up to a moment, of many a part by their event_id, so that each hour
+  keeps its share. `recent` has the moment and how many rows at most, or no row.
+#}
+{% macro spark_hand_over_recent(relation) %}
+    {%- set folder = env_var('ASOF_ENGINE_FOLDER') -%}
+    {%- set sql -%}
+        with recent as (
+            select event.*
+            from {{ relation }} as event
+            inner join parquet.`{{ folder }}/in/recent.parquet` as build
+                on event.known_at <= build.at and event.known_at > build.at - interval 56 days
+        )
+        select recent.*
+        from recent
+        where pmod(hash(event_id), (
+            select greatest(1, round((select count(*) from recent) / build.rows))
+            from parquet.`{{ folder }}/in/recent.parquet` as build
+        )) = 0
+    {%- endset -%}
+    {%- do run_query("insert overwrite directory '" ~ folder ~ '/out/recent.' ~ relation.schema ~ '.'
+        ~ relation.identifier ~ "' using parquet " ~ sql) -%}
+{% endmacro %}
+
+{# Hands over the examples, the columns of all that was built, and what is known of event models. #}
 {% macro spark__end_engine_run(built) %}
     {%- set folder = env_var('ASOF_ENGINE_FOLDER', '') -%}
     {%- if not folder -%}{{- return(none) -}}{%- endif -%}
     {%- set columns, known = [], [] -%}
+    {%- set is_recent_wanted = run_query('select 1 from parquet.`' ~ folder ~ '/in/recent.parquet`').rows | length -%}
     {%- for relation, role in built -%}
         {%- set name = relation.schema ~ '.' ~ relation.identifier -%}
+        {%- set types = {} -%}
         {%- for column in adapter.get_columns_in_relation(relation) -%}
+            {%- do types.update({column.name: column.dtype}) -%}
             {%- do columns.append("('" ~ name ~ "', " ~ loop.index ~ ", '" ~ column.name ~ "', '" ~ column.dtype
                 ~ "')") -%}
         {%- endfor -%}
@@ -202,6 +229,9 @@
                 group by counted.relation, counted.at
             {%- endset -%}
             {%- do known.append(sql) -%}
+            {%- if is_recent_wanted and types.known_at == 'timestamp' and types.event_id and types.occurred_at -%}
+                {%- do asof.spark_hand_over_recent(relation) -%}
+            {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set columns_sql -%}
