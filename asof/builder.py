@@ -7,10 +7,11 @@ from datetime import datetime
 
 import duckdb
 
+from .dbt import dotted
 from .prove_on_engine import StagingInPostgres
 from .rebuild import Model, Project, ProofError, Rebuild, relations_in
 from .sandbox import Input, RelationPath, Sandbox, column_of
-from .serve.sql import dotted, literal, parquet, quote
+from .serve.sql import literal, parquet, quote
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from .dbt import dotted
 from .rebuild import Model
 from .sandbox import Sandbox
-from .serve.sql import dotted, literal
+from .serve.sql import literal
 
 # Lengths of time, in seconds, after which the known examples are counted
 RUNGS = [*(60 * each for each in (1, 5, 15, 30)), *(3600 * each for each in (1, 2, 6, 12))]

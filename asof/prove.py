@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .builder import Builder, Inputs, inputs_of
-from .dbt import add_options
+from .dbt import add_options, dotted
 from .engine import EngineError
 from .handover import Target
 from .known_within import KnownWithin
@@ -27,7 +27,7 @@ from .prove_on_engine import StagingInPostgres
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
 from .sandbox import MICROSECOND, SPAN, Input, Sandbox
 from .serve.clock import parse_rfc3339
-from .serve.sql import dotted, literal, quote
+from .serve.sql import literal, quote
 
 # What is compared with the build whose future is cut off: a name, the future, and whether later moments stand beside.
 VARIANTS = [

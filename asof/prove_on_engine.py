@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .dbt import DbtError, run_dbt
+from .dbt import DbtError, dotted, run_dbt
 from .engine import EngineError, Relation
 from .handover import Target
 from .postgres import Postgres
 from .rebuild import Leaf, Model, Project, ProofError, Rebuild, without_ephemeral
 from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of
-from .serve.sql import dotted, literal, parquet, quote
+from .serve.sql import literal, parquet, quote
 
 
 class StagingInPostgres(Postgres):

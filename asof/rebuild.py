@@ -12,9 +12,8 @@ from typing import Any
 
 import duckdb
 
-from .dbt import DbtError, run_dbt
+from .dbt import DbtError, dotted, run_dbt
 from .sandbox import RelationPath, walk
-from .serve.sql import dotted
 
 _HARMLESS_FUNCTIONS = {"unnest", "range", "generate_series"}
 

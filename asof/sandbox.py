@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 
-from .serve.sql import dotted, literal, quote
+from .dbt import dotted
+from .serve.sql import literal, quote
 
 RelationPath = tuple[str, str, str]  # database, schema, name
 MICROSECOND = timedelta(microseconds=1)

@@ -9,10 +9,11 @@ A request:   server (granian) -> app (routes) -> shim.ask: token, limits, valida
 A snapshot:  folder (watches current.json) -> loader (files against hashes) -> columns (tables in memory)
              -> snapshot (groups and services) -> evaluate (plans) -> folder (the swap: a Publication)
 
-For people: openapi and metrics, from the snapshot and from what builds leave beside it (reports).
-Extensions:  the catalog and Feast's protocol are modules of asof/extensions, whose __init__ says what an extension is.
+For people: metrics, from the snapshot and from what builds leave beside it (reports).
+Extensions: the OpenAPI document, the catalog and Feast's protocol are modules of asof/extensions, whose __init__ says
+            what an extension is.
 
-To add a route: an extension; or `app._register`, a method of `shim.Shim` and templates/openapi.json.
+To add a route: an extension; or `app._register`, a method of `shim.Shim`, asof/extensions/templates/openapi.json.
 To add a type: the docstring of sqltypes says where.
 To add an option: `OPTIONS` in settings.
 The shim evaluates with DuckDB, whatever engine built: what engines do differently is in macros/engine, never here.

@@ -18,7 +18,8 @@ from .settings import ConfigurationError, SettingsError, add_options, check_envi
 from .tokens import Tokens
 
 # Commands that were of `python -m serve` once
-MOVED = ("prune", "loop", "prove", "explain", "training", "batch", "compare", "new", "feast")
+COMMANDS = ("prune", "loop", "prove", "explain", "training", "batch", "compare", "new", "feast")
+MOVED = {name: f"run: asof {name}" for name in COMMANDS} | {"sync": "copy the folder with rsync: docs/operations.md"}
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,9 +68,7 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """`python -m serve`: serves, or names the command that took the place of an old one. Returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in (*MOVED, "sync"):
-        is_gone = arguments[0] == "sync"
-        now = "copy the folder with rsync: docs/operations.md" if is_gone else f"run: asof {arguments[0]}"
+    if arguments and (now := MOVED.get(arguments[0])):
         print(f"`python -m serve {arguments[0]}` is no command any more; {now}", file=sys.stderr)
         return 2
     try:

@@ -61,7 +61,6 @@ def create_app(
     app = Flask(__package__, static_folder=None)
     app.json = DefaultJSONProvider(app)
     app.json.sort_keys = False
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.extensions["asof"] = shim
     app.register_error_handler(Exception, response_to)
     _register(app, shim)
@@ -124,7 +123,7 @@ def _route(environ: Environ) -> str:
 
 def _register(app: Flask, shim: Shim) -> None:
     """The routes. Each authorises, but for probes, which are open: a balancer has no token, and their answers hold no
-    values. Whatever is new stands in templates/openapi.json, too.
+    values. Whatever is new stands in asof/extensions/templates/openapi.json, too.
     """
 
     # The middleware is faster, and takes POSTs to whatever can be the name of a service: others come here
@@ -160,8 +159,3 @@ def _register(app: Flask, shim: Shim) -> None:
     def get_metrics() -> Response:
         shim.authorise(request.environ)
         return Response(shim.metrics.text(), content_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/openapi.json")
-    def get_openapi() -> Response:
-        shim.authorise(request.environ)
-        return Response(shim.openapi(shim.publication().snapshot), content_type="application/json")

@@ -51,9 +51,9 @@ class Metrics:
         self.nulls = count("feature_nulls", "Nulls answered, rejected rows aside.", "service", "feature")
         unseen = "Values answered that are none of the declared categories, `other` among them."
         self.unseen = count("feature_unseen", unseen, "service", "feature")
-        self._denied = count("requests_denied", "Requests denied: 401 or 403.", "status")
+        self.denied = count("requests_denied", "Requests denied: 401 or 403.", "status")
         for status in ("401", "403"):
-            self._denied.labels(status)
+            self.denied.labels(status)
         self.snapshots_refused = count("snapshots_refused", "Snapshots refused, by each worker.")
         self.request_log_dropped = count("request_log_dropped_rows", "Rows that the request log could not take.")
         self._requests: dict[tuple[str, str, int], Histogram] = {}
@@ -69,10 +69,6 @@ class Metrics:
         if child is None:
             child = self._requests[path, service, status] = self._seconds.labels(path, service, str(status))
         child.observe(seconds)
-
-    def denied(self, status: int) -> None:
-        """Counts a request that was denied."""
-        self._denied.labels(str(status)).inc()
 
     def answered(self, service: Service, rows: list[Row], published: int = 0) -> None:
         """Counts the rows of an answer, `published` of them as the build wrote them."""

@@ -23,10 +23,6 @@ class Problem(Exception):
         title = HTTPStatus(status).phrase
         self.document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
 
-    def response(self) -> Response:
-        """The Flask response."""
-        return Response(json.dumps(self.document), self.status, self.headers, content_type="application/problem+json")
-
 
 def response_to(error: Exception) -> Response:
     """The answer to a request that raised: a Problem, or what Flask raises for a path or method that there is not.
@@ -38,4 +34,4 @@ def response_to(error: Exception) -> Response:
     if not isinstance(error, Problem):
         log.exception("a request failed", exc_info=error)
         error = Problem(500, "the shim failed; its log says why")
-    return error.response()
+    return Response(json.dumps(error.document), error.status, error.headers, content_type="application/problem+json")

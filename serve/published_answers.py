@@ -16,12 +16,14 @@ from .clock import parse_rfc3339
 from .columns import CHUNK, count
 from .evaluate import Plan, Row, answer_columns, fetchable, row_of
 from .loader import check_file, opened, refusing
-from .lookup import Entity, Rows, row_finder
+from .lookup import row_finder
 from .snapshot import Raw, plain_name
 from .sql import parquet, quote
 
 # The JSON of all rows, where each begins and the last one ends, and which of the rows at the end each is like
 _Written = tuple[memoryview, "array[int]", "array[int]", list[Row]]
+
+Answers = dict[str, "PublishedAnswers"]  # by service id
 
 _AT_ONCE = 64  # rows that are written without letting a request run
 
@@ -36,7 +38,7 @@ class PublishedAnswers:
         """
         service, first = plan.service, plan.service.lookups[0]
         self.valid_until = parse_rfc3339(raw["valid_until"])
-        self._find = row_finder(first)
+        self.find = row_finder(first)  # the row of each entity; None where there is none
         self._source = (raw["sha256"], service.definition, service.raw["features"])
         path = folder / plain_name(raw["file"])
         check_file(path, raw)
@@ -52,10 +54,6 @@ class PublishedAnswers:
             same = before if before and before._source == self._source else None
             self._written: _Written = same._written if same else _write(connection, plan, raw["rows"])
 
-    def find(self, entities: list[Entity]) -> Rows:
-        """The row of each entity; None where there is none."""
-        return self._find(entities)
-
     def row_json(self, row: int) -> str:
         """A row as the JSON of the answer, as `Plan.row_json` writes it."""
         texts, ends, *_ = self._written
@@ -67,13 +65,8 @@ class PublishedAnswers:
         return examples[kinds[row]]
 
 
-ByService = dict[str, PublishedAnswers]  # by the id of the service
-
-
-def load_answers(
-    folder: Path, plans: dict[str, Plan], before: dict[str, PublishedAnswers]
-) -> dict[str, PublishedAnswers]:
-    """The published answers by service id; `before` are those that are served until now. Raises SnapshotError."""
+def load_answers(folder: Path, plans: dict[str, Plan], before: Answers) -> Answers:
+    """The published answers; `before` are those that are served until now. Raises SnapshotError."""
     loaded = {}
     for id_, plan in plans.items():
         raw = plan.service.raw.get("answers")

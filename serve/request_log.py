@@ -229,7 +229,13 @@ class RequestLog(BufferingHandler):
                 sizes[path] = path.stat().st_size
         surplus = sum(sizes.values()) - self._max_closed
         for path, size in sizes.items():
-            if surplus > 0 and _delete_closed(path):
+            if surplus <= 0:
+                break
+            with suppress(BlockingIOError):  # a worker has it open
+                with suppress(FileNotFoundError), path.open("rb") as file:  # another worker was faster
+                    # Shared: it meets the lock of whoever writes, but not that of another worker that makes room
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    path.unlink()
                 surplus -= size
 
 
@@ -244,19 +250,6 @@ class _Listener(QueueListener):
             for handler in self.handlers:
                 handler.flush()
             time.sleep(FLUSH_SECONDS)
-
-
-def _delete_closed(path: Path) -> bool:
-    """Deletes a file that no worker has open; whether it is gone."""
-    with suppress(FileNotFoundError):  # another worker was faster
-        try:
-            with path.open("rb") as file:
-                # Shared: it meets the lock of whoever writes, but not that of another worker that makes room
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                path.unlink()
-        except BlockingIOError:
-            return False
-    return True
 
 
 def _read_secret(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 MAX_ENTITIES = 1000
 MAX_BODY = 1024 * 1024  # bytes
-EXTENSIONS = ("asof.extensions.feast", "asof.extensions.catalog")
+EXTENSIONS = ("asof.extensions.openapi", "asof.extensions.catalog", "asof.extensions.feast")
 
 
 class Option(NamedTuple):

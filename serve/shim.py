@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from . import openapi
 from .batching import SQL_SECONDS
 from .clock import Clock, serving_now
 from .evaluate import CANNOT_COMPUTE, Plan, Row
@@ -44,9 +43,8 @@ class Shim:
     max_entities: int  # per request
     metrics: Metrics
     request_log: RequestLog | None
-    describe: list[openapi.Describe] = field(
-        default_factory=list
-    )  # of extensions: what they add to the OpenAPI document
+    # Of extensions: each adds its paths and schemas to the OpenAPI document of a snapshot
+    describe: list[Callable[[dict[str, Any], Snapshot], None]] = field(default_factory=list)
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""
@@ -89,7 +87,7 @@ class Shim:
 
     def _deny(self, environ: Environ, status: int, who: str) -> None:
         """The audit line of a denied request, and its count. Without the query, which may be personal, and headers."""
-        self.metrics.denied(status)
+        self.metrics.denied.labels(str(status)).inc()
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         # As a literal, so that no path can forge a line
         method, caller = environ["REQUEST_METHOD"], environ.get("REMOTE_ADDR")
@@ -123,14 +121,6 @@ class Shim:
             "held": {id_: held[id_] for id_ in ids if id_ in held},
             "findings": [{name: each.get(name) for name in FINDING_WITHOUT_VALUES} for each in findings],
         }
-
-    def openapi(self, snapshot: Snapshot) -> bytes:
-        """The OpenAPI document of a snapshot as JSON, written once."""
-        if snapshot.openapi is None:
-            with_tokens = self.tokens is not None
-            found = openapi.document(snapshot, self.describe, with_tokens=with_tokens, max_entities=self.max_entities)
-            snapshot.openapi = json.dumps(found).encode()
-        return snapshot.openapi
 
     # -------------------- answers
 

@@ -226,7 +226,6 @@ class Snapshot:
         self.created_at = parse_rfc3339(raw["created_at"])
         self.now_injected = bool(raw["now_injected"])
         self.groups = groups
-        self.openapi: bytes | None = None  # the document, once somebody asked for it
         self.services = {id: Service(id, each, self.groups) for id, each in raw["services"].items()}
         self._asked = {each.name: each for each in self.services.values() if each.is_latest} | self.services
         self.names = [*self._asked]  # by which services are asked for

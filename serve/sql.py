@@ -11,11 +11,6 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def dotted(path: tuple[str, ...]) -> str:
-    """A relation: its database, schema and name."""
-    return ".".join(map(quote, path))
-
-
 def literal(value: str | datetime) -> str:
     """A text, or an aware time to the microsecond."""
     if isinstance(value, datetime):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     "snapshot": "settings clock sql sqltypes columns snapshot loader reports",
     "evaluation": "lookup batching evaluate published_answers folder",
-    "http": "validation problem limits tokens request_log openapi metrics shim app server __main__ __init__",
+    "http": "validation problem limits tokens request_log metrics shim app server __main__ __init__",
 }
 # What a package of the index is called where it is imported, if not by its own name
 IMPORTED_AS = {"pyyaml": "yaml", "psycopg2-binary": "psycopg2"}

@@ -24,6 +24,7 @@ def init_app(app: Flask) -> None:
     """Adds the routes to the shim's application. They name services, features and groups, and so need a token."""
     shim: Shim = app.extensions["asof"]
     shim.describe.append(describe)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     pages = Blueprint("catalog", __name__, template_folder="templates")
     for each in (plots.line, plots.bars, age_at, duration, example_body):
         pages.add_app_template_filter(each)

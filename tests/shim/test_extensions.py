@@ -15,8 +15,8 @@ ROUTES = {
     "/ready",
     "/ready/<service>",
     "/metrics",
-    "/openapi.json",
 }
+OF_EXTENSIONS = {"/", "/v1/catalog", "/get-online-features", "/openapi.json"}
 
 
 def routes_of(app):
@@ -26,13 +26,15 @@ def routes_of(app):
 def test_the_shim_alone_and_with_its_extensions(make_app, publisher):
     alone, whole = make_app(publisher.folder, extensions=()), make_app(publisher.folder)
     assert routes_of(alone) == ROUTES
-    assert routes_of(whole) == ROUTES | {"/", "/v1/catalog", "/get-online-features"}
+    assert routes_of(whole) == ROUTES | OF_EXTENSIONS
     for app, has in ((alone, False), (whole, True)):
         client = app.test_client()
         assert client.get("/v1/services/pairs?left_id=1&right_id=11").status_code == 200
-        for path in ("/", "/v1/catalog", "/get-online-features"):
+        for path in OF_EXTENSIONS:
             assert (client.get(path).status_code != 404) == has
-            assert (path in client.get("/openapi.json").json["paths"]) == has
+    assert whole.test_client().get("/openapi.json").json["paths"].keys() >= OF_EXTENSIONS
+    without = make_app(publisher.folder, extensions=["asof.extensions.openapi"]).test_client()
+    assert without.get("/openapi.json").json["paths"].keys() & OF_EXTENSIONS == {"/openapi.json"}
 
 
 def test_an_extension_as_the_docs_have_it(make_app, publisher, tmp_path, monkeypatch):

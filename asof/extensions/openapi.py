@@ -1,4 +1,5 @@
-"""The OpenAPI 3.1 document of a snapshot: templates/openapi.json, and of each service templates/service.json.jinja.
+"""An extension of the shim: the OpenAPI 3.1 document of the snapshot, from templates/openapi.json, and of each service
+templates/service.json.jinja. Other extensions add their part (`shim.describe`).
 
 Answers lie in their declared ranges. Their declared categories are described, and not promised: builds test them.
 """
@@ -7,42 +8,53 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from flask import Flask, Response, request
 from jinja2 import Environment, FileSystemLoader
 
-from .snapshot import Field, Service, Snapshot
-from .sqltypes import Schema
+from ..serve.shim import Shim
+from ..serve.snapshot import Field, Service, Snapshot
+from ..serve.sqltypes import Schema
 
 _FOLDER = Path(__file__).with_name("templates")
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), trim_blocks=True, lstrip_blocks=True)
 _TEMPLATES.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
 
-Describe = Callable[[dict[str, Any], Snapshot], None]  # adds to a document the paths and schemas of an extension
+def init_app(app: Flask) -> None:
+    """Adds the route to the shim's application. It names services and features, and so needs a token."""
+    shim: Shim = app.extensions["asof"]
+    written: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()  # once for each
+
+    @app.get("/openapi.json")
+    def get_openapi() -> Response:
+        shim.authorise(request.environ)
+        snapshot = shim.publication().snapshot
+        if snapshot not in written:
+            written[snapshot] = json.dumps(document(shim, snapshot)).encode()
+        return Response(written[snapshot], content_type="application/json")
 
 
-def document(
-    snapshot: Snapshot, extensions: Iterable[Describe], *, with_tokens: bool, max_entities: int
-) -> dict[str, Any]:
-    """The document, ready for JSON. `with_tokens`: whether the shim asks for them; `max_entities`: per request."""
+def document(shim: Shim, snapshot: Snapshot) -> dict[str, Any]:
+    """The document, ready for JSON."""
     written: dict[str, Any] = json.loads((_FOLDER / "openapi.json").read_text())
     others, components = written["paths"], written["components"]
     paths = written["paths"] = {}
-    if with_tokens:
+    if shim.tokens is not None:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for service in snapshot.services.values():
-        described = _describe(service, max_entities)
+        described = _describe(service, shim.max_entities)
         components["schemas"] |= described["schemas"]
         paths |= described["paths"]
-    for describe in extensions:
+    for describe in shim.describe:
         describe(written, snapshot)
     paths |= others
     if names := snapshot.names:
         paths["/ready/{service}"]["get"]["parameters"][0]["schema"]["enum"] = names
-    if with_tokens:
+    if shim.tokens is not None:
         for path, operations in paths.items():
             if not path.startswith(("/health", "/ready")):  # the probes are open
                 for operation in operations.values():
