@@ -68,6 +68,7 @@ class Engine(Protocol):
 
     name: str
     has_materialized_views: bool
+    is_read_by_duckdb: bool  # whether DuckDB's parser reads its SQL
 
     def prepare(self, start: Start) -> dict[str, str]:
         """Fills the clock and what each entity starts from; returns what is set in the environment of dbt."""

@@ -140,8 +140,12 @@ def fill(folder: Path, target: Target) -> None:
         results = build_on_engine(target, plan["select"], engine.prepare(start))
         engine.begin_reading()
         compiled = json.loads((target.artifacts / "manifest.json").read_text())["nodes"]
+        built = [each for id_, each in plan["relations"].items() if results.get(id_) == "success"]
+        examples = [each["selector"] for each in built if each["role"] == "examples"]
+        if examples and not engine.is_read_by_duckdb:
+            compiled |= compiled_on_duckdb(target, examples)
         for id_, entry in plan["relations"].items():
-            # of what is not built on DuckDB, whose parser is to see it
+            # of what is not built on DuckDB, whose parser is to see it: examples in DuckDB's own SQL
             entry["compiled_code"] = compiled[id_].get("compiled_code") if entry["selector"] in plan["stay"] else None
             if results.get(id_) == "success":
                 hand_over(folder, engine, relations[id_], entry, moments, recent)
@@ -153,6 +157,16 @@ def fill(folder: Path, target: Target) -> None:
         each.lives.unlink(missing_ok=True)
     made = {"format": FORMAT, "engine": engine.name, "target": target.name, "results": results}
     seal(folder, {**plan, **made, "schema": relations[plan["clock"]].schema})
+
+
+def compiled_on_duckdb(target: Target, select: list[str]) -> dict[str, Any]:
+    """Models as dbt compiles them for DuckDB, by their unique_id. Raises DbtError."""
+    run_dbt(
+        "compile", "--select", *select, "--indirect-selection", "empty", "--target-path", "target",
+        project=target.project, options=target.options, environment={"DBT_WRITE_JSON": "true"},
+    )  # fmt: skip
+    results = json.loads((target.project / "target" / "run_results.json").read_text())["results"]
+    return {each["unique_id"]: each for each in results}
 
 
 def build_on_engine(target: Target, select: list[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -63,6 +63,7 @@ class Postgres:
 
     name = "postgres"
     has_materialized_views = True
+    is_read_by_duckdb = True
     recent_rows = RECENT_ROWS
 
     def __init__(self, profile: Mapping[str, Any]) -> None:

@@ -40,6 +40,7 @@ class Spark:
 
     name = "spark"
     has_materialized_views = False
+    is_read_by_duckdb = False
 
     def __init__(self, profile: Mapping[str, Any]) -> None:
         """profile: the target's entry in profiles.yml, by which dbt connects."""
