@@ -26,7 +26,6 @@ from .tokens import Tokens
 
 SERVICES = "/v1/services/"
 SERVICES_ROUTE = f"{SERVICES}<service>"
-ROUTE = "asof.route"  # in a request's environ, where the middleware answers: the route
 
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -97,14 +96,13 @@ class ServicesFirst:
         began = time.perf_counter()
 
         def start(status: str, *more: Any) -> Any:
-            seconds = time.perf_counter() - began
-            self._shim.metrics.request(_route(environ), environ.get(SERVICE, ""), int(status[:3]), seconds)
+            seconds, route = time.perf_counter() - began, SERVICES_ROUTE if plain else _route(environ)
+            self._shim.metrics.request(route, environ.get(SERVICE, ""), status[:3]).observe(seconds)
             return start_response(status, *more)
 
         plain = environ["REQUEST_METHOD"] == "POST" and self._plain.fullmatch(environ["PATH_INFO"])
         if not plain:
             return self._flask(environ, start)
-        environ[ROUTE] = SERVICES_ROUTE
         try:
             body = self._shim.ask(environ, plain[1])
         except Exception as error:
@@ -114,9 +112,7 @@ class ServicesFirst:
 
 
 def _route(environ: Environ) -> str:
-    """The route that answers a request; empty if none does."""
-    if ROUTE in environ:
-        return str(environ[ROUTE])
+    """Flask's route that answers a request; empty if none does."""
     rule = environ["werkzeug.request"].url_rule
     return str(rule.rule) if rule else ""
 

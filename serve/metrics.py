@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ class Metrics:
         self._gauges = _Gauges(folder, clock, is_logging)
         seconds = "Requests, and how long the shim took for them. service is empty where none was reached."
         labels = ["path", "service", "status"]
-        self._seconds = Histogram("asof_request_seconds", seconds, labels, buckets=BUCKETS, registry=self._counted)
+        requests = Histogram("asof_request_seconds", seconds, labels, buckets=BUCKETS, registry=self._counted)
+        # Of a route, the id of a service and a status: never what a caller made up
+        self.request = cache(requests.labels)
         count = self.counter
         self.rows = count("rows", "Rows answered, by row status.", "service", "status")
         self.published_rows = count("rows_published", "Of these, those sent as the build published them.", "service")
@@ -56,19 +59,11 @@ class Metrics:
             self.denied.labels(status)
         self.snapshots_refused = count("snapshots_refused", "Snapshots refused, by each worker.")
         self.request_log_dropped = count("request_log_dropped_rows", "Rows that the request log could not take.")
-        self._requests: dict[tuple[str, str, int], Histogram] = {}
         self._services: dict[str, _ServiceCounters] = {}
 
     def counter(self, name: str, documentation: str, *labels: str) -> Counter:
         """A counter that is told with the others; made once."""
         return Counter(f"asof_{name}", documentation, labels, registry=self._counted)
-
-    def request(self, path: str, service: str, status: int, seconds: float) -> None:
-        """Counts a request. `path` is the route, `service` its id; neither is ever what a caller made up."""
-        child = self._requests.get((path, service, status))
-        if child is None:
-            child = self._requests[path, service, status] = self._seconds.labels(path, service, str(status))
-        child.observe(seconds)
 
     def answered(self, service: Service, rows: list[Row], published: int = 0) -> None:
         """Counts the rows of an answer, `published` of them as the build wrote them."""

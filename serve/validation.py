@@ -148,9 +148,8 @@ def _check_entity(service: Service, entity: Any, index: int, errors: list[FieldE
             checked[name] = _within(declared, from_json(declared.type, value))
         except WrongValue as error:
             errors.append(_wrong(index, name, str(error), error.expected))
-    if not entity.keys() <= service.inputs.keys():
-        for name in entity.keys() - service.inputs.keys():
-            errors.append(_wrong(index, name, "is not known", _known(service)))
+    for name in entity.keys() - service.inputs.keys():
+        errors.append(_wrong(index, name, "is not known", _known(service)))
     return checked
 
 
