@@ -83,6 +83,7 @@ class Field:
     """A column that a caller sends or a service answers. Of a `personal` one, the request log holds a hash only."""
 
     def __init__(self, raw: Raw) -> None:
+        self.raw = raw
         self.name: str = raw["name"]
         self.type = parse_type(raw["type"])
         self.description: str = raw.get("description") or ""
@@ -90,10 +91,6 @@ class Field:
         self.personal = bool(raw.get("personal", False))
         self.range: tuple[float | None, float | None] = tuple(raw.get("range") or (None, None))  # both in it
         self.categories: tuple[Any, ...] = tuple(raw.get("categories") or ())  # all that it may be; empty: anything
-        self.missing: str | None = raw.get("missing")
-        # Older manifests do not hold answers to their ranges
-        self.is_range_enforced = "out_of_range" in raw
-        self.rejects = self.missing == "reject" or (bool(raw.get("range")) and raw.get("out_of_range") == "reject")
 
 
 class Declared:

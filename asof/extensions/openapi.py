@@ -82,7 +82,7 @@ def _describe(service: Service, max_entities: int) -> dict[str, Any]:
             entity={name: _input_schema(each) for name, each in service.inputs.items()},
             required=[name for name, each in service.inputs.items() if each.required],
             features={each.name: _feature_schema(each) for each in service.features},
-            rejecting=[each.name for each in service.features if each.rejects],
+            rejecting=[each.name for each in service.features if _rejects(each)],
         )
     )
     return written
@@ -112,6 +112,12 @@ def _sent_schema(declared: Field) -> Schema:
     return schema | ({"enum": list(declared.categories)} if declared.categories else {})
 
 
+def _rejects(feature: Field) -> bool:
+    """Whether a row is REJECTED for a value that is missing or out of its range."""
+    raw = feature.raw
+    return raw.get("missing") == "reject" or (bool(raw.get("range")) and raw.get("out_of_range") == "reject")
+
+
 def _feature_schema(feature: Field) -> Schema:
     parts = [feature.type.name]
     if feature.range != (None, None):
@@ -119,10 +125,11 @@ def _feature_schema(feature: Field) -> Schema:
     if feature.categories:
         parts.append(f"declared categories {', '.join(map(str, feature.categories))}")
     schema = feature.type.schema
+    is_range_enforced = "out_of_range" in feature.raw  # older manifests do not hold answers to their ranges
     # By older manifests, a float that must not be missing could be NaN, written as null
-    if feature.missing != "reject" or (feature.type.is_float and not feature.is_range_enforced):
+    if feature.raw.get("missing") != "reject" or (feature.type.is_float and not is_range_enforced):
         schema = _nullable(schema)
-    if feature.is_range_enforced:
+    if is_range_enforced:
         schema = _bounded(schema, *feature.range)
     return _described(schema, feature.description, "; ".join(parts))
 
