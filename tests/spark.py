@@ -131,12 +131,15 @@ class SparkWorld(EngineWorld):
     def __init__(self, folder: Path, cluster: Cluster, template: Path = ROOT / "tests" / "world") -> None:
         super().__init__(folder, cluster.target(folder), template)
         (folder / "macros" / "load_raw.sql").write_text(LOAD)
-        with (folder / "dbt_project.yml").open("a") as project:
-            (name,) = re.findall(r"^name: (\w+)", (folder / "dbt_project.yml").read_text(), re.MULTILINE)
-            project.write(
-                f"dispatch: [{{macro_namespace: dbt, search_order: [{name}, asof, dbt]}}]\n"
-                "on-run-start: '{{ load_raw() }}'\n"
-            )
+        path = folder / "dbt_project.yml"
+        text = path.read_text()
+        (name,) = re.findall(r"^name: (\w+)", text, re.MULTILINE)
+        own = re.search(r"^on-run-start: (.*)\n", text, re.MULTILINE)
+        path.write_text(
+            (text.replace(own[0], "") if own else text)
+            + f"dispatch: [{{macro_namespace: dbt, search_order: [{name}, asof, dbt]}}]\n"
+            f"on-run-start: ['{{{{ load_raw() }}}}'{', ' + own[1] if own else ''}]\n"
+        )
 
     def environment(self, now: str | None) -> dict[str, str]:
         return super().environment(now) | {"SPARK_LOCAL_IP": "127.0.0.1", "RAW_FOLDER": f"{self.folder}/raw"}

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import running
 from tests.time_machine.compare import AGAINST, compare, recomputed, result_of, trained
 from tests.time_machine.example import ExampleProject
-from tests.time_machine.life import Life, Record
+from tests.time_machine.life import Life, Record, running_on
 
 TROUBLE = (
     "failed runs",
@@ -59,11 +58,12 @@ def test_training_parity_and_the_oracle_say_what_was_answered(lived: tuple[Life,
 
 @pytest.mark.engines
 @pytest.mark.timeout(7200)
-def test_a_life_whose_events_are_in_postgresql(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["postgres", "spark"])
+def test_a_life_whose_events_are_on_an_engine(tmp_path: Path, engine: str) -> None:
     """Fewer publications, since each takes several dbt commands, and more answers of each."""
     project = ExampleProject(1, small=True, is_of_engine=True)
-    with running() as server:
-        life = Life(project, tmp_path / "life", seed=1, publications=6, rows=300, say=print, engine=server)
+    with running_on(engine) as there:
+        life = Life(project, tmp_path / "life", seed=1, publications=6, rows=300, say=print, engine=there)
         record = life.lead()
     result = result_of(record, life.world)
     assert not result["told"], "\n".join(result["told"])

@@ -16,11 +16,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from tests.postgres import running
 from tests.time_machine.compare import AGAINST, result_of
 from tests.time_machine.example import ExampleProject
 from tests.time_machine.flights import Flights
-from tests.time_machine.life import Life
+from tests.time_machine.life import Life, running_on
 from tests.world import World
 
 PROJECTS = {"example": ExampleProject, "flights": Flights}
@@ -45,7 +44,7 @@ def live(options: argparse.Namespace, seed: int) -> None:
         project = ExampleProject(seed, is_of_engine=True) if options.engine else PROJECTS[options.project](seed)
         wanted = -(-options.publications // options.lives)
         rows = ROWS[options.project] * (OF_ENGINE if options.engine else 1)
-        with running() if options.engine else nullcontext() as engine:
+        with running_on(options.engine) if options.engine else nullcontext() as engine:
             Life(project, folder, seed=seed, publications=wanted, rows=rows, say=print, engine=engine).lead()
     result = result_of(pickle.loads(kept.read_bytes()), World.at(folder / "world"))
     (folder / "result.json").write_text(json.dumps(result, indent=2))
@@ -126,7 +125,7 @@ def main() -> None:
     parser.add_argument("--publications", type=int, default=FULL, help="of all lives together")
     parser.add_argument("--lives", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1, help="of the first life; the next has the next")
-    parser.add_argument("--engine", choices=["postgres"], default="", help="where the events are, if not in DuckDB")
+    parser.add_argument("--engine", choices=["postgres", "spark"], default="", help="where the events are; DuckDB")
     parser.add_argument("--jobs", type=int, default=2, help="lives at a time")
     parser.add_argument("--folder", type=Path, default=Path(".time_machine"))
     parser.add_argument("--life", type=int, help=argparse.SUPPRESS)

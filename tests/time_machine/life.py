@@ -14,7 +14,8 @@ import shutil
 import signal
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,11 @@ from pathlib import Path
 from asof.serve.app import create_app
 from asof.serve.request_log import RequestLog
 
-from tests.postgres import PostgresWorld, Server
+from tests.engines import NewWorld
+from tests.postgres import PostgresWorld
+from tests.postgres import running as running_postgres
+from tests.spark import SparkWorld
+from tests.spark import running as running_spark
 from tests.time_machine.oracle import MICROSECOND, LifePublication, Row
 from tests.time_machine.project import LifeProject
 from tests.world import World
@@ -95,21 +100,32 @@ class LifeClock:
         return self.now
 
 
+@contextmanager
+def running_on(engine: str) -> Iterator[NewWorld]:
+    """What makes worlds on a server of an engine, `postgres` or `spark`, that ends with the block."""
+    if engine == "spark":
+        with running_spark() as cluster:
+            yield lambda folder, template: SparkWorld(folder, cluster, template)
+    else:
+        with running_postgres() as server:
+            yield lambda folder, template: PostgresWorld(folder, server, template)
+
+
 class Life:
-    """`rows`: how many are asked at each instant and service, at most. engine: where the events are, or DuckDB."""
+    """`rows`: how many are asked at each instant and service, at most.
+
+    engine: makes the world of a project whose events are there, and not in DuckDB.
+    """
 
     def __init__(
         self, project: LifeProject, folder: Path, *, seed: int, publications: int, rows: int,
-        say: Callable[[str], None], engine: Server | None = None,
+        say: Callable[[str], None], engine: NewWorld | None = None,
     ) -> None:  # fmt: skip
         self.project, self.rows, self.say, self.engine = project, rows, say, engine
         self.rng = random.Random(seed)
         shutil.rmtree(folder / "world", ignore_errors=True)
         template = project.template(_fresh(folder / "template"))
-        if engine:
-            self.world: World = PostgresWorld(folder / "world", engine, template)
-        else:
-            self.world = World(folder / "world", template)
+        self.world: World = (engine or World)(folder / "world", template)
         (self.world.folder / "tests").mkdir(exist_ok=True)
         project.prepare(self.world)
         project.plant_tests(self.world)
