@@ -37,9 +37,10 @@ TARGET = """
         spark.sql.warehouse.dir: "{folder}/tables"
         spark.hadoop.javax.jdo.option.ConnectionURL: "jdbc:derby:;databaseName={folder}/metastore;create=true"
 """
-# Added where little is read: the virtual machines of a build live for a minute, too short for what they compile at best
+# Added where little is read: the virtual machines of a build live for a minute, too short for what they compile best.
+# With so little compiled they reserve 48 MB for code, of which a project of some size needs more.
 SHORT_LIVED = """\
-        spark.driver.extraJavaOptions: "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        spark.driver.extraJavaOptions: "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
         spark.executor.extraJavaOptions: "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """
 # The raw tables are external ones over the files that SparkWorld writes
