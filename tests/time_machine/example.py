@@ -141,7 +141,8 @@ def without_the_log(files: dict[str, str]) -> dict[str, str]:
     """The files of a service with examples that list nothing: the request log is in DuckDB, which no engine reads."""
     yaml_path = next(path for path in files if path.endswith(".yml"))
     columns = yaml.safe_load(files[yaml_path])["models"][0]["columns"]
-    listed = ", ".join(f"cast(null as {each['data_type']}) as {each['name']}" for each in columns)
+    type_of = "{{{{ asof.spark_type('{0}') if target.type == 'spark' else '{0}' }}}}".format
+    listed = ", ".join(f"cast(null as {type_of(each['data_type'])}) as {each['name']}" for each in columns)
     return {
         path: f"select * from (select {listed}) as logged where row_id is not null\n" if "asof.logged" in text else text
         for path, text in files.items()
