@@ -457,6 +457,19 @@ def test_a_disk_that_is_full(small: EngineWorld) -> None:
     assert small.pointer["sequence_number"] == 2
 
 
+def test_a_clock_in_examples_is_refused_whatever_sql_the_engine_writes(small: EngineWorld) -> None:
+    """Also where DuckDB's parser does not read that: Spark has no quotes around the name of the schema, `asof`."""
+    small.replace(
+        "models/services/score_examples.sql",
+        "from {{ source('raw', 'examples') }}",
+        "from {{ source('raw', 'examples') }} inner join {{ ref('stg_things') }} as thing using (thing_id)\n"
+        "where prediction_time < current_timestamp",
+    )
+    run = small.build("2026-05-01 10:05", fails=True)
+    assert run.says("models/services/score_examples.sql uses current_timestamp: the examples would be others")
+    assert small.pointer["sequence_number"] == 1
+
+
 def test_without_the_server_nothing_is_built_and_the_message_says_so(project: Project, server: Server) -> None:
     profile = project.folder / "profiles.yml"
     profile.write_text(profile.read_text().replace(f'host: "{server.address["host"]}"', 'host: "/nowhere"'))
