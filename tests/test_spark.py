@@ -21,7 +21,7 @@ from tests.engines import recorded
 from tests.spark import Cluster, running
 from tests.test_engines import Project
 
-BACKFILL = "{backfill: {from: 2026-04-22, to: 2026-05-01T12:00:00Z, every: 1 day}}"
+BACKFILL = "{backfill: {from: 2026-04-02, to: 2026-05-01T12:00:00Z, every: 1 day}}"
 
 
 class SparkProject(Project):
@@ -50,7 +50,7 @@ def project(cluster: Cluster, tmp_path: Path) -> SparkProject:
 
 @pytest.mark.engines
 @pytest.mark.timeout(3600)
-def test_ten_moments_and_a_live_build_equal_those_of_duckdb(project: SparkProject, tmp_path: Path) -> None:
+def test_thirty_moments_and_a_live_build_equal_those_of_duckdb(project: SparkProject, tmp_path: Path) -> None:
     """History, lives, rows and training sets, by value and type; then the project on DuckDB moves to Spark."""
     alone = SparkProject(tmp_path / "alone")
     shutil.copytree(project.folder, alone.folder)
@@ -64,7 +64,7 @@ def test_ten_moments_and_a_live_build_equal_those_of_duckdb(project: SparkProjec
         del tables["asof_due_rows"]  # not counted of an engine's events: docs/engines.md
     assert expected.keys() == found.keys()
     assert [name for name in expected if expected[name] != found[name]] == []
-    assert sum(map(len, expected.values())) > 7000
+    assert sum(map(len, expected.values())) > 11000
 
     # docs/move-to-spark.md, from the first build on
     said = alone.build("2026-05-04T00:00:00Z", fails=True)
