@@ -112,8 +112,8 @@ class ServicesFirst:
 
 
 def _route(environ: Environ) -> str:
-    """Flask's route that answers a request; empty if none does."""
-    rule = environ["werkzeug.request"].url_rule
+    """Flask's route that answers a request; empty if none does, or an extension's own middleware."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return str(rule.rule) if rule else ""
 
 
