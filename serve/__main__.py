@@ -1,4 +1,4 @@
-"""`asof serve`, in a checkout also `python -m serve`: starts the shim under granian."""
+"""`asof serve`, in the image `python -m asof.serve`, in a checkout also `python -m serve`: starts granian."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m serve`: serves, or names the command that took the place of an old one. Returns the exit code."""
+    """`python -m asof.serve`: serves, or names the command that took the place of an old one. Returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and (now := MOVED.get(arguments[0])):
         print(f"`python -m serve {arguments[0]}` is no command any more; {now}", file=sys.stderr)
@@ -76,7 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(f"asof: {error}", file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(prog="python -m serve", description="Serve published feature snapshots over HTTP.")
+    what = "Serve published feature snapshots over HTTP."
+    parser = argparse.ArgumentParser(prog="python -m asof.serve", description=what)
     add_options(parser)
     return serve(parser.parse_args(arguments))
 
