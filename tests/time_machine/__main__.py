@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--publications", type=int, default=FULL, help="of all lives together")
     parser.add_argument("--lives", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1, help="of the first life; the next has the next")
-    parser.add_argument("--engine", choices=["postgres", "spark"], default="", help="where the events are; DuckDB")
+    parser.add_argument("--engine", choices=["postgres", "spark"], default="", help="where the events are, not DuckDB")
     parser.add_argument("--jobs", type=int, default=2, help="lives at a time")
     parser.add_argument("--folder", type=Path, default=Path(".time_machine"))
     parser.add_argument("--life", type=int, help=argparse.SUPPRESS)
