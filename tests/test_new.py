@@ -171,7 +171,8 @@ def test_what_a_new_project_needs_is_what_the_small_project_has(
 
 
 def test_the_wheel_holds_the_templates() -> None:
-    held = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["asof"]
-    found = {path for pattern in held for path in (ROOT / "asof").glob(pattern)}
-    assert found == {path for path in (ROOT / "asof").rglob("*") if path.is_file() and path.parent.name == "templates"}
+    held = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    found = {path for name in held for each in held[name] for path in (ROOT / name.replace(".", "/")).glob(each)}
+    files = [path for folder in ("asof", "serve") for path in (ROOT / folder).rglob("templates/*") if path.is_file()]
+    assert found == set(files)
     assert len(found) > 10
