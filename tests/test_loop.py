@@ -22,9 +22,10 @@ from tests.world import ROOT, World, inherited
 __all__ = ["two"]  # a fixture
 
 
-def started(world: Path, *options: str) -> subprocess.Popen[str]:
+def started(world: Path, *options: str, python: str | Path = sys.executable) -> subprocess.Popen[str]:
+    """python: the interpreter, beside which the loop finds its dbt."""
     return subprocess.Popen(
-        [sys.executable, "-m", "asof", "loop", "--project", str(world), *options],
+        [python, "-m", "asof", "loop", "--project", str(world), *options],
         cwd=ROOT,
         env=inherited(),
         stdout=subprocess.PIPE,
@@ -145,10 +146,10 @@ def test_a_second_loop_is_reported_who_holds_the_first(tmp_path: Path) -> None:
     )
 
 
-def test_two_loops_of_one_project_take_turns(two: World, processes: list[int]) -> None:
+def test_two_loops_of_one_project_take_turns(two: World, processes: list[int], warm: Path) -> None:
     """One for a component, one for the whole: neither fails on the other, and neither waits for ever."""
     world = two
-    loops = [started(world.folder, "--every", "1s", *PART_Y), started(world.folder, "--every", "1s")]
+    loops = [started(world.folder, "--every", "1s", *part, python=warm / "python") for part in (PART_Y, ())]
     processes += [loop.pid for loop in loops]
     lines = [[loop.stdout.readline() for _ in range(rounds)] for loop, rounds in zip(loops, (2, 1), strict=True)]
     for loop in loops:
