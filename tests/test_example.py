@@ -1017,9 +1017,10 @@ def test_the_seeds_are_written_byte_for_byte_by_their_script_and_stay_small(tmp_
 
 
 def test_a_moment_evaluated_in_postgresql_equals_that_of_duckdb(
-    example: BuiltExample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: BuiltExample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: Path
 ) -> None:
     """Groups, entities' lives and examples at the last build's moment, value for value and type for type."""
+    monkeypatch.setattr(sys, "executable", str(warm / "python"))  # beside which dbt is found
     for name in list(os.environ):
         if name.startswith(("ASOF_", "DBT_")):
             monkeypatch.delenv(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -276,10 +277,11 @@ def test_a_set_is_whole_or_none_and_never_written_again(life: SetsWorld, tmp_pat
 
 
 def test_a_notebook_hands_in_a_frame_and_gets_one(
-    life: SetsWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    life: SetsWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], warm: Path
 ) -> None:
     from asof import batch, training
 
+    monkeypatch.setattr(sys, "executable", str(warm / "python"))  # beside which dbt is found
     project = life.world.folder
     for name, value in life.world.environment("2026-05-01 14:00:00.5").items():
         monkeypatch.setenv(name, value)
