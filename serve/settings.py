@@ -76,8 +76,8 @@ ENVIRONMENT = {
     "ASOF_FAULT_PIPE": "of tests: on which pipe it waits",
 }
 
-# Those that went, and what replaces them
-GONE = {"ASOF_REQUEST_SECONDS": "slow senders are for the balancer to end: deploy/nginx.conf"}
+# Options that were removed, and what replaces them
+GONE = {"request_seconds": "slow senders are for the balancer to end: deploy/nginx.conf"}
 
 # Kubernetes sets these for a service whose name begins with asof
 _SERVICE_LINK = re.compile(r"ASOF_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_[A-Z]+(_(PROTO|PORT|ADDR))?)?)")
@@ -114,6 +114,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for option in OPTIONS:
         default = os.environ.get(option.variable) or option.default
         parser.add_argument(option.flag, type=option.type, default=default, help=option.meaning)
+    for name in GONE:
+        parser.add_argument(f"--{name.replace('_', '-')}", action=_Gone, nargs="?", help=argparse.SUPPRESS)
+
+
+class _Gone(argparse.Action):
+    """An option that was removed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.error(f"{self.option_strings[0]} is no option any more: {GONE[self.dest]}")
 
 
 def check_environment(names: Iterable[str]) -> None:
@@ -122,8 +131,8 @@ def check_environment(names: Iterable[str]) -> None:
     for name in sorted(names):
         if not name.startswith("ASOF_") or name in ENVIRONMENT or _SERVICE_LINK.fullmatch(name):
             continue
-        if name in GONE:
-            problems.append(f"{name} is no option any more: {GONE[name]}.")
+        if why := GONE.get(name.removeprefix("ASOF_").lower()):
+            problems.append(f"{name} is no option any more: {why}.")
             continue
         near = difflib.get_close_matches(name[5:], [each[5:] for each in ENVIRONMENT], 1)
         problems.append(f"{name} is set, which asof does not know{f': did you mean ASOF_{near[0]}?' if near else '.'}")

@@ -138,8 +138,7 @@ def test_mistakes_are_named_at_the_start(tmp_path):
     assert run("--port", "x").returncode == 2
     for ended in (run("--request-seconds", "5"), run(ASOF_REQUEST_SECONDS="5")):  # an option that went
         assert ended.returncode == 2
-        assert "request-seconds" in ended.stderr.lower().replace("_", "-")
-    assert "nginx" in ended.stderr
+        assert "nginx" in ended.stderr
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes its certificate with openssl")
