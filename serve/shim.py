@@ -43,8 +43,8 @@ class Shim:
     max_entities: int  # per request
     metrics: Metrics
     request_log: RequestLog | None
-    # Of extensions: each adds its paths and schemas to the OpenAPI document of a snapshot
-    describe: list[Callable[[dict[str, Any], Snapshot], None]] = field(default_factory=list)
+    # Of extensions: each gives the `paths` and `schemas` that it adds to the OpenAPI document of a snapshot
+    describe: list[Callable[[dict[str, Any], Snapshot], dict[str, Any]]] = field(default_factory=list)
 
     def publication(self) -> Publication:
         """The current publication; a request asks once and stays with it. Problem 503 if there is none."""

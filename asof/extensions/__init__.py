@@ -2,7 +2,8 @@
 
 An extension is a module with `init_app(app: Flask) -> None`, which adds routes to the application. The shim is
 `app.extensions["asof"]` (`asof.serve.shim.Shim`): its public methods authorise, give the current publication, and
-answer. `shim.metrics.counter` makes a counter, `shim.describe` takes a function that completes the OpenAPI document.
+answer. `shim.metrics.counter` makes a counter, `shim.describe` takes a function that gives a part of the OpenAPI
+document.
 A POST to a service does not pass through Flask, so Flask's hooks (`before_request`) do not see it.
 Extensions import of asof nothing but `asof.serve`, and the image has them beside it (tests/test_imports.py).
 """

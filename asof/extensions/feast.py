@@ -68,9 +68,9 @@ def answer(shim: Shim, environ: Environ, view_rows: Counter) -> str:
         return answer_service(service, request, shim.rows(publication, service, entities, now))
 
 
-def describe(document: dict[str, Any], snapshot: Snapshot) -> None:
-    """Adds the route to the OpenAPI document. Errors are as the SDK reads them."""
-    part = json.loads(Path(__file__).with_name("templates").joinpath("feast.json").read_text())
+def describe(document: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
+    """The route's part of the OpenAPI document. Errors are as the SDK reads them."""
+    part: dict[str, Any] = json.loads(Path(__file__).with_name("templates").joinpath("feast.json").read_text())
     operation, components = part["paths"][PATH]["post"], document["components"]
     if snapshot.names:
         sent = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
@@ -79,8 +79,7 @@ def describe(document: dict[str, Any], snapshot: Snapshot) -> None:
     content = {"content": {"application/json": {"schema": text}}}
     statuses = (*_ERRORS, 401, 403) if "securitySchemes" in components else _ERRORS
     operation["responses"] |= {str(each): components["responses"][f"error_{each}"] | content for each in statuses}
-    document["paths"] |= part["paths"]
-    components["schemas"] |= part["schemas"]
+    return part
 
 
 class Refused(Problem):

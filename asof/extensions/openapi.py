@@ -50,7 +50,9 @@ def document(shim: Shim, snapshot: Snapshot) -> dict[str, Any]:
         components["schemas"] |= described["schemas"]
         paths |= described["paths"]
     for describe in shim.describe:
-        describe(written, snapshot)
+        part = describe(written, snapshot)
+        paths |= part["paths"]
+        components["schemas"] |= part["schemas"]
     paths |= others
     if names := snapshot.names:
         paths["/ready/{service}"]["get"]["parameters"][0]["schema"]["enum"] = names
