@@ -7,10 +7,9 @@ from datetime import datetime
 
 import duckdb
 
-from .dbt import dotted
 from .prove_on_engine import StagingInPostgres
 from .rebuild import Model, Project, ProofError, Rebuild, relations_in
-from .sandbox import Input, RelationPath, Sandbox, column_of
+from .sandbox import Input, RelationPath, Sandbox, column_of, dotted
 from .serve.sql import literal, parquet, quote
 
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .serve.settings import SettingsError, check_environment
-from .serve.sql import quote
 
 
 class DbtError(Exception):
@@ -21,11 +20,6 @@ class DbtError(Exception):
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
         self.output = output
-
-
-def dotted(path: tuple[str, ...]) -> str:
-    """A relation in SQL: its database, schema and name."""
-    return ".".join(map(quote, path))
 
 
 def run_dbt(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from .dbt import dotted
 from .rebuild import Model
-from .sandbox import Sandbox
+from .sandbox import Sandbox, dotted
 from .serve.sql import literal
 
 # Lengths of time, in seconds, after which the known examples are counted

@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .builder import Builder, Inputs, inputs_of
-from .dbt import add_options, dotted
+from .dbt import add_options
 from .engine import EngineError
 from .handover import Target
 from .known_within import KnownWithin
 from .prove_on_engine import StagingInPostgres
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
-from .sandbox import MICROSECOND, SPAN, Input, Sandbox
+from .sandbox import MICROSECOND, SPAN, Input, Sandbox, dotted
 from .serve.clock import parse_rfc3339
 from .serve.sql import literal, quote
 

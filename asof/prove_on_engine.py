@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .dbt import DbtError, dotted, run_dbt
+from .dbt import DbtError, run_dbt
 from .engine import EngineError, Relation
 from .handover import Target
 from .postgres import Postgres
 from .rebuild import Leaf, Model, Project, ProofError, Rebuild, without_ephemeral
-from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of
+from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of, dotted
 from .serve.sql import literal, parquet, quote
 
 

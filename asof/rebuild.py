@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from .dbt import DbtError, dotted, run_dbt
-from .sandbox import RelationPath, walk
+from .dbt import DbtError, run_dbt
+from .sandbox import RelationPath, dotted, walk
 
 _HARMLESS_FUNCTIONS = {"unnest", "range", "generate_series"}
 

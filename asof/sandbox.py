@@ -10,13 +10,17 @@ from typing import Any
 
 import duckdb
 
-from .dbt import dotted
 from .serve.sql import literal, quote
 
 RelationPath = tuple[str, str, str]  # database, schema, name
 MICROSECOND = timedelta(microseconds=1)
 ADDED_ROWS = 20_000  # at most so many copies of known rows happen again in a scrambled future
 SPAN = timedelta(days=30)  # within which all of it becomes known
+
+
+def dotted(path: tuple[str, ...]) -> str:
+    """A relation in SQL: its database, schema and name."""
+    return ".".join(map(quote, path))
 
 
 @dataclass(frozen=True)
