@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.world import ROOT, World
+from tests.world import ROOT, World, backfill_of
 
 # Where a build may die, and what follows is shown for each by itself: the rows of a moment, then a publication. (After
 # the Parquet files is before the manifest, and after that is before the pointer.)
@@ -325,9 +325,7 @@ def test_a_backfill_killed_at_its_beginning_and_end_counts_whole_or_not_at_all(
     twin.backfill(*BACKFILL, now=now, groups=groups)
     twin.build("2026-05-01 09:01")
 
-    start, end, every = BACKFILL
-    variables = f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"
-    command = ("run", "--select", f"+{groups}", "--vars", variables)
+    command = ("run", "--select", f"+{groups}", *backfill_of(*BACKFILL))
     for point in BACKFILLING:
         world.killed_at(point, *command, now=now)
         assert len(world.query("select backfill_id from asof_backfills")) == 1
@@ -348,9 +346,8 @@ def test_a_backfill_killed_before_the_first_publication_is_completed_after_it(
     world = backfill_world(tmp_path / "world", parsed_world)
     twin = World(tmp_path / "twin", template=world.folder)
     groups = "thing_v1_history"
-    start, end, every = BACKFILL
-    variables = f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"
-    world.killed_at("within_completion", "run", "--select", f"+{groups}", "--vars", variables, now="2026-05-01 09:00")
+    command = ("run", "--select", f"+{groups}", *backfill_of(*BACKFILL))
+    world.killed_at("within_completion", *command, now="2026-05-01 09:00")
     for each in (world, twin):
         each.build("2026-05-01 09:01")
         assert_sound(each, 1)

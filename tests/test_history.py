@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import World
+from tests.world import World, backfill_of
 
 ALL_COLUMNS = "thing_id, as_of, is_tombstone, place_id, color, events_lifetime, events_30d, amount_total, last_event_at"
 
@@ -443,9 +443,7 @@ def test_a_killed_backfill_resumes_to_what_an_unkilled_one_records(world: World,
     now = "2026-05-01 09:00"
     unkilled.backfill(*BACKFILL, now=now, groups="thing_v1_history")
 
-    start, end, every = BACKFILL
-    variables = f"{{backfill: {{from: '{start}:00Z', to: '{end}:00Z', every: {every}}}}}"
-    command = ("run", "--select", "+thing_v1_history", "--vars", variables)
+    command = ("run", "--select", "+thing_v1_history", *backfill_of(*BACKFILL))
     # in the middle of the fourth moment: its rows are written, but not committed
     world.killed_at("after_history", *command, now=now, passes=3)
     (backfill_id,) = world.query("select backfill_id from asof_backfills")[0]
