@@ -415,7 +415,8 @@ outcomes as (
                 {#- one that was rare and grows slowly takes its range along: it is held against the oldest #}
                 or (
                     most_oldest < 0.05
-                    and share > {{ asof.health_end('most', 'oldest', asof.health_floor('category_share', options)) }}
+                    and share > {{ asof.health_end('most', 'oldest',
+                        asof.health_floor('category_share', options, 'most_oldest')) }}
                     and {{ asof.health_limit('category_share', 'warn', options, 'group') }} is not null
                 )
             )
@@ -473,8 +474,9 @@ order by run_id, level, kind, subject, column_name, rule
 {#
   How far beyond its past range a measure may go, beside half of that range: the threshold of its rule in its own unit,
   and four standard errors. Null where the rule is switched off.
+  rate: what a share is held against, where that is not the most of the past.
 #}
-{% macro health_floor(rule, options) %}
+{% macro health_floor(rule, options, rate=none) %}
     {%- set limit = asof.health_limit(rule, 'warn', options, 'service' if rule == 'rejected' else 'group') -%}
     {%- if rule == 'rows' -%}{{- return(limit ~ ' * most_rows') -}}
     {%- elif rule == 'mean' -%}
@@ -482,9 +484,9 @@ order by run_id, level, kind, subject, column_name, rule
     {%- elif rule == 'rank' -%}
         {{- return(asof.health_at_least(limit, '4 / sqrt(12 * nullif(filled, 0))')) -}}
     {%- endif -%}
-    {%- set rate, amount = {'category_share': ('most_share', 'filled'), 'null_rate': ('most_null_rate', 'rows'),
+    {%- set most, amount = {'category_share': ('most_share', 'filled'), 'null_rate': ('most_null_rate', 'rows'),
         'rejected': ('most_rejected', 'rows')}[rule] -%}
-    {{- return(asof.health_at_least(limit, '4 * ' ~ asof.health_error(rate, amount))) -}}
+    {{- return(asof.health_at_least(limit, '4 * ' ~ asof.health_error(rate or most, amount))) -}}
 {% endmacro %}
 
 {#
