@@ -58,7 +58,7 @@ def build_of(loop: subprocess.Popen[str]) -> int:
 
 
 def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigterm_ends_it(
-    world: World, processes: list[int]
+    world: World, processes: list[int], warm: Path
 ) -> None:
     world.add("places", ("p", 5, "2026-05-01 08:00+00", "2026-05-01 08:00+00"))
     world.thing("a", "2026-05-01 08:00")
@@ -70,7 +70,8 @@ def test_a_red_round_waits_longer_a_green_one_is_published_and_pruned_and_sigter
     )
     world.replace("models/sources.yml", *fresh)  # the newest event is months old by now
     alerts = world.folder / "alerts.jsonl"
-    loop = started(world.folder, "--every", "3s", "--back-off", "5s", "--keep", "1", "--on-alert", f"cat >> {alerts}")
+    alert = ("--on-alert", f"cat >> {alerts}")
+    loop = started(world.folder, "--every", "3s", "--back-off", "5s", "--keep", "1", *alert, python=warm / "python")
     processes.append(loop.pid)
     line = loop.stdout.readline()
     assert re.match(r"\S+Z round 1: exit 1 after [\d.]+ s; nothing published yet: nothing published: failed", line)
