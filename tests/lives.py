@@ -36,7 +36,7 @@ BUILDS = 200
 WARM_UP = {"5 minutes": 9 * 24, "hourly": 9 * 24, "daily": 40}  # builds; of the 5 minutes one an hour
 FEED_WARM_UP = 40 * 24  # hours of events before the builds that are judged
 TUNED_ON = range(10)  # the seeds that thresholds were chosen on; figures are of others
-REPORTED = range(220, 240)
+REPORTED = range(260, 280)
 
 # what the rules read of asof_profiles and asof_findings
 PROFILES = {

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.postgres import PostgresWorld, running
+from tests import postgres, spark
+from tests.engines import EngineWorld
 from tests.world import Run, World
 
 NOW = "2026-05-01 12:00"
@@ -31,8 +32,8 @@ SERVICE_SQL = "models/services/score_v1.sql"
 SERVICE_YAML = "models/services/score.yml"
 
 
-class OnEngine(PostgresWorld):
-    """A world whose events are in PostgreSQL. A part of it is built as a whole, since an engine hands over all."""
+class OnEngine(EngineWorld):
+    """A world whose events are on an engine. A part of it is built as a whole, since an engine hands over all."""
 
     def dbt(self, *arguments: str, now: str | None, **more: Any) -> Run:
         if arguments[0] in ("run", "build"):
@@ -40,7 +41,16 @@ class OnEngine(PostgresWorld):
         return super().dbt(*arguments, now=now, **more)
 
 
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.engines)])
+class OnPostgres(OnEngine, postgres.PostgresWorld): ...
+
+
+class OnSpark(OnEngine, spark.SparkWorld): ...
+
+
+ENGINES = [pytest.param(name, marks=pytest.mark.engines) for name in ("postgres", "spark")]
+
+
+@pytest.fixture(scope="module", params=["duckdb", *ENGINES])
 def sound_world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, parsed_world: Path
 ) -> Iterator[World]:
@@ -49,9 +59,13 @@ def sound_world(
     if request.param == "duckdb":
         yield begun(World(folder, template=parsed_world))
         return
-    with running() as server:
-        # of the same names as in DuckDB, so that what is read by its literal name is there
-        world = OnEngine(folder, server.database("warehouse"), parsed_world)
+    # of the same names as in DuckDB, so that what is read by its literal name is there
+    if request.param == "spark":
+        with spark.running() as cluster:
+            yield begun(OnSpark(folder, cluster, parsed_world))
+        return
+    with postgres.running() as server:
+        world = OnPostgres(folder, server.database("warehouse"), parsed_world)
         world.replace("profiles.yml", "schema: asof", "schema: main")
         yield begun(world)
 

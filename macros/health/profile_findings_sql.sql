@@ -131,7 +131,8 @@ past as (
         max(measured.null_rate) filter (where is_past) as most_null_rate,
         min(measured.mean) filter (where is_past) as least_mean,
         max(measured.mean) filter (where is_past) as most_mean,
-        sqrt(avg(measured.stddev * measured.stddev) filter (where is_past)) as past_stddev,
+        {#- in growth the newest spread is the widest; that of one odd build is left out #}
+        quantile_cont(measured.stddev, 0.95) filter (where is_past) as past_stddev,
         min(measured.rank) filter (where is_past and measured.bins = judged.bins) as least_rank,
         max(measured.rank) filter (where is_past and measured.bins = judged.bins) as most_rank,
         min(measured.rejected) filter (where is_past) as least_rejected,
