@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warm import warm_environment
+from tests import forks
 from tests.world import World
 
 # Each file is run by one worker: those that take a minute or more come first, or one of them would end long after all.
@@ -14,6 +14,12 @@ LONG = [
     *("test_as_served", "test_time_machine", "test_components", "test_proof", "test_upgrade", "test_carried"),
     *("test_parity", "test_oracle", "test_loop", "test_names", "test_types", "test_honest", "test_messages"),
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Several test processes share one that dbt commands are forked from, if it is there before they begin."""
+    if config.getoption("numprocesses", None):
+        forks.address()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,8 +38,8 @@ def parsed_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A `bin` with a `python` and a `dbt` that starts fast (see warm.py)."""
-    with warm_environment(tmp_path_factory.mktemp("warm") / "venv") as folder:
+    """A `bin` with a `python` and a `dbt` that starts fast (see forks.py)."""
+    with forks.warm_environment(tmp_path_factory.mktemp("warm") / "venv") as folder:
         yield folder
 
 

@@ -1,7 +1,7 @@
 """What every dbt command does first: it imports dbt, parses and compiles the macros of dbt and of the package, makes
 JSON schemas and the code that reads and writes its manifest, and loads the locale by which it guesses types.
 
-The test commands are forked from a process that has imported this and done nothing else (see world.py); it halves the
+The test commands are forked from a process that has imported this and done nothing else (see forks.py); it halves the
 time that they take. Nothing is faked: all is kept in dbt's own caches, by text or by class. The trees of macros are
 in those that dbt has for its own tests.
 """

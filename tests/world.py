@@ -7,23 +7,21 @@ injected now. Times are UTC text such as '2026-05-01 10:00'.
 from __future__ import annotations
 
 import errno
-import gc
 import json
-import multiprocessing
 import os
 import re
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from flask.testing import FlaskClient
+
+from tests.forks import Forked
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,36 +34,6 @@ RAW_TABLES = {
     "examples": "row_id varchar, thing_id varchar, prediction_time timestamptz, request_amount decimal(12,2), "
     "request_color varchar, outcome boolean, label_known_at timestamptz",
 }
-
-
-# Importing dbt and compiling macros takes longer than most commands do: they are forked from a process that did both.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.preloaded"])
-
-
-def die_with(tests: BaseProcess) -> None:
-    """Waits in a thread until the process of the tests has ended, then ends this process group."""
-    tests.join()
-    os.killpg(0, signal.SIGKILL)
-
-
-def run_dbt(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
-    """What the console script `dbt` does, in a process group of its own, with all that it prints in a file.
-
-    It dies with the tests, however they end: one that stands at a fault point would wait for ever.
-    """
-    os.setsid()
-    threading.Thread(target=die_with, args=[multiprocessing.parent_process()], daemon=True).start()
-    with log.open("w") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    gc.disable()  # it ends in seconds, and collections are a seventh of its work
-    from dbt.cli.main import cli
-
-    cli(["--no-use-colors", *arguments], prog_name="dbt")
 
 
 def copy_example(folder: Path, target: str = "") -> None:
@@ -105,7 +73,7 @@ class Run:
 class Paused:
     """A dbt command that stands still at a fault point, on a pipe whose other end this holds."""
 
-    def __init__(self, process: BaseProcess, pipe: Path, log: Path, seconds: float) -> None:
+    def __init__(self, process: Forked, pipe: Path, log: Path, seconds: float) -> None:
         """seconds: how long it may take to the point."""
         self.process = process
         self._seconds = seconds
@@ -227,18 +195,12 @@ class World:
         # nobody reads dbt's debug log and artifacts here, and they take a tenth of each command
         return inherited() | fixed | logged | {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 
-    def started(self, log: Path, *arguments: str, now: str | None, **environment: str) -> BaseProcess:
+    def started(self, log: Path, *arguments: str, now: str | None, **environment: str) -> Forked:
         """A dbt command that has begun; what it prints goes to `log`."""
         log.write_text("")
         if "--vars" in arguments:  # dbt parses all again where they differ from those of the command before
             environment = {"DBT_TARGET_PATH": "target/vars"} | environment
-        process = PROCESSES.Process(
-            target=run_dbt,
-            args=(list(arguments), self.folder, self.environment(now) | environment, log),
-            daemon=True,  # not waited for, but ended, where the tests are interrupted
-        )
-        process.start()
-        return process
+        return Forked(list(arguments), self.folder, self.environment(now) | environment, log)
 
     def dbt(self, *arguments: str, now: str | None, fails: bool | None = False, **environment: str) -> Run:
         """A dbt command at a now ('2026-05-01 10:00'). Asserts that it succeeded, or with `fails` that it did not.
