@@ -758,7 +758,7 @@ def test_keys_and_request_columns_are_of_the_types_that_are_declared(faulty: Wor
     faulty.replace(
         "models/services/score_examples.sql",
         "request_amount,",
-        "cast(request_amount as double precision) as request_amount,",
+        f"cast(request_amount as double{'' if isinstance(faulty, OnSpark) else ' precision'}) as request_amount,",
     )
     run = faulty.dbt("run", "--select", "clock", "score_examples", "score_v1_rows", now=NOW, fails=True)
     # by dbt itself, since these examples have an enforced contract
@@ -868,7 +868,12 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: Wo
         ("score_examples", of_events),
         ("places", r"models/staging/stg_places.sql: known_at of stg_places is varchar, which has no time zone"),
         ("shelves", r"models/entities/shelves.sql: first_seen_at of shelves is date, which has no time zone"),
-        ("shelves", r"`cast\(<expression> as timestamp\) at time zone 'UTC' as first_seen_at`"),
+        (
+            "shelves",
+            r"`to_utc_timestamp\(cast\(<expression> as timestamp\), 'UTC'\) as first_seen_at`"
+            if is_spark
+            else r"`cast\(<expression> as timestamp\) at time zone 'UTC' as first_seen_at`",
+        ),
     ):
         if model == "places" and isinstance(faulty, OnEngine):
             assert model not in said  # the test of its event model is red there, so it is not built
@@ -881,7 +886,7 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_recorded(faulty: Wo
     faulty.replace("models/staging/stg_places.sql", "cast(known_at as varchar) as known_at", "known_at")
     for suffix in ("sql", "yml"):
         (entities / f"shelves.{suffix}").unlink()
-    zoneless = "cast(prediction_time as timestamp) as prediction_time,"
+    zoneless = f"cast(prediction_time as timestamp{'_ntz' if is_spark else ''}) as prediction_time,"
     (faulty.folder / examples).write_text(requested.replace("prediction_time,", zoneless))
     faulty.replace(SERVICE_YAML, "{materialized: table,", "{materialized: table, contract: {enforced: false},")
     run = faulty.dbt("run", "--select", "score_examples", "score_v1_rows", now=NOW, fails=True)

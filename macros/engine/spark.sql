@@ -7,6 +7,8 @@
 
 {% macro spark__type_double() %}{{ return('double') }}{% endmacro %}
 
+{% macro spark__time_of_zone(time, zone) -%} to_utc_timestamp({{ time }}, '{{ zone }}') {%- endmacro %}
+
 {% macro spark__time_text(time) -%} concat(cast({{ time }} as string), '+00') {%- endmacro %}
 
 {% macro spark__row_text(alias) -%} to_json(struct({{ alias }}.*)) {%- endmacro %}

@@ -5,6 +5,11 @@
 
 {% macro duckdb__type_timestamptz() %}{{ return('timestamptz') }}{% endmacro %}
 
+{# A time without a zone, as the time that it is in one. #}
+{% macro time_of_zone(time, zone) %}{{ return(adapter.dispatch('time_of_zone', 'asof')(time, zone)) }}{% endmacro %}
+
+{% macro default__time_of_zone(time, zone) -%} {{ time }} at time zone '{{ zone }}' {%- endmacro %}
+
 {# A value as text; a time as RFC 3339, in a session whose zone is UTC. #}
 {% macro text_of(column) %}{{ return(adapter.dispatch('text_of', 'asof')(column)) }}{% endmacro %}
 

@@ -34,14 +34,16 @@
         {{- return(none) -}}
     {%- endif -%}
     {%- if type.startswith('timestamp') -%}
-        {%- set remedy = 'Say in which zone the source keeps it: `<expression> at time zone \'UTC\' as ' ~ name
-            ~ "` (or another, such as 'Europe/Berlin')" -%}
+        {%- set remedy = 'Say in which zone the source keeps it: `' ~ asof.time_of_zone('<expression>', 'UTC')
+            ~ ' as ' ~ name ~ "` (or another, such as 'Europe/Berlin')" -%}
     {%- elif type == 'date' -%}
-        {%- set remedy = 'Say when that day begins: `cast(<expression> as timestamp) at time zone \'UTC\' as ' ~ name
+        {%- set remedy = 'Say when that day begins: `'
+            ~ asof.time_of_zone('cast(<expression> as timestamp)', 'UTC') ~ ' as ' ~ name
             ~ "` (or another, such as 'Europe/Berlin')" -%}
     {%- else -%}
-        {%- set remedy = 'Write `cast(<expression> as timestamptz) as ' ~ name ~ "`, or, where its text has no "
-            ~ "offset, `cast(<expression> as timestamp) at time zone 'UTC' as " ~ name ~ '`' -%}
+        {%- set remedy = 'Write `cast(<expression> as ' ~ asof.type_timestamptz() ~ ') as ' ~ name
+            ~ "`, or, where its text has no "
+            ~ 'offset, `' ~ asof.time_of_zone('cast(<expression> as timestamp)', 'UTC') ~ ' as ' ~ name ~ '`' -%}
     {%- endif -%}
     {{- return(where ~ ': ' ~ name ~ ' of ' ~ model_name ~ ' is ' ~ type ~ ', which has no time zone, and a time '
         ~ 'is a timestamptz. ' ~ remedy ~ ', and data_type: timestamptz where the YAML has one.') -}}
