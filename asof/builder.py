@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from .prove_on_engine import StagingInPostgres
+from .prove_on_engine import StagingOnEngine
 from .rebuild import Model, Project, ProofError, Rebuild, relations_in
 from .sandbox import Input, RelationPath, Sandbox, column_of, dotted
 from .serve.sql import literal, parquet, quote
@@ -26,7 +26,7 @@ class Inputs:
     timeless: list[str]
 
 
-def inputs_of(project: Project, sandbox: Sandbox, rebuild: Rebuild, engine: StagingInPostgres | None = None) -> Inputs:
+def inputs_of(project: Project, sandbox: Sandbox, rebuild: Rebuild, engine: StagingOnEngine | None = None) -> Inputs:
     """Copies what the models read out of the warehouse, and sources out of the engine that has them."""
     records = {tuple(each["relation"]): each["time"] for each in project.plan["records"]}
     leaves = {leaf.path: leaf for leaf in project.leaves}
@@ -109,7 +109,7 @@ class Builder:
     rebuild: Rebuild
     inputs: Inputs
     seed: int
-    engine: StagingInPostgres | None = None  # which has the sources
+    engine: StagingOnEngine | None = None  # which has the sources
 
     def part(self, name: str) -> Builder:
         """One that builds no more than what the model of this name needs."""

@@ -23,7 +23,8 @@ from .dbt import add_options
 from .engine import EngineError
 from .handover import Target
 from .known_within import KnownWithin
-from .prove_on_engine import StagingInPostgres
+from .prove_in_spark import StagingInSpark
+from .prove_on_engine import StagingInPostgres, StagingOnEngine
 from .rebuild import Model, Project, ProofError, Rebuild, rebuild_of, relations_in
 from .sandbox import MICROSECOND, SPAN, Input, Sandbox, dotted
 from .serve.clock import parse_rfc3339
@@ -305,18 +306,13 @@ def _run(options: argparse.Namespace) -> int:
         return report(verdicts, inputs)
 
 
-def engine_of(project: Project, scratch: Path, rebuild: Rebuild, options: list[str]) -> StagingInPostgres | None:
+def engine_of(project: Project, scratch: Path, rebuild: Rebuild, options: list[str]) -> StagingOnEngine | None:
     """Where staging is rebuilt, if the last build was made from a hand-over. Raises ProofError or EngineError."""
     if not project.plan["handover"]:
         return None
     handover = json.loads((Path(project.plan["handover"]) / "handover.json").read_text())
-    if handover["engine"] != StagingInPostgres.name:
-        raise ProofError(
-            f"the sources of this project are in {handover['engine']}, which evaluated the last build, and asof prove "
-            "rebuilds staging in DuckDB or PostgreSQL only. Prove a copy: load the sources, or a part of them, into a "
-            'DuckDB file, build on that by `dbt build --target NAME`, and run asof prove --dbt="--target NAME"'
-        )
-    return StagingInPostgres(Target(Path("."), handover["target"], options), scratch, project, rebuild)
+    staging = {"postgres": StagingInPostgres, "spark": StagingInSpark}[handover["engine"]]
+    return staging(Target(Path("."), handover["target"], options), scratch, project, rebuild)
 
 
 def functions_read_by(model: Model, rebuild: Rebuild) -> set[str]:

@@ -1,7 +1,8 @@
-"""The proof's staging in PostgreSQL, where the sources are: in a scratch schema, in a transaction that is undone."""
+"""The proof's staging where the sources are: in a scratch schema, by the SQL that dbt compiles for the engine."""
 
 from __future__ import annotations
 
+import abc
 import json
 import uuid
 from datetime import datetime
@@ -17,20 +18,20 @@ from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of, dotted
 from .serve.sql import literal, parquet, quote
 
 
-class StagingInPostgres(Postgres):
-    """The event models and what they are made of, by the SQL that dbt compiles for PostgreSQL. Each has its own name in
-    the scratch schema, and so have the sources: what a model reads besides these is refused.
+class StagingOnEngine(abc.ABC):
+    """The event models and what they are made of. Each has its own name in the scratch schema, and so have the
+    sources: what a model reads besides these is refused.
     """
 
     def __init__(self, target: Target, scratch: Path, project: Project, rebuild: Rebuild) -> None:
-        """Compiles, and begins the transaction, which sees one state of the data. Raises ProofError or EngineError."""
-        super().__init__(target.profile())
+        """Compiles. Raises ProofError or EngineError."""
+        self._target = target
         self._files = scratch / "engine"
         self._schema = f"asof_proof_{uuid.uuid4().hex[:8]}"
         nodes = project.manifest["nodes"]
         ids = {(node["database"], node["schema"], node["alias"]): id_ for id_, node in nodes.items()}
         self._models = {ids[model.path]: model for model in rebuild.staging}
-        manifest = self._compiled(target, [nodes[id_]["name"] for id_ in self._models])
+        manifest = self._compiled([nodes[id_]["name"] for id_ in self._models])
         self._nodes: dict[str, Any] = manifest["nodes"] | manifest["sources"]
         self._parents: dict[str, list[str]] = manifest["parent_map"]
         self._leaves = {leaf.unique_id: leaf for leaf in project.leaves}
@@ -38,12 +39,10 @@ class StagingInPostgres(Postgres):
         self._names = {
             id_: f"asof_{number}" for number, id_ in enumerate([*sorted(read & set(self._leaves)), *self._models])
         }
-        self._commit()
-        self._connection.set_session(isolation_level="REPEATABLE READ")
-        self._run(f"create schema {self._schema}")
 
-    def _compiled(self, target: Target, names: list[str]) -> dict[str, Any]:
+    def _compiled(self, names: list[str]) -> dict[str, Any]:
         """dbt's manifest of the engine's target, with the compiled SQL of these models."""
+        target = self._target
         folders = ["--target", target.name, "--target-path", str(self._files), "--log-path", str(self._files)]
         try:
             run_dbt(
@@ -59,6 +58,19 @@ class StagingInPostgres(Postgres):
         node = self._nodes[unique_id]
         return Relation(node["schema"], node.get("alias") or node["identifier"])
 
+    def _gone(self, unique_id: str, failed: dict[str, str]) -> None:
+        """Raises EngineError where a model reads one that failed."""
+        if gone := [self._models[each].name for each in self._parents[unique_id] if each in failed]:
+            raise EngineError(f"it reads {', '.join(gone)}, which cannot be built")
+
+    def _read_past(self, reader: str, relation: str) -> ProofError:
+        """The error of a model, by its scratch name, that reads a relation which is no scratch one."""
+        (name,) = (self._models[id_].name for id_, name in self._names.items() if name == reader)
+        return ProofError(
+            f"{name} reads {relation} by its literal name, so its future cannot be cut off. Write it with source() or "
+            "ref()"
+        )
+
     def on_trust(self) -> list[str]:
         """The sources of staging that do not say since when a row is known, with why, and who reads them."""
         found = []
@@ -68,8 +80,31 @@ class StagingInPostgres(Postgres):
             found.append(f"{self._leaves[id_].name} {self._leaves[id_].on_trust}; {', '.join(readers)} {reads} it")
         return found
 
+    @abc.abstractmethod
     def export(self, paths: set[RelationPath]) -> dict[RelationPath, Path]:
         """Copies those of these relations that are sources to Parquet files."""
+
+    @abc.abstractmethod
+    def build(
+        self, sandbox: Sandbox, wanted: list[Model], moment: datetime, future: str, seed: int
+    ) -> dict[RelationPath, str]:
+        """Builds staging as of a moment and puts the event models among `wanted` into the sandbox; returns why those
+        that could not be built could not. Raises ProofError for a model that reads past ref and source.
+        """
+
+
+class StagingInPostgres(StagingOnEngine, Postgres):
+    """In a transaction that sees one state of the data, and is undone."""
+
+    def __init__(self, target: Target, scratch: Path, project: Project, rebuild: Rebuild) -> None:
+        """Connects, compiles, and begins the transaction. Raises ProofError or EngineError."""
+        Postgres.__init__(self, target.profile())
+        StagingOnEngine.__init__(self, target, scratch, project, rebuild)
+        self._commit()
+        self._connection.set_session(isolation_level="REPEATABLE READ")
+        self._run(f"create schema {self._schema}")
+
+    def export(self, paths: set[RelationPath]) -> dict[RelationPath, Path]:
         found = {}
         for number, (id_, leaf) in enumerate(self._leaves.items()):
             if leaf.path in paths and id_ in self._nodes:
@@ -81,9 +116,6 @@ class StagingInPostgres(Postgres):
     def build(
         self, sandbox: Sandbox, wanted: list[Model], moment: datetime, future: str, seed: int
     ) -> dict[RelationPath, str]:
-        """Builds staging as of a moment and puts the event models among `wanted` into the sandbox; returns why those
-        that could not be built could not. Raises ProofError for a model that reads past ref and source.
-        """
         failed: dict[str, str] = {}
         self._run("savepoint build")
         for id_ in self._names.keys() & self._leaves.keys():
@@ -91,11 +123,9 @@ class StagingInPostgres(Postgres):
             self._run(f"create table {self._schema}.{self._names[id_]} as {rows}")
         for id_, model in self._models.items():
             relation = Relation(self._schema, self._names[id_])
-            gone = [self._models[each].name for each in self._parents[id_] if each in failed]
             self._run("savepoint model")
             try:
-                if gone:
-                    raise EngineError(f"it reads {', '.join(gone)}, which cannot be built")
+                self._gone(id_, failed)
                 self._run(f"create view {relation} as {self._sql(id_)}")
                 if model.role == "event" and model in wanted:
                     file = self._files / f"{relation.name}.parquet"
@@ -146,9 +176,5 @@ class StagingInPostgres(Postgres):
             "and read.relnamespace not in (reader.relnamespace, 'pg_catalog'::regnamespace)",
             [self._schema],
         )
-        names = {name: self._models[id_].name for id_, name in self._names.items() if id_ in self._models}
         for reader, relation in read:
-            raise ProofError(
-                f"{names[reader]} reads {relation} by its literal name, so its future cannot be cut off. Write it "
-                "with source() or ref()"
-            )
+            raise self._read_past(reader, relation)

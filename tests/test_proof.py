@@ -235,7 +235,7 @@ def prove(world: World, warm: Path, *arguments: str, now: str, **environment: st
         env=world.environment(now) | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
 
 

@@ -217,9 +217,8 @@
         {%- set types = {} -%}
         {%- for column in adapter.get_columns_in_relation(relation) -%}
             {%- do types.update({column.name: column.dtype}) -%}
-            {%- do columns.append("('" ~ name ~ "', " ~ loop.index ~ ", '" ~ column.name ~ "', '" ~ column.dtype
-                ~ "')") -%}
         {%- endfor -%}
+        {%- do columns.append((name, types)) -%}
         {%- if role == 'examples' -%}
             {%- do asof.spark_hand_over(relation) -%}
         {%- elif role == 'event' -%}
@@ -236,10 +235,61 @@
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- set columns_sql -%}
-        select * from values {{ columns | join(', ') }} as columns (relation, place, name, type)
-    {%- endset -%}
-    {%- for name, sql in [('known', known | join(' union all ')), ('columns', columns_sql)] if columns and sql -%}
-        {%- do run_query("insert overwrite directory '" ~ folder ~ '/out/' ~ name ~ "' using parquet " ~ sql) -%}
+    {%- do asof.spark_write_out('known', known | join(' union all ')) -%}
+    {%- do asof.spark_write_columns(columns) -%}
+{% endmacro %}
+
+{# Writes what a query gives as Parquet, for asof to read. Without a query, nothing. #}
+{% macro spark_write_out(name, sql) %}
+    {%- if sql -%}
+        {%- do run_query("insert overwrite directory '" ~ env_var('ASOF_ENGINE_FOLDER') ~ '/out/' ~ name
+            ~ "' using parquet " ~ sql) -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# Writes which columns relations have: pairs of a relation's name and its types by column. #}
+{% macro spark_write_columns(relations) %}
+    {%- set rows = [] -%}
+    {%- for relation, types in relations -%}
+        {%- for name, type in types.items() -%}
+            {%- do rows.append("('" ~ relation ~ "', " ~ loop.index ~ ", '" ~ name ~ "', '" ~ type ~ "')") -%}
+        {%- endfor -%}
     {%- endfor -%}
+    {%- set sql -%}
+        select * from values {{ rows | join(', ') }} as columns (relation, place, name, type)
+    {%- endset -%}
+    {%- do asof.spark_write_out('columns', sql if rows) -%}
+{% endmacro %}
+
+{#
+  For the proof: runs the statements of `in/steps.parquet`, in order, and hands over what it says. Prints each relation
+  before it is made, so that one which fails is known, and last as JSON of each its columns and what it reads.
+#}
+{% macro spark_rebuild() %}
+    {%- set steps_sql -%}
+        select relation, sql, is_handed_over from parquet.`{{ env_var('ASOF_ENGINE_FOLDER') }}/in/steps.parquet`
+        order by place
+    {%- endset -%}
+    {%- set found, handed_over = {}, [] -%}
+    {%- for step in run_query(steps_sql).rows -%}
+        {%- if step.relation -%}{%- do print('asof builds ' ~ step.relation) -%}{%- endif -%}
+        {%- if step.sql -%}{%- do run_query(step.sql) -%}{%- endif -%}
+        {%- if step.relation -%}
+            {%- set schema, _, identifier = step.relation.partition('.') -%}
+            {%- set relation = api.Relation.create(schema=schema, identifier=identifier) -%}
+            {%- set types = {} -%}
+            {%- for column in adapter.get_columns_in_relation(relation) -%}
+                {%- do types.update({column.name: column.dtype}) -%}
+            {%- endfor -%}
+            {%- set plan = run_query('explain extended select * from ' ~ relation).columns[0].values()[0] -%}
+            {%- set reads = modules.re.findall('SubqueryAlias spark_catalog[.]([a-zA-Z0-9_.]+)', plan) -%}
+            {%- do found.update({step.relation: {'columns': types.keys() | list, 'reads': reads | unique | list}}) -%}
+            {%- if step.is_handed_over -%}
+                {%- do asof.spark_hand_over(relation) -%}
+                {%- do handed_over.append((step.relation, types)) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do asof.spark_write_columns(handed_over) -%}
+    {%- do print(tojson(found)) -%}
 {% endmacro %}
