@@ -76,10 +76,12 @@ def dbt_program() -> str:
 
 
 def message_in(output: str) -> str:
-    """The message of a failed command: asof's own, without what dbt says of where it was raised."""
+    """The message of a failed command: asof's own, or dbt's, without where it was raised."""
     refused = re.search(r"asof: (.*?)(?:\n\s*\n|\n\s*> in macro|\Z)", output, re.DOTALL)
     if refused:
         return re.sub(r"\s+", " ", refused[1]).strip()
+    if crashed := re.search(r"Encountered an error:\s*(.*?)\n[\d:]+ +Traceback", output, re.DOTALL):
+        return f"dbt ended with {crashed[1].strip()}"
     return output.strip() or "dbt failed and said nothing"
 
 

@@ -450,7 +450,9 @@ def test_a_disk_that_is_full(small: EngineWorld) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert re.search(r"nothing was built of it\. \w+ could not be written to \S+: .*File too large", said), said
+    # of what stays in Spark, dbt compiles the examples for DuckDB first
+    where = "dbt ended with" if small.engine == "spark" else r"\w+ could not be written to \S+:"
+    assert re.search(rf"nothing was built of it\. {where} .*File too large", said), said
     assert files_of(small) == before
     assert len(list((small.folder / "handovers").glob("2*"))) == 1
     small.build("2026-05-01 10:10")
