@@ -15,8 +15,8 @@ from .dbt import DbtError, run_dbt
 from .engine import EngineError, Relation, Start
 from .handover import Target
 from .prove_on_engine import StagingOnEngine
-from .rebuild import Leaf, Model, Project, Rebuild, without_ephemeral
-from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of
+from .rebuild import Model, Project, Rebuild
+from .sandbox import RelationPath, Sandbox
 from .serve.sql import parquet
 from .spark import Spark
 
@@ -41,7 +41,7 @@ class StagingInSpark(StagingOnEngine):
     def export(self, paths: set[RelationPath]) -> dict[RelationPath, Path]:
         wanted = [id_ for id_, leaf in self._leaves.items() if leaf.path in paths and id_ in self._nodes]
         read = [id_ for id_ in self._leaves if id_ in self._names or id_ in wanted]
-        steps = {id_: Step(self._named(id_), None, id_ in wanted) for id_ in read}
+        steps = {id_: Step(self._written(self._nodes[id_]), None, id_ in wanted) for id_ in read}
         files = {id_: self._files / f"source-{number}.parquet" for number, id_ in enumerate(wanted)}
         if not steps:
             return {}
@@ -94,7 +94,7 @@ class StagingInSpark(StagingOnEngine):
         steps = [Step("", drop, False), Step("", f"create schema {self._schema}", False)]
         for id_ in sorted(self._names.keys() & self._leaves.keys()):
             name = f"{self._schema}.{self._names[id_]}"
-            rows = self._input(id_, self._leaves[id_], moment, future, seed)
+            rows = self._input(id_, moment, future, seed)
             steps.append(Step(name, f"create table {name} using parquet as {rows}", False))
         for id_, model in self._models.items():
             if id_ in failed:
@@ -108,42 +108,29 @@ class StagingInSpark(StagingOnEngine):
             steps.append(Step(name, f"create view {name} as {self._sql(id_)}", model.role == "event"))
         return [*steps, Step("", drop, False)]
 
-    def _named(self, unique_id: str) -> str:
-        relation = self._relation(unique_id)
-        return f"{relation.schema}.{relation.name}"
+    def _written(self, node: dict[str, Any]) -> str:
+        return f"{node['schema']}.{node.get('alias') or node['identifier']}"
 
-    def _sql(self, unique_id: str) -> str:
-        """A model's compiled SQL over the scratch schema."""
-        node = self._nodes[unique_id]
-        sql = without_ephemeral(node, self._nodes, lambda each: f"{each['schema']}.{each['alias']}")
-        for id_, name in self._names.items():
-            sql = re.sub(rf"(?<![\w.`]){re.escape(self._named(id_))}(?![\w`])", f"{self._schema}.{name}", sql)
-        return sql
+    def _columns_of(self, unique_id: str) -> list[str]:
+        return self._columns[unique_id]
 
-    def _input(self, unique_id: str, leaf: Leaf, moment: datetime, future: str, seed: int) -> str:
-        """A query: a source over this or that future, as sandbox.loaded_otherwise has it."""
-        relation, at = self._named(unique_id), f"cast('{moment:%Y-%m-%d %H:%M:%S.%f}+00:00' as timestamp)"
-        if leaf.time is None or future == "present":
-            return f"select * from {relation}"
-        is_known = f"coalesce(({leaf.time}) <= {at}, false)"
-        if future == "cut":
-            return f"select * from {relation} where {is_known}"
-        columns = self._columns[unique_id]
-        row = "to_json(struct(asof_future.*))"
-        dice = f"(xxhash64({row}, {seed}) & {2**63 - 1})"
-        later = f"case {dice} % 7 when 0 then 1 else 1 + {dice} % {SPAN // MICROSECOND} end"
-        time = column_of(leaf.time, columns)
-        moved = [f"timestamp_micros(unix_micros({at}) + {later})" if name == time else f"`{name}`" for name in columns]
-        return (
-            f"select * from {relation} where {is_known} union all select {', '.join(moved)} from {relation} "
-            f"as asof_future where not {is_known} and xxhash64({row}, {seed + 1}) & 3 > 0"
-        )
+    def _quoted(self, name: str) -> str:
+        return f"`{name}`"
+
+    def _time(self, moment: datetime) -> str:
+        return f"cast('{moment:%Y-%m-%d %H:%M:%S.%f}+00:00' as timestamp)"
+
+    def _later(self, time: str, micros: str) -> str:
+        return f"timestamp_micros(unix_micros({time}) + {micros})"
+
+    def _hash(self, seed: int) -> str:
+        return f"xxhash64(to_json(struct(asof_future.*)), {seed})"
 
     def _run(self, steps: list[Step], files: dict[Relation, Path]) -> dict[str, dict[str, Any]]:
         """Runs a command of these steps and copies what it hands over; returns what it found of each relation: its
         columns, and what it reads. Raises DbtError.
         """
-        spark = Spark(self._target.profile())
+        spark = Spark({})  # it makes no connection
         folder = self._files / uuid.uuid4().hex
         clock = Relation(self._schema, "clock")
         try:

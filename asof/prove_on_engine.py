@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
+import re
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from .dbt import DbtError, run_dbt
 from .engine import EngineError, Relation
 from .handover import Target
 from .postgres import Postgres
-from .rebuild import Leaf, Model, Project, ProofError, Rebuild, without_ephemeral
+from .rebuild import Model, Project, ProofError, Rebuild, without_ephemeral
 from .sandbox import MICROSECOND, SPAN, RelationPath, Sandbox, column_of, dotted
 from .serve.sql import literal, parquet, quote
 
@@ -80,6 +81,57 @@ class StagingOnEngine(abc.ABC):
             found.append(f"{self._leaves[id_].name} {self._leaves[id_].on_trust}; {', '.join(readers)} {reads} it")
         return found
 
+    def _sql(self, unique_id: str) -> str:
+        """A model's compiled SQL over the scratch schema."""
+        sql = without_ephemeral(self._nodes[unique_id], self._nodes, self._written)
+        for id_, name in self._names.items():
+            written = re.escape(self._written(self._nodes[id_]))
+            sql = re.sub(rf"(?<![\w.`]){written}(?![\w`])", f"{self._schema}.{name}", sql)
+        return sql
+
+    def _input(self, unique_id: str, moment: datetime, future: str, seed: int) -> str:
+        """A query: a source over this or that future, as sandbox.loaded_otherwise has it."""
+        relation, leaf = self._written(self._nodes[unique_id]), self._leaves[unique_id]
+        if leaf.time is None or future == "present":
+            return f"select * from {relation}"
+        at = self._time(moment)
+        is_known = f"coalesce(({leaf.time}) <= {at}, false)"
+        if future == "cut":
+            return f"select * from {relation} where {is_known}"
+        columns = self._columns_of(unique_id)
+        time = column_of(leaf.time, columns)
+        dice = f"({self._hash(seed)} & {2**63 - 1})"
+        micros = f"case {dice} % 7 when 0 then 1 else 1 + {dice} % {SPAN // MICROSECOND} end"
+        moved = [self._later(at, micros) if name == time else self._quoted(name) for name in columns]
+        return (
+            f"select * from {relation} where {is_known} union all select {', '.join(moved)} from {relation} "
+            f"as asof_future where not {is_known} and {self._hash(seed + 1)} & 3 > 0"
+        )
+
+    @abc.abstractmethod
+    def _written(self, node: dict[str, Any]) -> str:
+        """The relation of a model or source, as dbt writes it in SQL for the engine."""
+
+    @abc.abstractmethod
+    def _columns_of(self, unique_id: str) -> list[str]:
+        """Of a source, in their order."""
+
+    @abc.abstractmethod
+    def _quoted(self, name: str) -> str:
+        """A column in SQL."""
+
+    @abc.abstractmethod
+    def _time(self, moment: datetime) -> str:
+        """A time in SQL."""
+
+    @abc.abstractmethod
+    def _later(self, time: str, micros: str) -> str:
+        """So many microseconds after a time, both SQL."""
+
+    @abc.abstractmethod
+    def _hash(self, seed: int) -> str:
+        """A whole number by all values of the row `asof_future`."""
+
     @abc.abstractmethod
     def export(self, paths: set[RelationPath]) -> dict[RelationPath, Path]:
         """Copies those of these relations that are sources to Parquet files."""
@@ -119,7 +171,7 @@ class StagingInPostgres(StagingOnEngine, Postgres):
         failed: dict[str, str] = {}
         self._run("savepoint build")
         for id_ in self._names.keys() & self._leaves.keys():
-            rows = self._input(id_, self._leaves[id_], moment, future, seed)
+            rows = self._input(id_, moment, future, seed)
             self._run(f"create table {self._schema}.{self._names[id_]} as {rows}")
         for id_, model in self._models.items():
             relation = Relation(self._schema, self._names[id_])
@@ -138,33 +190,26 @@ class StagingInPostgres(StagingOnEngine, Postgres):
         self._run("rollback to build")
         return {self._models[id_].path: why for id_, why in failed.items()}
 
-    def _sql(self, unique_id: str) -> str:
-        """A model's compiled SQL over the scratch schema."""
-        sql = without_ephemeral(self._nodes[unique_id], self._nodes)
-        for id_, name in self._names.items():
-            node, relation = self._nodes[id_], self._relation(id_)
-            sql = sql.replace(dotted((node["database"], relation.schema, relation.name)), f"{self._schema}.{name}")
-        return sql
+    def _written(self, node: dict[str, Any]) -> str:
+        return dotted((node["database"], node["schema"], node.get("alias") or node["identifier"]))
 
-    def _input(self, unique_id: str, leaf: Leaf, moment: datetime, future: str, seed: int) -> str:
-        """A query: a source over this or that future, as sandbox.loaded_otherwise has it."""
-        relation, at = self._relation(unique_id), literal(moment)
-        if leaf.time is None or future == "present":
-            return f"select * from {relation}"
-        is_known = f"coalesce(({leaf.time}) <= {at}, false)"
-        if future == "cut":
-            return f"select * from {relation} where {is_known}"
+    def _columns_of(self, unique_id: str) -> list[str]:
+        relation = self._relation(unique_id)
         names = self._run(f"select attname from pg_attribute where attrelid = '{relation}'::regclass and attnum > 0 "
                           "and not attisdropped order by attnum")  # fmt: skip
-        columns = [name for (name,) in names]
-        dice = f"(hashtextextended(asof_future::text, {seed}) & {2**63 - 1})"
-        later = f"case {dice} % 7 when 0 then 1 else 1 + {dice} % {SPAN // MICROSECOND} end * interval '1 microsecond'"
-        time = column_of(leaf.time, columns)
-        moved = [f"{at} + {later}" if name == time else quote(name) for name in columns]
-        return (
-            f"select * from {relation} where {is_known} union all select {', '.join(moved)} from {relation} "
-            f"as asof_future where not {is_known} and hashtextextended(asof_future::text, {seed + 1}) & 3 > 0"
-        )
+        return [name for (name,) in names]
+
+    def _quoted(self, name: str) -> str:
+        return quote(name)
+
+    def _time(self, moment: datetime) -> str:
+        return literal(moment)
+
+    def _later(self, time: str, micros: str) -> str:
+        return f"{time} + {micros} * interval '1 microsecond'"
+
+    def _hash(self, seed: int) -> str:
+        return f"hashtextextended(asof_future::text, {seed})"
 
     def _check_reads(self) -> None:
         """PostgreSQL knows what a view reads."""

@@ -189,19 +189,23 @@ def _model(project: Project, node: dict[str, Any], known: dict[str, Any] | None,
     )
 
 
+def written(node: dict[str, Any]) -> str:
+    """The relation of a model, as dbt writes it in SQL for DuckDB."""
+    return dotted((node["database"], node["schema"], node["alias"]))
+
+
 def without_ephemeral(
-    node: dict[str, Any], nodes: dict[str, Any], named: Callable[[dict[str, Any]], str] | None = None
+    node: dict[str, Any], nodes: dict[str, Any], named: Callable[[dict[str, Any]], str] = written
 ) -> str:
     """The compiled SQL of a model in which the ephemeral models that it reads are relations like any other.
 
-    named: the relation of a model in that SQL; without it, its database, schema and name.
+    named: how relations are written in it.
     """
     sql: str = node["compiled_code"]
     for each in node.get("extra_ctes", []):
         name, _, _ = each["sql"].partition(" as (")
         parent = nodes[each["id"]]
-        relation = named(parent) if named else dotted((parent["database"], parent["schema"], parent["alias"]))
-        sql = sql.replace(each["sql"].strip(), f"{name.strip()} as (select * from {relation})")
+        sql = sql.replace(each["sql"].strip(), f"{name.strip()} as (select * from {named(parent)})")
     return sql
 
 

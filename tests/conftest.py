@@ -1,6 +1,5 @@
 """Fixtures that every test may use."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,10 +36,9 @@ def parsed_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `bin` with a `python` and a `dbt` that starts fast (see forks.py)."""
-    with forks.warm_environment(tmp_path_factory.mktemp("warm") / "venv") as folder:
-        yield folder
+    return forks.warm_environment(tmp_path_factory.mktemp("warm") / "venv")
 
 
 @pytest.fixture

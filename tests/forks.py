@@ -19,8 +19,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,8 +89,7 @@ class Forked:
         return self.exitcode is None
 
 
-@contextmanager
-def warm_environment(folder: Path) -> Iterator[Path]:
+def warm_environment(folder: Path) -> Path:
     """The `bin` of a virtual environment that is this one in all but its `dbt`, which is such a command.
 
     For tests that run commands from a shell or a script.
@@ -103,7 +101,7 @@ def warm_environment(folder: Path) -> Iterator[Path]:
     command = folder / "bin" / "dbt"
     command.write_text(COMMAND.format(python=sys.executable, address=address(), size=SIZE))
     command.chmod(0o755)
-    yield folder / "bin"
+    return folder / "bin"
 
 
 # ---- the process

@@ -687,7 +687,8 @@ def test_the_proof_rebuilds_staging_on_the_engine_and_finds_what_leaks_there(
 ) -> None:
     """Honest staging first, then leaks in it, then a model that reads past source(); nothing is left on the engine."""
     world = new_world(tmp_path / "world", parsed_world)
-    moments = ("--moments", "2" if world.engine == "spark" else "4")
+    # in Spark each rebuild is a dbt command
+    moments, seconds = ("2", 1800) if world.engine == "spark" else ("4", 300)
     # its feeds end days before it is built, which is no matter of the proof
     world.replace("dbt_project.yml", "{+materialized: view}", "{+materialized: view, +meta: {health: false}}")
     for number in range(8):
@@ -707,7 +708,7 @@ def test_the_proof_rebuilds_staging_on_the_engine_and_finds_what_leaks_there(
     write(world, {name: HONEST[name] for name in ("stg_so_far", "stg_joined")}, "models/staging/{}.sql")
     world.build("2026-04-20 12:00")
     world.build("2026-05-01 09:00")
-    run = prove(world, Path(sys.executable).parent, *moments, now="2026-05-01 10:00")
+    run = prove(world, Path(sys.executable).parent, "--moments", moments, now="2026-05-01 10:00", seconds=seconds)
     assert run.returncode == 0, run.stdout + run.stderr
     found = compared(run.stdout)
     assert {"stg_events", "stg_so_far", "stg_joined", "things", "thing@1", "score@1"} <= found.keys()
@@ -717,12 +718,12 @@ def test_the_proof_rebuilds_staging_on_the_engine_and_finds_what_leaks_there(
     write(world, {name: STAGING[name] for name in LEAKS}, "models/staging/{}.sql")
     write(world, {"base_lead": BASE}, "models/base/{}.sql")
     world.build("2026-05-01 09:05")
-    run = prove(world, Path(sys.executable).parent, *moments, now="2026-05-01 10:00")
+    run = prove(world, Path(sys.executable).parent, "--moments", moments, now="2026-05-01 10:00", seconds=seconds)
     assert run.returncode == 1, run.stdout + run.stderr
     assert sorted(name for name, count in differences(run.stdout).items() if count) == sorted(LEAKS), run.stdout
 
     write(world, {"stg_past": PAST_THE_SOURCE.format(PAST[world.engine])}, "models/staging/{}.sql")
-    run = prove(world, Path(sys.executable).parent, *moments, now="2026-05-01 10:00")
+    run = prove(world, Path(sys.executable).parent, "--moments", moments, now="2026-05-01 10:00", seconds=seconds)
     assert run.returncode == 2
     assert "not proven: stg_past reads raw.events by its literal name" in run.stderr
     if isinstance(world, PostgresWorld):

@@ -228,14 +228,16 @@ def plant(world: World) -> None:
     write(world, {"base_lead": BASE}, "models/base/{}.sql")
 
 
-def prove(world: World, warm: Path, *arguments: str, now: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def prove(
+    world: World, warm: Path, *arguments: str, now: str, seconds: int = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [warm / "python", "-m", "asof", "prove", *arguments],
         cwd=world.folder,
         env=world.environment(now) | environment,
         capture_output=True,
         text=True,
-        timeout=1800,
+        timeout=seconds,
     )
 
 

@@ -59,12 +59,12 @@ def sound_world(
     if request.param == "duckdb":
         yield begun(World(folder, template=parsed_world))
         return
-    # of the same names as in DuckDB, so that what is read by its literal name is there
     if request.param == "spark":
         with spark.running() as cluster:
             yield begun(OnSpark(folder, cluster, parsed_world))
         return
     with postgres.running() as server:
+        # of the same names as in DuckDB, so that what is read by its literal name is there
         world = OnPostgres(folder, server.database("warehouse"), parsed_world)
         world.replace("profiles.yml", "schema: asof", "schema: main")
         yield begun(world)

@@ -146,6 +146,14 @@
     {{- return(sql) -}}
 {% endmacro %}
 
+{% macro spark__columns_of(relation) %}
+    {%- set columns = {} -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do columns.update({column.name: column.dtype}) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
 {# -------------------- the hand-over #}
 
 {% macro spark__begin_engine_run(tables) %}
@@ -165,8 +173,8 @@
 {% macro spark_hand_over(relation, by_moment=false) %}
     {%- set folder = env_var('ASOF_ENGINE_FOLDER', '') -%}
     {%- if not folder -%}{{- return(none) -}}{%- endif -%}
-    {%- set path = folder ~ '/out/' ~ relation.schema ~ '.' ~ relation.identifier -%}
     {%- if by_moment -%}
+        {%- set path = folder ~ '/out/' ~ relation.schema ~ '.' ~ relation.identifier -%}
         {%- set table = relation.incorporate(path={'identifier': 'asof_handed_over_' ~ relation.identifier}) -%}
         {%- set sql -%}
             create table {{ table }} using parquet partitioned by (asof_moment) location '{{ path }}' as
@@ -178,7 +186,7 @@
         {#- the files stay: the table is external -#}
         {%- do run_query('drop table ' ~ table) -%}
     {%- else -%}
-        {%- do run_query("insert overwrite directory '" ~ path ~ "' using parquet select * from " ~ relation) -%}
+        {%- do asof.spark_write_out(relation.schema ~ '.' ~ relation.identifier, 'select * from ' ~ relation) -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -202,8 +210,7 @@
             from parquet.`{{ folder }}/in/recent.parquet` as build
         )) = 0
     {%- endset -%}
-    {%- do run_query("insert overwrite directory '" ~ folder ~ '/out/recent.' ~ relation.schema ~ '.'
-        ~ relation.identifier ~ "' using parquet " ~ sql) -%}
+    {%- do asof.spark_write_out('recent.' ~ relation.schema ~ '.' ~ relation.identifier, sql) -%}
 {% endmacro %}
 
 {# Hands over the examples, the columns of all that was built, and what is known of event models. #}
@@ -214,10 +221,7 @@
     {%- set is_recent_wanted = run_query('select 1 from parquet.`' ~ folder ~ '/in/recent.parquet`').rows | length -%}
     {%- for relation, role in built -%}
         {%- set name = relation.schema ~ '.' ~ relation.identifier -%}
-        {%- set types = {} -%}
-        {%- for column in adapter.get_columns_in_relation(relation) -%}
-            {%- do types.update({column.name: column.dtype}) -%}
-        {%- endfor -%}
+        {%- set types = asof.columns_of(relation) -%}
         {%- do columns.append((name, types)) -%}
         {%- if role == 'examples' -%}
             {%- do asof.spark_hand_over(relation) -%}
@@ -277,10 +281,7 @@
         {%- if step.relation -%}
             {%- set schema, _, identifier = step.relation.partition('.') -%}
             {%- set relation = api.Relation.create(schema=schema, identifier=identifier) -%}
-            {%- set types = {} -%}
-            {%- for column in adapter.get_columns_in_relation(relation) -%}
-                {%- do types.update({column.name: column.dtype}) -%}
-            {%- endfor -%}
+            {%- set types = asof.columns_of(relation) -%}
             {%- set plan = run_query('explain extended select * from ' ~ relation).columns[0].values()[0] -%}
             {%- set reads = modules.re.findall('SubqueryAlias spark_catalog[.]([a-zA-Z0-9_.]+)', plan) -%}
             {%- do found.update({step.relation: {'columns': types.keys() | list, 'reads': reads | unique | list}}) -%}
