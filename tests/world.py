@@ -14,7 +14,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,19 @@ class Run:
         return text in re.sub(r"\s+", " ", self.output)
 
 
+def kill(process: Forked) -> None:
+    """SIGKILL to its whole process group. Waits for all of it: what dies behind its leader still has the warehouse."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.join(timeout=60)
+    assert not process.is_alive()
+    deadline = time.monotonic() + 60
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+        raise AssertionError(f"some of the process group {process.pid} is alive a minute after it was killed")
+
+
 class Paused:
     """A dbt command that stands still at a fault point, on a pipe whose other end this holds."""
 
@@ -117,9 +130,7 @@ class Paused:
 
     def kill(self) -> None:
         """SIGKILL to its whole process group, as a machine that dies would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.join(timeout=60)
-        assert not self.process.is_alive()
+        kill(self.process)
 
 
 class World:
@@ -227,8 +238,7 @@ class World:
             yield Paused(process, pipe, log, self.fault_point_seconds)
         finally:
             if process.is_alive():
-                os.killpg(process.pid, signal.SIGKILL)
-                process.join(timeout=60)
+                kill(process)
             pipe.unlink()
 
     def killed_at(self, point: str, *arguments: str, now: str, passes: int = 0, **environment: str) -> None:

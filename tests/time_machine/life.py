@@ -7,11 +7,9 @@ held against the pointer after each command; everything that the shim answers is
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import random
 import shutil
-import signal
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -30,7 +28,7 @@ from tests.spark import SparkWorld
 from tests.spark import running as running_spark
 from tests.time_machine.oracle import MICROSECOND, LifePublication, Row
 from tests.time_machine.project import LifeProject
-from tests.world import World
+from tests.world import World, kill
 
 PICKUP = timedelta(seconds=5)  # as declared by default (var asof_pickup)
 UNIT_TESTS_OUT = {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}  # they say nothing of rows and take a fifth of each build
@@ -450,8 +448,7 @@ class Life:
         process = self.world.started(log, *command, now=text_of(moment), **environment)
         time.sleep(self.rng.uniform(1, 30 if self.engine else 8))
         if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
-        process.join(timeout=60)
+            kill(process)
         return (self.world.pointer or {"sequence_number": 0})["sequence_number"] > len(self.publications)
 
     def rolled_back(self) -> None:
