@@ -37,7 +37,7 @@ def test_what_the_image_holds_starts_and_is_healthy(publisher, tmp_path):
         copy = shutil.copytree if source.endswith("/") else shutil.copy
         where.parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / source, where, **({"dirs_exist_ok": True} if source.endswith("/") else {}))
-    assert {path.name for path in app.iterdir()} == {"requirements.lock", "asof"}
+    assert {path.name for path in app.iterdir()} == {"requirements.lock", "requirements.txt", "asof"}
     assert {path.name for path in (app / "asof").iterdir()} == {"serve", "extensions"}
     # nothing else is there to import: no repository, and of the packages those of the build side are blocked
     blocked = tmp_path / "blocked"
@@ -84,12 +84,13 @@ def test_the_image_is_not_root_and_holds_no_data():
     assert [line for line in ignored.splitlines() if not line.startswith("#")] == [
         "*",
         "!requirements.lock",
+        "!deploy/requirements.txt",
         "!serve",
         "!asof/extensions",
         "**/__pycache__",
     ]
     # each package that it asks for has a version that was tested
-    wanted = re.findall(r"^([\w-]+)", (ROOT / "serve/requirements.txt").read_text(), re.MULTILINE)
+    wanted = re.findall(r"^([\w-]+)", (ROOT / "deploy/requirements.txt").read_text(), re.MULTILINE)
     locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text().lower(), re.MULTILINE)
     assert set(wanted) <= {name.replace("_", "-") for name in locked}
 
