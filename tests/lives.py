@@ -315,20 +315,29 @@ class Judge:
         return self.connection.execute(self.sql.replace("'{run}'", listed)).fetchall()
 
     def life(self, runs: list[str]) -> Iterator[tuple[str, ...]]:
-        """The new findings of runs, one after the other, where what was held or warned before tells on the next."""
+        """The new findings of runs, one after the other, where what was held or warned before tells on the next.
+
+        A day of builds is judged at once, and anew from where something changes that the rules read of findings.
+        """
         kept = Kept()
-        for run in runs:
-            (now,) = self.connection.execute(f"select max(as_of) from profiles where run_id = '{run}'").fetchone()
-            found = {(*finding[:2], *finding[3:5]): finding for finding in self.found([run])}
-            yield from (found[key] for key in kept.take(now, found.keys()))
-            self.connection.execute("delete from findings")
-            for each in kept.findings:
-                self.connection.execute(
-                    "insert into findings values (?, ?, ?, ?, ?, ?, ?, 'group')",
-                    [*each.key, each.since, each.times, each.ended_at],
-                )
+        at = dict(self.connection.execute("select distinct run_id, as_of from profiles").fetchall())
+        ahead: dict[str, list[tuple[str, ...]]] = {}
+        read: list[tuple[Any, ...]] = []
+        for place, run in enumerate(runs):
+            if run not in ahead:
+                ahead = {each: [] for each in runs[place : place + 24]}
+                for finding in self.found(list(ahead)):
+                    ahead[finding[8]].append(finding)
+            found = {(*finding[:2], *finding[3:5]): finding for finding in ahead[run]}
+            yield from (found[key] for key in kept.take(at[run], found.keys()))
+            before, read = read, [(*each.key, each.since, min(each.times, 3), each.ended_at) for each in kept.findings]
+            if read != before:
+                self.connection.execute("delete from findings")
+                self.connection.executemany("insert into findings values (?, ?, ?, ?, ?, ?, ?, 'group')", read)
+                ahead = {}
             if any(level == "hold" for _, level, *_ in found):
                 self.connection.execute("update profiles set state = 'held' where run_id = ?", [run])
+                ahead = {}
 
 
 def build_hours(cadence: str, builds: int = BUILDS) -> np.ndarray:
@@ -342,8 +351,8 @@ def build_hours(cadence: str, builds: int = BUILDS) -> np.ndarray:
 def quiet_groups(sql: str, season: str, cadence: str, seeds: range, holiday: bool = False) -> list[tuple[str, ...]]:
     """The new findings of lives in which nothing is wrong, as Judge.found gives them; of the warm-up its holds too.
 
-    All builds are judged at once, as if nothing had been found before; a life in which something is found is then
-    lived through build by build.
+    All builds are judged at once, as if nothing had been found before; from the first one on in which something is
+    found, a life is then lived through build by build.
     """
     hours = build_hours(cadence)
     warm = WARM_UP[cadence]
@@ -356,8 +365,8 @@ def quiet_groups(sql: str, season: str, cadence: str, seeds: range, holiday: boo
         judge = Judge(sql, rows)
         found += [each for each in judge.found([f"r{place}" for place in range(0, warm, 4)]) if each[1] == "hold"]
         runs = [f"r{place}" for place in range(warm, len(hours))]
-        if judge.found(runs):
-            found += judge.life(runs)
+        first = min((int(each[8][1:]) for each in judge.found(runs)), default=len(hours))
+        found += judge.life(runs[first - warm :])
     return found
 
 
