@@ -12,7 +12,8 @@
   options: see health_limit.
 
   The past of a column are its healthy builds, the first of each hour, of the last 8 days and at least the last 30, but
-  for the newest ten of the last day. The rules of warnings begin with eight of them that span six and a half days.
+  for the newest two and the newest ten of the last day: what begins mildly is not to be its own past. The rules of
+  warnings begin with eight of them that span six and a half days.
 #}
 {% macro profile_findings_sql(profiles, run_ids, findings, accepted, options=[]) %}
 {%- set runs = asof.literals([run_ids] if run_ids is string else run_ids) -%}
@@ -70,7 +71,7 @@ used as materialized (
         judged_run,
         run_id,
         is_kept and (newest_kept <= 30 or as_of > now_at - interval '8 days') as is_recent,
-        is_recent and (newest_kept > 10 or as_of <= now_at - interval '23 hours') as is_past,
+        is_recent and newest_kept > 2 and (newest_kept > 10 or as_of <= now_at - interval '23 hours') as is_past,
         is_past and ntile(4) over (partition by kind, subject, judged_run, is_past order by as_of) = 1 as is_oldest,
         is_healthy and newest_healthy <= 7 as is_of_seven,
         newest <= 2 as is_just_before
