@@ -29,8 +29,11 @@ class Alerts:
         self._printed: set[str] = set()
 
     def tell(self) -> None:
-        """Looks at the findings that stand, and tells of those that are new. What fails is said on standard error."""
-        lines = {each["id"]: json.dumps(each, ensure_ascii=False) for each in read_health(self._folder)["findings"]}
+        """Looks at the findings that stand, and tells of those that are new and no part of another. What fails is said
+        on standard error.
+        """
+        findings = [each for each in read_health(self._folder)["findings"] if not each.get("part_of")]
+        lines = {each["id"]: json.dumps(each, ensure_ascii=False) for each in findings}
         for id_, line in lines.items():
             if id_ not in self._printed:
                 print(line, flush=True)

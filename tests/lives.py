@@ -268,24 +268,36 @@ def profile(table: Table, bins: dict[str, np.ndarray]) -> list[tuple[Any, ...]]:
 class Finding:
     key: tuple[str, ...]  # (rule, level, where...)
     since: datetime
+    is_part: bool = False
     times: int = 0
     ended_at: datetime | None = None
 
 
 class Kept:
-    """Findings, kept as the gate keeps them: one that stands is one, and so is a warning that returns within a day."""
+    """Findings, kept as the gate keeps them: one that stands is one, and so is a warning that returns within a day.
+    What is warned of further columns within a day is part of the first.
+    """
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
 
     def take(self, now: datetime, keys: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """Those of a build. Gives the keys that are new."""
+        """Those of a build, by (rule, level, ..., column). Gives the keys that are new, but for parts of others."""
         new = []
         for key in keys:
+            may_join = key[1] == "warn" and key[-1] != ""
             same = [each for each in self.findings if each.key == key]
             if not same or (same[-1].ended_at and (key[1] == "hold" or now - same[-1].ended_at > timedelta(days=1))):
-                new.append(key)
-                same.append(Finding(key, now))
+                is_part = may_join and any(
+                    each.key[1] == "warn"
+                    and each.key[-1] != ""
+                    and not each.is_part
+                    and now - each.since < timedelta(days=1)
+                    for each in self.findings
+                )
+                if not is_part:
+                    new.append(key)
+                same.append(Finding(key, now, is_part))
                 self.findings.append(same[-1])
             same[-1].times += 1
             same[-1].ended_at = None

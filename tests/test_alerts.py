@@ -23,6 +23,7 @@ def finding(id_: str) -> dict[str, Any]:
         "column": "color",
         "since": "2026-05-01T08:00:00.000000Z",
         "message": f"{id_}: 'null' in 100% of ünits\nwas 1%",
+        "part_of": "f-1" if id_ == "part of f-1" else None,
     }
 
 
@@ -48,7 +49,7 @@ def test_each_finding_is_told_once(published: Path, capsys: pytest.CaptureFixtur
     alerts = Alerts(published, told, f"cat >> {sent}")
     alerts.tell()  # nothing is published yet
     assert not sent.exists()
-    write(published, "f-1", "f-2")
+    write(published, "f-1", "f-2", "part of f-1")
     alerts.tell()
     alerts.tell()
     assert ids(sent.read_text()) == ids(capsys.readouterr().out) == ["f-1", "f-2"]

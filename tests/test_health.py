@@ -132,7 +132,8 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
         (True,)
     ]
 
-    # a warning that returns within a day of its end is the one that it was; a hold is not, nor is a later warning
+    # a warning that returns within a day of its end is the one that it was; a hold is not, nor is a later warning;
+    # that of a second column within a day is part of the first
     (world.folder / "macros" / "find.sql").write_text(FIND)
     world.dbt("run-operation", "find", now="2026-05-01 13:00")
     ids = "select level, column_name, list(times order by last_run_id) from asof_findings where subject = 'g@1' "
@@ -141,3 +142,8 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
         ("warn", "x", [2]),
         ("warn", "y", [1, 1]),
     ]
+    first = world.query(
+        "select finding_id from asof_findings where subject = 'g@1' and level = 'warn' and column_name = 'x'"
+    )
+    parts = "select distinct column_name, part_of from asof_findings where subject = 'g@1' and part_of is not null"
+    assert world.query(parts) == [("y", first[0][0])]

@@ -62,15 +62,15 @@ def test_honest_lives_are_silent(rules: Rules) -> None:
 
 
 class Steady:
-    """A group of one column that stays as it is, hour by hour, until a test changes it."""
+    """A group whose columns stay as they are, hour by hour, until a test changes them."""
 
-    def __init__(self, sql: str, hours: int = 300) -> None:
+    def __init__(self, sql: str, hours: int = 300, columns: tuple[str, ...] = ("x",)) -> None:
         self.hours = hours
         rows = []
         for hour in range(hours):
             at = f"{lives.moment(hour)}Z"
             mean = 10 + 0.01 * (hour * 7919 % 13)
-            for column in ("", "x"):
+            for column in ("", *columns):
                 number = (mean, 1.0, [10.0], [100, 100]) if column else (None,) * 4
                 rows.append(("g@1", f"r{hour}", at, column, "double", 200, 0, *number, None, hour if column else None))
         self.judge = lives.Judge(sql, rows)
@@ -90,6 +90,16 @@ def test_a_new_level_is_one_finding_and_then_the_past(rules: Rules) -> None:
     group.change("update profiles set mean = mean + 3 where hour >= 220 and column_name = 'x'")
     assert group.findings(219, 236) == [("r220", "mean", "warn", "x")]
     assert group.judge.found(["r235"]) == []
+
+
+def test_further_columns_within_a_day_are_no_new_finding(rules: Rules) -> None:
+    group = Steady(rules.profiles, columns=("w", "x", "y", "z"))
+    group.change("update profiles set mean = mean + 3 where hour between 220 and 221 and column_name = 'x'")
+    group.change("update profiles set mean = mean + 3 where hour between 224 and 226 and column_name in ('y', 'z')")
+    group.change("update profiles set mean = mean + 3 where hour >= 245 and column_name = 'w'")
+    assert group.findings(219, 262) == [("r220", "mean", "warn", "x"), ("r245", "mean", "warn", "w")]
+    kept = group.judge.connection.execute("select rule, column_name, times from findings order by all").fetchall()
+    assert kept == [("mean", "w", 3), ("mean", "x", 2), ("mean", "y", 3), ("mean", "z", 3)]
 
 
 def test_what_is_held_is_no_past(rules: Rules) -> None:

@@ -1,21 +1,31 @@
 {#
   Keeps what was found of a run: what stands already is one finding, found once more; what is new gets an id; what was
   judged and is not found any more has ended. A warning that returns within a day of its end is the same finding, so
-  that a measure about its limit is told once. A hold that returns is a new one. Adds finding_id, since, times and
-  message to each.
+  that a measure about its limit is told once. A hold that returns is a new one. What is warned of a column is part of
+  the first such finding of the same subject within a day before: they are likely to have one cause, such as a holiday.
+  Adds finding_id, since, times and message to each.
   found: see asof.judge_profiles.
 #}
 {% macro keep_findings(found, run_id) %}
     {%- set now = asof.now() -%}
     {%- set standing_sql %}
-        select rule, level, kind, subject, column_name, finding_id, since, times, last_run_id, ended_at
+        select
+            rule, level, kind, subject, column_name, finding_id, since, times, last_run_id, ended_at,
+            level = 'warn'
+            and column_name <> ''
+            and part_of is null
+            and since > {{ asof.sql_time(now) }} - interval '1 day' as may_have_parts
         from {{ asof.registry('findings') }}
         where ended_at is null or (level = 'warn' and ended_at >= {{ asof.sql_time(now) }} - interval '1 day')
         order by ended_at nulls last
     {%- endset -%}
-    {%- set standing, statements, ended, new = {}, [], [], [] -%}
+    {%- set standing, first, statements, ended, new = {}, {}, [], [], [] -%}
     {%- for row in run_query(standing_sql).rows -%}
-        {%- do standing.update({tojson(asof.finding_key(row.dict())): row.dict()}) -%}
+        {%- set each = row.dict() -%}
+        {%- do standing.update({tojson(asof.finding_key(each)): each}) -%}
+        {%- if each.may_have_parts -%}
+            {%- do first.setdefault((each.kind, each.subject), each.finding_id) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- set seen = [] -%}
     {%- for finding in found.findings -%}
@@ -30,8 +40,13 @@
         {%- endif -%}
         {%- do finding.update({'message': asof.finding_message(finding)}) -%}
         {%- if before is none -%}
+            {%- set part_of = none -%}
+            {%- if finding.level == 'warn' and finding.column_name -%}
+                {%- set part_of = first.setdefault((finding.kind, finding.subject), finding.finding_id) -%}
+            {%- endif -%}
             {%- do new.append([finding.finding_id] + asof.finding_key(finding) + [finding.was, finding.found,
-                finding.allowed, now, run_id, run_id, 1, none, finding.message]) -%}
+                finding.allowed, now, run_id, run_id, 1, none, finding.message,
+                part_of if part_of != finding.finding_id else none]) -%}
         {%- else -%}
             {%- set again %}
                 update {{ asof.registry('findings') }}

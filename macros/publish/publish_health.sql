@@ -29,7 +29,7 @@
 {# The findings that stand, with the groups and services that they concern. #}
 {% macro findings_in_health(components) %}
     {%- set sql %}
-        select finding_id, rule, level, kind, subject, column_name, was, found, allowed, since, times, message
+        select finding_id, part_of, rule, level, kind, subject, column_name, was, found, allowed, since, times, message
         from {{ asof.registry('findings') }}
         where ended_at is null
         order by level, since, subject, column_name, rule
@@ -40,8 +40,8 @@
         {%- do findings.append({'id': each.finding_id, 'rule': each.rule, 'level': each.level, 'kind': each.kind,
             'subject': each.subject, 'column': each.column_name, 'was': each.was, 'is': each.found,
             'limit': each.allowed, 'since': asof.rfc3339(asof.time_literal(each.since)), 'times': each.times | int,
-            'message': each.message, 'components': asof.components_of(each, components) | map(attribute='ids')
-            | sum(start=[])}) -%}
+            'part_of': each.part_of, 'message': each.message,
+            'components': asof.components_of(each, components) | map(attribute='ids') | sum(start=[])}) -%}
     {%- endfor -%}
     {{- return(findings) -}}
 {% endmacro %}

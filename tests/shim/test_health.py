@@ -83,7 +83,8 @@ def test_standing_findings_are_metrics_and_in_catalog_probes_and_page(client, re
     assert standing() == {}
     assert client.get("/ready/late_delivery").json["findings"] == []
     assert "Findings" not in client.get("/").get_data(as_text=True)
-    report(health(FINDING, STOPPED, ELSEWHERE, FINDING | {"kind": "requests"}))
+    part = FINDING | {"id": "f-4", "column": "carrier", "part_of": "f-1"}
+    report(health(FINDING, STOPPED, ELSEWHERE, FINDING | {"kind": "requests"}, part))
     # labels in the order of their names: column, level, rule, subject
     assert standing() == {
         ("distance_km", "hold", "null_rate", "shipment@1"): 1,
@@ -91,7 +92,7 @@ def test_standing_findings_are_metrics_and_in_catalog_probes_and_page(client, re
         ("distance_km", "warn", "null_rate", "pair@1"): 1,
     }
     catalog = client.get("/v1/catalog").json
-    assert [each["id"] for each in catalog["health"]["findings"]] == ["f-1", "f-2", "f-3", "f-1"]
+    assert [each["id"] for each in catalog["health"]["findings"]] == ["f-1", "f-2", "f-3", "f-1", "f-4"]
     assert catalog["health"]["feeds"]["stg_scans"]["rows"] == 812
     # of a service: what is on its groups, and on the event models that these read; no values, since it needs no token
     ready = client.get("/ready/late_delivery").json
