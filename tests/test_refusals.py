@@ -47,7 +47,10 @@ class OnPostgres(OnEngine, postgres.PostgresWorld): ...
 class OnSpark(OnEngine, spark.SparkWorld): ...
 
 
-ENGINES = [pytest.param(name, marks=pytest.mark.engines) for name in ("postgres", "spark")]
+ENGINES = [
+    pytest.param(name, marks=[pytest.mark.engines, pytest.mark.timeout(3600)])  # each command begins a session of Spark
+    for name in ("postgres", "spark")
+]
 
 
 @pytest.fixture(scope="module", params=["duckdb", *ENGINES])
