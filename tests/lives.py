@@ -272,6 +272,10 @@ class Finding:
     times: int = 0
     ended_at: datetime | None = None
 
+    @property
+    def is_warning_of_column(self) -> bool:
+        return self.key[1] == "warn" and self.key[-1] != ""
+
 
 class Kept:
     """Findings, kept as the gate keeps them: one that stands is one, and so is a warning that returns within a day.
@@ -285,19 +289,16 @@ class Kept:
         """Those of a build, by (rule, level, ..., column). Gives the keys that are new, but for parts of others."""
         new = []
         for key in keys:
-            may_join = key[1] == "warn" and key[-1] != ""
             same = [each for each in self.findings if each.key == key]
             if not same or (same[-1].ended_at and (key[1] == "hold" or now - same[-1].ended_at > timedelta(days=1))):
-                is_part = may_join and any(
-                    each.key[1] == "warn"
-                    and each.key[-1] != ""
-                    and not each.is_part
-                    and now - each.since < timedelta(days=1)
+                finding = Finding(key, now)
+                finding.is_part = finding.is_warning_of_column and any(
+                    each.is_warning_of_column and not each.is_part and now - each.since < timedelta(days=1)
                     for each in self.findings
                 )
-                if not is_part:
+                if not finding.is_part:
                     new.append(key)
-                same.append(Finding(key, now, is_part))
+                same.append(finding)
                 self.findings.append(same[-1])
             same[-1].times += 1
             same[-1].ended_at = None
