@@ -66,7 +66,7 @@ feed as materialized (
         count(*) as moments,
         epoch(max(known_at) - min(known_at)) as span,
         max(gap) as longest_gap,
-        coalesce(stddev_samp(gap), 0) as gap_stddev,
+        coalesce(stddev_samp(gap order by gap), 0) as gap_stddev,
         quantile_cont(gap, 0.99) as usual_gap
     from gaps
 ),

@@ -87,7 +87,7 @@
             {%- endfor %}
             cast(sum(units) as double) as sum_units,
             avg(number order by number) as mean_number,
-            stddev_samp(number) as stddev,
+            stddev_samp(number order by number) as stddev,
             {{ asof.quantiles('number', asof.profile_quantiles()) }} as quantiles,
             {{ asof.quantiles('number', asof.profile_bins()) }} as own_bins,
             count(*) filter (where is_outside) as out_of_range,
