@@ -4,7 +4,9 @@ with report as (
         transaction_id,
         is_fraud,
         known_at,
-        row_number() over (partition by transaction_id order by occurred_at desc, known_at desc, event_id desc) as recency
+        row_number() over (
+            partition by transaction_id order by occurred_at desc, known_at desc, event_id desc
+        ) as recency
     from {{ asof.known(ref('stg_fraud_reports')) }} as report
 )
 

@@ -1,5 +1,5 @@
--- Every order is scored a minute after it was placed, with distance and carrier sent along (the snapshot may not know it
--- yet), and each morning at nine until it is delivered or cancelled.
+-- Every order is scored a minute after it was placed, with distance and carrier sent along (the snapshot may not know
+-- it yet), and each morning at nine until it is delivered or cancelled.
 with first_version as (
     select shipment.*
     from (

@@ -3,7 +3,8 @@ select
 
     -- without a distance there is no prediction: an order placed a minute ago sends it along
     coalesce(request_distance_km, cast(distance_km as double)) as distance_km,
-    {{ asof.known_category('coalesce(request_carrier, carrier)', ['northline', 'bluefreight', 'swiftpost', 'meridian']) }} as carrier,
+    {{ asof.known_category('coalesce(request_carrier, carrier)',
+        ['northline', 'bluefreight', 'swiftpost', 'meridian']) }} as carrier,
     -- the source never leaves it out, so it is 0 or 1 for every shipment it knows, and null for one it doesn't
     cast(is_expedited as integer) as expedited,
 

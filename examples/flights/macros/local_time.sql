@@ -1,6 +1,7 @@
 {# A local date and time of day as hhmm (2400 is the next midnight) as a timestamp without a zone. #}
 {% macro local_time(date, hhmm) -%}
-    cast({{ date }} as timestamp) + cast(60 * floor({{ hhmm }} / 100.0) + {{ hhmm }} % 100 as bigint) * interval '1 minute'
+    cast({{ date }} as timestamp)
+    + cast(60 * floor({{ hhmm }} / 100.0) + {{ hhmm }} % 100 as bigint) * interval '1 minute'
 {%- endmacro %}
 
 {# A local timestamp as a time in UTC, and back, by the IANA name of its zone. #}

@@ -1,6 +1,7 @@
--- One row per flight, with its times in UTC. The source gives local times of day (hhmm, 2400 at midnight) beside the local date of
--- the scheduled departure, and delays in minutes. Delays count elapsed minutes, so actual times are scheduled ones plus the
--- delay: no guess is needed about the day of a late departure or about a change of daylight saving time on the way.
+-- One row per flight, with its times in UTC. The source gives local times of day (hhmm, 2400 at midnight) beside the
+-- local date of the scheduled departure, and delays in minutes. Delays count elapsed minutes, so actual times are
+-- scheduled ones plus the delay: no guess is needed about the day of a late departure or about a change of daylight
+-- saving time on the way.
 with flight as (
     select
         make_date(cast(year as integer), cast(month as integer), cast(day as integer)) as flight_date,
@@ -27,7 +28,8 @@ scheduled as (
         destination.time_zone,
         {{ from_local("'America/New_York'", local_time('flight_date', 'sched_dep_time')) }} as scheduled_departure_at,
         {{ from_local('destination.time_zone', local_time('flight_date', 'sched_arr_time')) }} as arrival_same_day_at,
-        {{ from_local('destination.time_zone', local_time('flight_date + 1', 'sched_arr_time')) }} as arrival_next_day_at
+        {{ from_local('destination.time_zone', local_time('flight_date + 1', 'sched_arr_time')) }}
+            as arrival_next_day_at
     from flight
     left join {{ ref('airport_zones') }} as destination on flight.dest = destination.airport
 ),
@@ -36,7 +38,8 @@ scheduled as (
 timed as (
     select
         scheduled.*,
-        case when arrival_same_day_at > scheduled_departure_at then arrival_same_day_at else arrival_next_day_at end as scheduled_arrival_at
+        case when arrival_same_day_at > scheduled_departure_at then arrival_same_day_at else arrival_next_day_at end
+            as scheduled_arrival_at
     from scheduled
 )
 
@@ -65,5 +68,6 @@ select
     -- a flight that was cancelled or diverted never arrives within the quarter of an hour
     coalesce(arr_delay > 15, true) as is_late,
     -- which is certain a minute after that quarter, whenever it was decided
-    coalesce(scheduled_arrival_at + arr_delay * interval '1 minute', scheduled_arrival_at + interval '16 minutes') as outcome_known_at
+    coalesce(scheduled_arrival_at + arr_delay * interval '1 minute', scheduled_arrival_at + interval '16 minutes')
+        as outcome_known_at
 from timed

@@ -1,5 +1,5 @@
--- Every flight that was to leave from the start of 2013 to the last day that the project names (local dates), asked about two
--- hours before.
+-- Every flight that was to leave from the start of 2013 to the last day that the project names (local dates), asked
+-- about two hours before.
 select
     flight.event_id as row_id,
     flight.origin,

@@ -1,4 +1,5 @@
--- A flight, its aircraft included, as it stood in the schedule. Since when, the source does not say: a day before is assumed.
+-- A flight, its aircraft included, as it stood in the schedule. Since when, the source does not say: a day before is
+-- assumed.
 select
     flight_id as event_id,
     scheduled_departure_at - interval '24 hours' as occurred_at,
