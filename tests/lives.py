@@ -268,36 +268,39 @@ def profile(table: Table, bins: dict[str, np.ndarray]) -> list[tuple[Any, ...]]:
 class Finding:
     key: tuple[str, ...]  # (rule, level, where...)
     since: datetime
-    is_part: bool = False
+    part_of: Finding | None = None
     times: int = 0
     ended_at: datetime | None = None
+    is_told: bool = False
 
     @property
     def is_warning_of_column(self) -> bool:
         return self.key[1] == "warn" and self.key[-1] != ""
 
+    def may_have_parts(self, now: datetime) -> bool:
+        return self.is_warning_of_column and not self.part_of and now - self.since < timedelta(days=1)
+
+    def is_alert(self, now: datetime) -> bool:
+        ended = self.part_of and self.part_of.ended_at
+        return self.ended_at is None and (not self.part_of or bool(ended and now - ended > timedelta(days=1)))
+
 
 class Kept:
     """Findings, kept as the gate keeps them: one that stands is one, and so is a warning that returns within a day.
-    What is warned of further columns within a day is part of the first.
+    What is warned of further columns within a day is part of the first, until that has been gone for a day.
     """
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
 
     def take(self, now: datetime, keys: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """Those of a build, by (rule, level, ..., column). Gives the keys that are new, but for parts of others."""
-        new = []
+        """Those of a build, by (rule, level, ..., column). Gives the keys of which an alert is sent now."""
         for key in keys:
             same = [each for each in self.findings if each.key == key]
             if not same or (same[-1].ended_at and (key[1] == "hold" or now - same[-1].ended_at > timedelta(days=1))):
                 finding = Finding(key, now)
-                finding.is_part = finding.is_warning_of_column and any(
-                    each.is_warning_of_column and not each.is_part and now - each.since < timedelta(days=1)
-                    for each in self.findings
-                )
-                if not finding.is_part:
-                    new.append(key)
+                if finding.is_warning_of_column:
+                    finding.part_of = next((each for each in self.findings if each.may_have_parts(now)), None)
                 same.append(finding)
                 self.findings.append(same[-1])
             same[-1].times += 1
@@ -305,7 +308,10 @@ class Kept:
         for each in self.findings:
             if each.ended_at is None and each.key not in keys:
                 each.ended_at = now
-        return new
+        alerts = [each for each in self.findings if each.is_alert(now) and not each.is_told]
+        for each in alerts:
+            each.is_told = True
+        return [each.key for each in alerts]
 
 
 class Judge:

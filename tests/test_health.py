@@ -22,6 +22,11 @@ FIND = """{% macro find() %}
     {% do asof.keep_findings({'findings': [], 'judged': judged}, 'r2') %}
     {% do run_query("update asof_findings set ended_at = ended_at - interval '25 hours' where column_name = 'y'") %}
     {% do asof.keep_findings({'findings': found, 'judged': judged}, 'r3') %}
+    {% for hours in [23, 25] %}
+        {% do run_query("update asof_findings set ended_at = timestamptz '2026-05-01 13:00+00' - interval '" ~ hours
+            ~ " hours' where column_name = 'x'") %}
+        {% do print(hours ~ ': ' ~ asof.findings_in_health([]) | map(attribute='part_of') | list) %}
+    {% endfor %}
 {% endmacro %}
 """
 
@@ -135,7 +140,7 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
     # a warning that returns within a day of its end is the one that it was; a hold is not, nor is a later warning;
     # that of a second column within a day is part of the first
     (world.folder / "macros" / "find.sql").write_text(FIND)
-    world.dbt("run-operation", "find", now="2026-05-01 13:00")
+    found = world.dbt("run-operation", "find", now="2026-05-01 13:00")
     ids = "select level, column_name, list(times order by last_run_id) from asof_findings where subject = 'g@1' "
     assert world.query(f"{ids} group by all order by all") == [
         ("hold", "x", [1, 1]),
@@ -147,3 +152,6 @@ def test_a_collapse_is_held_until_it_is_loosened_accepted_or_switched_off(world:
     )
     parts = "select distinct column_name, part_of from asof_findings where subject = 'g@1' and part_of is not null"
     assert world.query(parts) == [("y", first[0][0])]
+    # which is sent by itself once the first has been gone for a day
+    assert found.says(f"23: ['{first[0][0]}']")
+    assert found.says("25: [None]")

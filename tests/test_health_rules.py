@@ -102,6 +102,13 @@ def test_further_columns_within_a_day_are_no_new_finding(rules: Rules) -> None:
     assert kept == [("mean", "w", 3), ("mean", "x", 2), ("mean", "y", 3), ("mean", "z", 3)]
 
 
+def test_a_column_that_is_wrong_a_day_after_the_first_is_right_again_is_a_finding(rules: Rules) -> None:
+    group = Steady(rules.profiles, columns=("x", "y"))
+    group.change("update profiles set mean = mean + 3 where hour between 220 and 221 and column_name = 'x'")
+    group.change("update profiles set mean = mean + 2 ** (hour - 220) where hour >= 221 and column_name = 'y'")
+    assert group.findings(219, 262) == [("r220", "mean", "warn", "x"), ("r247", "mean", "warn", "y")]
+
+
 def test_what_is_held_is_no_past(rules: Rules) -> None:
     group = Steady(rules.profiles)
     group.change("update profiles set nulls = 200 where hour >= 220 and column_name = 'x'")

@@ -26,10 +26,24 @@
     })) -%}
 {% endmacro %}
 
-{# The findings that stand, with the groups and services that they concern. #}
+{#
+  The findings that stand, with the groups and services that they concern. What stands a day after the finding that it
+  was part of has ended is a finding of its own.
+#}
 {% macro findings_in_health(components) %}
     {%- set sql %}
-        select finding_id, part_of, rule, level, kind, subject, column_name, was, found, allowed, since, times, message
+        select
+            finding_id,
+            case
+                when
+                    part_of in (
+                        select finding_id
+                        from {{ asof.registry('findings') }}
+                        where ended_at is null or ended_at >= {{ asof.sql_time(asof.now()) }} - interval '1 day'
+                    )
+                    then part_of
+            end as part_of,
+            rule, level, kind, subject, column_name, was, found, allowed, since, times, message
         from {{ asof.registry('findings') }}
         where ended_at is null
         order by level, since, subject, column_name, rule
