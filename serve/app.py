@@ -63,7 +63,7 @@ def create_app(
     app.extensions["asof"] = shim
     app.register_error_handler(Exception, response_to)
     _register(app, shim)
-    for name in extensions:
+    for name in dict.fromkeys(extensions):  # one that is named twice is there once
         extension(name)(app)
     app.wsgi_app = ServicesFirst(app.wsgi_app, shim)  # type: ignore[method-assign]
     watched.start()
