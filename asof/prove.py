@@ -114,7 +114,7 @@ def choose_moments(builder: Builder, streams: list[Input], now: datetime, count:
             lag = f"{time} - occurred_at"
             late = sandbox.run(
                 f"select occurred_at, {lag} from {each.relation} where {is_past} and {lag} > interval 0 second "
-                f"order by {lag} desc limit 1"
+                f"order by {lag} desc, occurred_at limit 1"
             ).fetchone()
             if late:
                 borders.append((late[0] + late[1] / 2, f"{name}: a late row has happened, but is not known"))

@@ -140,6 +140,7 @@ VALUES = st.fixed_dictionaries(
         "list": st.none() | st.lists(NUMBERS.map(Decimal), max_size=2),
     }
 )
+REALS = st.floats(0, 5) | st.sampled_from([0.0, -0.0])
 
 
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
@@ -179,7 +180,7 @@ def test_every_statistic_equals_plain_python(
 
 
 @settings(max_examples=15, deadline=None, phases=[Phase.generate])
-@given(rows=st.lists(VALUES, max_size=12), reals=st.lists(st.floats(0, 5), min_size=12), order=st.randoms())
+@given(rows=st.lists(VALUES, max_size=12), reals=st.lists(REALS, min_size=12), order=st.randoms())
 def test_no_statistic_depends_on_the_order_of_rows(
     profile: Callable[[list[Row]], dict[str, Row]], rows: list[Row], reals: list[float], order: Random
 ) -> None:
@@ -187,7 +188,8 @@ def test_no_statistic_depends_on_the_order_of_rows(
     rows = [row | {"real": real} for row, real in zip(rows, reals, strict=False)]
     expected = profile(rows)
     order.shuffle(rows)
-    assert profile(rows) == expected
+    for name, row in profile(rows).items():
+        assert repr(row) == repr(expected[name])  # of which -0.0 and 0.0 differ
 
 
 def test_the_checksum_is_that_of_the_values(profile: Callable[[list[Row]], dict[str, Row]]) -> None:

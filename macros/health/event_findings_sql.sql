@@ -334,7 +334,7 @@ outcomes as (
 
     select
         'category_gone', 'warn', subject, column_name,
-        max_by(value, expected) || ': ' || {{ asof.health_number('max(expected)') }} || ' rows', '0',
+        max_by(value, (expected, value)) || ': ' || {{ asof.health_number('max(expected)') }} || ' rows', '0',
         {{ asof.health_number('any_value(' ~ asof.health_limit('category_gone', 'warn', options, 'events') ~ ')') }}
     from (
         select

@@ -137,7 +137,9 @@ numbered as materialized (
         chosen.*,
         known_at > asof_new_after as asof_is_new,
         min(event_id) over (partition by asof_hash) <> event_id as asof_is_copy,
-        row_number() over (partition by known_at > asof_new_after order by known_at desc, asof_hash) - 1 as asof_place
+        row_number() over (
+            partition by known_at > asof_new_after order by known_at desc, asof_hash, event_id
+        ) - 1 as asof_place
     from chosen
     cross join amounts
     where asof_hash % amounts.every = 0

@@ -432,7 +432,7 @@ outcomes as (
 
     select
         'unseen', 'warn', kind, subject, column_name,
-        '0', {{ asof.health_number('sum(amount) / max(filled)') }} || ' (' || max_by(value, amount) || ')',
+        '0', {{ asof.health_number('sum(amount) / max(filled)') }} || ' (' || max_by(value, (amount, value)) || ')',
         {{ asof.health_number('any_value(' ~ asof.health_limit('unseen', 'warn', options, 'group') ~ ')') }},
         run_id
     from shares
@@ -446,7 +446,7 @@ outcomes as (
 
     select
         'category_gone', 'warn', kind, subject, column_name,
-        min_by(value, -least_amount) || ': ' || max(least_amount) || ' rows', '0',
+        min_by(value, (-least_amount, value)) || ': ' || max(least_amount) || ' rows', '0',
         {{ asof.health_number('any_value(' ~ asof.health_limit('category_gone', 'warn', options, 'group') ~ ')') }},
         run_id
     from shares

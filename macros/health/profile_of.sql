@@ -14,6 +14,7 @@
             {{ asof.profile_sql([subject], invocation_id, asof.now()) }}
         ) as measured
         where column_name <> ''
+        order by column_name
     {%- endset -%}
     {%- set found = {} -%}
     {%- for name, measured in run_query(sql).rows -%}

@@ -203,7 +203,8 @@
                     or column.type in ['date', 'timestamptz']),
                 'may_show_top': not column.hides_values and column.type in ['varchar', 'uuid', 'boolean'],
                 'units': 'cast(' ~ units ~ ' as hugeint)',
-                'real': 'cast(' ~ (column.sql if asof.is_number(column.type) else 'null') ~ ' as double)',
+                'real': asof.unsigned_zero('cast(' ~ (column.sql if asof.is_number(column.type) else 'null')
+                    ~ ' as double)', 'double'),
                 'outside': asof.outside_range(column, column.sql) or none,
             }) -%}
         {%- endfor -%}

@@ -25,7 +25,8 @@
     {%- set compared = ns.points ~ ' points at ' ~ moments | length ~ ' recorded moments' -%}
     {%- set count = run_query('select count(*) from (' ~ differences_sql ~ ') as differing').rows[0][0] | int -%}
     {%- if count == 0 -%}{{- return({'compared': compared}) -}}{%- endif -%}
-    {%- set few = run_query('select * from (' ~ differences_sql ~ ') as differing order by as_of desc, 1 limit 3') -%}
+    {%- set few = run_query('select * from (' ~ differences_sql ~ ') as differing order by as_of desc, '
+        ~ (spec['keys'] | map(attribute='name') | join(', ')) ~ ' limit 3') -%}
     {{- return({'differs': 'gives other values than were recorded for ' ~ count ~ ' of ' ~ compared ~ ': '
         ~ asof.rows_in_words(few)}) -}}
 {% endmacro %}

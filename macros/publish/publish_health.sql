@@ -46,7 +46,7 @@
             rule, level, kind, subject, column_name, was, found, allowed, since, times, message
         from {{ asof.registry('findings') }}
         where ended_at is null
-        order by level, since, subject, column_name, rule
+        order by level, since, subject, column_name, rule, kind
     {%- endset -%}
     {%- set findings = [] -%}
     {%- for row in run_query(sql).rows -%}
