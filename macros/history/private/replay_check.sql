@@ -16,8 +16,7 @@
         {{- return(none) -}}
     {%- endif -%}
     {%- set keys = spec['keys'] | map(attribute='name') | list -%}
-    {%- set names, names_of_late = keys | join(', '), [] -%}
-    {%- for key in keys -%}{%- do names_of_late.append('asof_late.' ~ key) -%}{%- endfor -%}
+    {%- set names = keys | join(', ') -%}
     {%- set seed = asof.run_as_of() -%}
     {%- set all_entities = asof.reads_other_entities(text) -%}
     {%- set sql %}
@@ -44,11 +43,11 @@
             {%- endif %}
         ),
         asof_touched as (
-            select {{ names_of_late | join(', ') }}, asof_eligible.as_of
+            select {{ names }}, as_of
             from asof_late
             inner join asof_eligible on asof_eligible.as_of >= asof_late.asof_occurred_at
                 and asof_eligible.as_of < asof_late.asof_known_at
-            order by {{ asof.lot(names_of_late + ['asof_eligible.as_of'], seed) }}
+            order by {{ asof.lot(keys + ['as_of'], seed) }}
             limit 50
         ),
         asof_sampled as (
